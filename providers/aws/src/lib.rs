@@ -1,0 +1,7 @@
+//! AWS evidence for reachlint: the EC2 API's records, and the network they describe.
+
+#[cfg(feature = "live")]
+pub mod collect;
+pub mod network;
+pub mod records;
+mod remedy;

@@ -1,0 +1,619 @@
+//! Turns an estate into the neutral model: groups and ACLs into gates, everything else into tables to follow.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+
+use reachlint_model::{
+    Action, Address, AddressSet, Family, Gate, GateId, Group, InterfaceId, InterfaceState, Layer, ListId, NameId,
+    Network, NetworkBuilder, NewInterface, Peer, Prefix, Reason, ReasonCode, ReasonId, Rule, Side,
+};
+
+use super::estate::{
+    Destination, Estate, RawGroup, RawInterface, RawNat, RawPeer, RawPeering, RawRoute, RawRule, Target,
+};
+use crate::records::Listing;
+
+/// Security groups of an interface.
+pub(super) const SECURITY_GROUP: Layer = Layer("aws.security-group");
+/// The network ACL of a subnet.
+pub(super) const NETWORK_ACL: Layer = Layer("aws.network-acl");
+
+/// What the path needs to know of an interface beyond the neutral model.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    /// Its security groups as gates; `None` for kinds of interface that have none.
+    pub(super) ingress: Option<GateId>,
+    pub(super) egress: Option<GateId>,
+    pub(super) instance: Option<NameId>,
+    pub(super) device_index: i32,
+    pub(super) source_dest_check: bool,
+    pub(super) cut_from_internet: bool,
+    /// Something stands behind the interface that decides further and is not modelled.
+    pub(super) behind: Option<ReasonId>,
+}
+
+/// A subnet with what serves it.
+#[derive(Clone, Debug)]
+pub(super) struct SubnetFacts {
+    pub(super) vpc: NameId,
+    pub(super) blocks: Vec<Prefix>,
+    pub(super) acl: Result<Acl, ReasonId>,
+    pub(super) table: Result<usize, ReasonId>,
+}
+
+/// A network ACL as two gates.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Acl {
+    pub(super) name: NameId,
+    pub(super) ingress: GateId,
+    pub(super) egress: GateId,
+}
+
+/// A route.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Route {
+    pub(super) prefix: Prefix,
+    pub(super) target: Target,
+    pub(super) blackhole: bool,
+    /// Ties of equal length go to static routes, then prefix lists, then propagated ones (VPC guide, route priority).
+    pub(super) rank: u8,
+    /// The target is of a kind that is not modelled.
+    pub(super) opaque: Option<ReasonId>,
+    /// What the report calls the route: table and destination.
+    pub(super) name: NameId,
+}
+
+/// A route table.
+#[derive(Clone, Debug)]
+pub(super) struct Table {
+    pub(super) id: NameId,
+    pub(super) routes: Vec<Route>,
+    /// Routes by a prefix list whose entries could not be read, and whether only public addresses can be meant.
+    pub(super) unread: Vec<(ReasonId, bool)>,
+}
+
+/// The rule lists of a security group.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct GroupFacts {
+    pub(super) ingress: Option<ListId>,
+    pub(super) egress: Option<ListId>,
+}
+
+/// AWS evidence, compiled.
+#[derive(Debug)]
+pub struct AwsNetwork {
+    pub(super) network: Network,
+    pub(super) facts: Vec<Facts>,
+    pub(super) subnets: HashMap<NameId, SubnetFacts>,
+    pub(super) tables: Vec<Table>,
+    pub(super) vpcs: HashMap<NameId, AddressSet>,
+    pub(super) peerings: HashMap<NameId, RawPeering>,
+    pub(super) nats: HashMap<NameId, RawNat>,
+    pub(super) tags: HashMap<(NameId, NameId), Vec<InterfaceId>>,
+    /// Why an address of a VPC has no known owner; the entry under `None` is for addresses of no known VPC.
+    pub(super) unowned: HashMap<Option<NameId>, ReasonId>,
+    pub(super) unread_peering: ReasonId,
+    pub(super) unread_nat: ReasonId,
+    pub(super) unread_subnet: ReasonId,
+    pub(super) appliance: ReasonId,
+    pub(super) other_way_back: ReasonId,
+    pub(super) link_local: ReasonId,
+    pub(super) ambiguous: ReasonId,
+}
+
+struct Compiler {
+    estate: Estate,
+    builder: NetworkBuilder,
+}
+
+impl AwsNetwork {
+    /// Compiles what was read.
+    #[must_use]
+    pub fn new(mut estate: Estate) -> Self {
+        let builder = NetworkBuilder::new(std::mem::take(&mut estate.names));
+        Compiler { estate, builder }.run()
+    }
+}
+
+/// Kinds of interface that carry no security group at all, so that an empty list of groups filters nothing
+/// (VPC guide, NAT gateways; NLB guide, security groups; EC2 API, NetworkInterfaceType).
+const WITHOUT_GROUPS: [&str; 7] = [
+    "nat_gateway",
+    "natGateway",
+    "network_load_balancer",
+    "gateway_load_balancer",
+    "gateway_load_balancer_endpoint",
+    "transit_gateway",
+    "load_balancer",
+];
+
+impl Compiler {
+    fn run(mut self) -> AwsNetwork {
+        let groups = self.compile_groups();
+        let (tables, table_of, main_of) = self.compile_tables();
+        let acl_of = self.compile_acls();
+        let subnets = self.compile_subnets(&table_of, &main_of, &acl_of);
+        let (facts, tags) = self.compile_interfaces(&groups);
+        let unowned = self.compile_unowned(&subnets);
+        let vpcs = self.estate.vpcs.iter().map(|(id, blocks)| (*id, blocks.iter().copied().collect())).collect();
+        let peerings = std::mem::take(&mut self.estate.peerings);
+        let nats = std::mem::take(&mut self.estate.nats);
+        AwsNetwork {
+            unread_peering: self.missing(Listing::PeeringConnections, None, "the peering connection"),
+            unread_nat: self.missing(Listing::NatGateways, None, "the NAT gateway"),
+            unread_subnet: self.missing(Listing::Subnets, None, "the subnet"),
+            appliance: self.fixed(
+                ReasonCode::NotModelled,
+                "the route leads through an appliance, whose own rules the evidence does not hold",
+            ),
+            other_way_back: self.fixed(
+                ReasonCode::NotModelled,
+                "answers take another way than the connection, through something that is not modelled",
+            ),
+            link_local: self.fixed(ReasonCode::NotModelled, "no AWS service is known at this link-local address"),
+            ambiguous: self.fixed(
+                ReasonCode::Ambiguous,
+                "several interfaces of that network own the address, and nothing tells which is meant",
+            ),
+            network: self.builder.build(),
+            facts,
+            subnets,
+            tables,
+            vpcs,
+            peerings,
+            nats,
+            tags,
+            unowned,
+        }
+    }
+
+    fn fixed(&mut self, code: ReasonCode, text: &str) -> ReasonId {
+        self.builder.reason(Reason { code, text: text.to_owned(), permission: None })
+    }
+
+    fn text(&self, id: NameId) -> &str {
+        self.builder.network().name(id)
+    }
+
+    /// Why something is not there: the call that failed, or that nobody made.
+    fn missing(&mut self, listing: Listing, id: Option<NameId>, what: &str) -> ReasonId {
+        let reason = self.missing_text(listing, id, what);
+        self.builder.reason(reason)
+    }
+
+    fn missing_text(&self, listing: Listing, id: Option<NameId>, what: &str) -> Reason {
+        let id = id.map(|id| self.text(id).to_owned());
+        let subject = id.as_ref().map_or_else(|| what.to_owned(), |id| format!("{what} `{id}`"));
+        let call = listing.permission();
+        let text = match self.estate.failure(listing, id.as_deref()) {
+            Some(failure) => {
+                let account = failure.account.as_ref().map_or(String::new(), |account| format!(" in account {account}"));
+                format!("{subject} could not be read: {call} failed{account} with {}", failure.error)
+            }
+            None if self.estate.truncated(listing) => {
+                format!("{subject} may be on a further page of {call} that the evidence does not hold")
+            }
+            None => format!("{subject} is not in the evidence, which lacks it from {call}"),
+        };
+        Reason { code: ReasonCode::NotRead, text, permission: Some(call.to_owned()) }
+    }
+
+    // Security groups.
+
+    fn compile_groups(&mut self) -> HashMap<NameId, GroupFacts> {
+        let mut rows = std::mem::take(&mut self.estate.rules);
+        rows.sort_by_key(|(group, egress, _)| (*group, *egress));
+        let groups = std::mem::take(&mut self.estate.groups);
+        let permissions = std::mem::take(&mut self.estate.permissions);
+        let mut known: Vec<NameId> = groups.keys().copied().chain(rows.iter().map(|(group, ..)| *group)).collect();
+        known.sort_unstable();
+        known.dedup();
+        let lists = self.prefix_lists();
+        let owners: HashMap<NameId, Option<NameId>> = groups.iter().map(|(id, group)| (*id, group.owner)).collect();
+        let mut facts = HashMap::with_capacity(known.len());
+        let mut rest = rows.as_slice();
+        for id in known {
+            let here = rest.iter().take_while(|(group, ..)| *group == id).count();
+            let (own, after) = rest.split_at_checked(here).unwrap_or((rest, &[]));
+            rest = after;
+            let group = groups.get(&id).cloned().unwrap_or_default();
+            let [ingress, egress] = [false, true].map(|egress| {
+                let listed = group.permissions.get(usize::from(egress)).cloned().flatten();
+                let from_rows: Vec<RawRule> =
+                    own.iter().filter(|(_, out, _)| *out == egress).map(|(.., rule)| *rule).collect();
+                let incomplete = self.incomplete(id, &group, listed.is_some(), from_rows.is_empty());
+                // The newer listing has an id for every rule, so it goes first; the older one stands in where the
+                // newer has nothing on this group and direction.
+                let raw = if from_rows.is_empty() {
+                    listed.and_then(|range| permissions.get(range)).unwrap_or_default()
+                } else {
+                    &from_rows
+                };
+                let rules: Vec<Rule> = raw.iter().map(|rule| self.rule(rule, &lists, &owners)).collect();
+                self.builder.list(id, rules, incomplete.map(|reason| (Action::Allow, reason)))
+            });
+            facts.insert(id, GroupFacts { ingress: Some(ingress), egress: Some(egress) });
+            if let Some(label) = group.label {
+                self.builder.label(id, label);
+            }
+        }
+        facts
+    }
+
+    /// Why rules of a group may be missing.
+    fn incomplete(&mut self, id: NameId, group: &RawGroup, listed: bool, no_rows: bool) -> Option<ReasonId> {
+        let listing = Listing::SecurityGroupRules;
+        let name = self.text(id).to_owned();
+        let broken = self.estate.failure(listing, Some(&name)).is_some() || self.estate.truncated(listing);
+        // A group record with its permissions is complete in itself.
+        if listed && (no_rows || !broken) {
+            return None;
+        }
+        if !broken && self.estate.has(listing) && (group.described || !no_rows) {
+            return None;
+        }
+        Some(self.missing(listing, Some(id), "part of the rules of security group"))
+    }
+
+    fn prefix_lists(&mut self) -> HashMap<NameId, Option<AddressSet>> {
+        let labels = self.estate.prefix_lists.iter().filter_map(|(id, list)| Some((*id, list.label?)));
+        for (id, label) in labels.collect::<Vec<_>>() {
+            self.builder.label(id, label);
+        }
+        let lists = self.estate.prefix_lists.iter();
+        lists.map(|(id, list)| (*id, list.entries.as_ref().map(|entries| entries.iter().copied().collect()))).collect()
+    }
+
+    fn rule(
+        &mut self,
+        raw: &RawRule,
+        lists: &HashMap<NameId, Option<AddressSet>>,
+        owners: &HashMap<NameId, Option<NameId>>,
+    ) -> Rule {
+        let mut peer_name = None;
+        let peer = match raw.peer {
+            RawPeer::Block(prefix) => self.builder.block(prefix),
+            RawPeer::PrefixList(id) => {
+                peer_name = Some(id);
+                match lists.get(&id) {
+                    Some(Some(entries)) => Peer::Set(self.builder.set(entries.clone())),
+                    _ => Peer::Unknown(self.missing(Listing::PrefixListEntries, Some(id), "prefix list")),
+                }
+            }
+            RawPeer::Group { group, account, alive } => {
+                peer_name = Some(group);
+                // Across accounts a reference is `account/group`; the right id under another account is nobody.
+                let owner = owners.get(&group).copied().flatten();
+                let foreign = account.zip(owner).is_some_and(|(account, owner)| account != owner);
+                match (alive, foreign) {
+                    (false, _) => Peer::Gone,
+                    (true, false) => Peer::Group(Group(group)),
+                    (true, true) => Peer::Set(self.builder.set(AddressSet::empty())),
+                }
+            }
+        };
+        Rule {
+            peer,
+            ports: raw.ports,
+            protocol: raw.protocol,
+            action: Action::Allow,
+            narrow: None,
+            name: raw.name,
+            peer_name,
+        }
+    }
+
+    /// The gate of an interface's groups: the union of their allow rules, and deny by default (VPC guide, security
+    /// groups).
+    fn group_gate(&mut self, lists: Vec<ListId>, name: NameId, side: Side) -> GateId {
+        let gate = Gate { layer: SECURITY_GROUP, name, lists: 0..0, default: Action::Deny, side, stage: 0 };
+        self.builder.gate(lists, gate)
+    }
+
+    // Network ACLs.
+
+    fn compile_acls(&mut self) -> HashMap<NameId, Acl> {
+        let mut serves = HashMap::new();
+        for acl in std::mem::take(&mut self.estate.acls) {
+            let name = self.text(acl.id).to_owned();
+            let [ingress, egress] = [false, true].map(|egress| {
+                let direction = if egress { "egress" } else { "ingress" };
+                let mut rules = Vec::new();
+                for entry in acl.entries.iter().filter(|entry| entry.egress == egress) {
+                    let peer = self.builder.block(entry.block);
+                    let label = self.builder.names().intern(&format!("{name} {direction} {}", entry.number));
+                    rules.push(Rule {
+                        peer,
+                        ports: entry.ports,
+                        protocol: entry.protocol,
+                        action: if entry.allow { Action::Allow } else { Action::Deny },
+                        narrow: None,
+                        name: Some(label),
+                        peer_name: None,
+                    });
+                }
+                let side = if egress { Side::Destination } else { Side::Source };
+                let list = self.builder.list(acl.id, rules, None);
+                // What no entry matches is denied (VPC guide, network ACLs: the entry numbered `*`).
+                let gate =
+                    Gate { layer: NETWORK_ACL, name: acl.id, lists: 0..0, default: Action::Deny, side, stage: 0 };
+                self.builder.gate(vec![list], gate)
+            });
+            for subnet in &acl.subnets {
+                serves.insert(*subnet, Acl { name: acl.id, ingress, egress });
+            }
+        }
+        serves
+    }
+
+    // Routes and subnets.
+
+    fn compile_tables(&mut self) -> (Vec<Table>, HashMap<NameId, usize>, HashMap<NameId, usize>) {
+        let (mut tables, mut table_of, mut main_of) = (Vec::new(), HashMap::new(), HashMap::new());
+        for raw in std::mem::take(&mut self.estate.tables) {
+            let at = tables.len();
+            table_of.extend(raw.subnets.iter().map(|subnet| (*subnet, at)));
+            if let Some(vpc) = raw.vpc.filter(|_| raw.main) {
+                main_of.insert(vpc, at);
+            }
+            let mut table = Table { id: raw.id, routes: Vec::new(), unread: Vec::new() };
+            for route in &raw.routes {
+                self.compile_route(&mut table, route);
+            }
+            tables.push(table);
+        }
+        (tables, table_of, main_of)
+    }
+
+    fn compile_route(&mut self, table: &mut Table, raw: &RawRoute) {
+        let opaque = match raw.target {
+            Target::Other(kind, id) => {
+                let text = format!("the path leads into {kind}, `{}`, which is not modelled", self.text(id));
+                Some(self.builder.reason(Reason { code: ReasonCode::NotModelled, text, permission: None }))
+            }
+            _ => None,
+        };
+        let (prefixes, destination, rank) = match raw.destination {
+            Destination::Block(prefix) => (vec![prefix], prefix.to_string(), if raw.propagated { 2 } else { 0 }),
+            Destination::PrefixList(id) => {
+                let entries = self.estate.prefix_lists.get(&id).and_then(|list| list.entries.clone());
+                let Some(entries) = entries else {
+                    let reason = self.missing(Listing::PrefixListEntries, Some(id), "a route's prefix list");
+                    table.unread.push((reason, matches!(raw.target, Target::GatewayEndpoint(_))));
+                    return;
+                };
+                (entries, self.text(id).to_owned(), 1)
+            }
+        };
+        let name = format!("{} {destination}", self.text(table.id));
+        let name = self.builder.names().intern(&name);
+        table.routes.extend(prefixes.into_iter().map(|prefix| Route {
+            prefix,
+            target: raw.target,
+            blackhole: raw.blackhole,
+            rank,
+            opaque,
+            name,
+        }));
+    }
+
+    fn compile_subnets(
+        &mut self,
+        table_of: &HashMap<NameId, usize>,
+        main_of: &HashMap<NameId, usize>,
+        acl_of: &HashMap<NameId, Acl>,
+    ) -> HashMap<NameId, SubnetFacts> {
+        let mut vpc_of: HashMap<NameId, NameId> =
+            self.estate.interfaces.iter().map(|interface| (interface.subnet, interface.vpc)).collect();
+        vpc_of.extend(self.estate.nats.values().filter_map(|nat| nat.subnet.zip(nat.vpc)));
+        vpc_of.extend(self.estate.subnets.iter().filter_map(|(id, subnet)| Some((*id, subnet.vpc?))));
+        let mut subnets = HashMap::with_capacity(vpc_of.len());
+        let mut ordered: Vec<_> = vpc_of.into_iter().collect();
+        ordered.sort_unstable();
+        for (id, vpc) in ordered {
+            // An unassociated subnet uses its own VPC's main table (VPC guide, route tables).
+            let table = match table_of.get(&id).or_else(|| main_of.get(&vpc)) {
+                Some(table) => Ok(*table),
+                None => Err(self.missing(Listing::RouteTables, Some(id), "the route table of subnet")),
+            };
+            let acl = match acl_of.get(&id) {
+                Some(acl) => Ok(*acl),
+                None => Err(self.missing(Listing::NetworkAcls, Some(id), "the network ACL of subnet")),
+            };
+            let blocks = self.estate.subnets.get(&id).map(|subnet| subnet.blocks.clone()).unwrap_or_default();
+            subnets.insert(id, SubnetFacts { vpc, blocks, acl, table });
+        }
+        subnets
+    }
+
+    /// Reasons for addresses that nobody in the evidence owns, one for each VPC that a path can lead to.
+    fn compile_unowned(&mut self, subnets: &HashMap<NameId, SubnetFacts>) -> HashMap<Option<NameId>, ReasonId> {
+        let mut owners: HashMap<NameId, Option<NameId>> =
+            subnets.values().map(|subnet| (subnet.vpc, None)).collect();
+        for side in self.estate.peerings.values().flat_map(|peering| &peering.sides) {
+            if let Some(vpc) = side.vpc {
+                owners.insert(vpc, side.owner);
+            }
+        }
+        let mut reasons = HashMap::new();
+        for (vpc, account) in owners {
+            let account_failed = |failure: &&reachlint_model::Failure| {
+                failure.account.as_deref().is_some_and(|failed| account.is_some_and(|id| self.text(id) == failed))
+            };
+            let vpc_text = self.text(vpc);
+            let failed = self.estate.failures.iter().find(account_failed);
+            let failed = failed.or_else(|| self.estate.failure(Listing::NetworkInterfaces, None));
+            let reason = match failed {
+                Some(failure) => {
+                    let account =
+                        failure.account.as_ref().map_or(String::new(), |account| format!(" in account {account}"));
+                    Reason {
+                        code: ReasonCode::UnknownAddress,
+                        text: format!(
+                            "no interface of {vpc_text} with that address was read: {} failed{account} with {}",
+                            failure.call, failure.error
+                        ),
+                        permission: Some(failure.call.clone()),
+                    }
+                }
+                None => Reason {
+                    code: ReasonCode::UnknownAddress,
+                    text: format!("no interface in the evidence owns that address in {vpc_text}"),
+                    permission: None,
+                },
+            };
+            reasons.insert(Some(vpc), self.builder.reason(reason));
+        }
+        let outside = Reason {
+            code: ReasonCode::UnknownAddress,
+            text: "nothing in the evidence owns that address: it is outside, or in an account or region that was not \
+                   read"
+                .to_owned(),
+            permission: None,
+        };
+        reasons.insert(None, self.builder.reason(outside));
+        reasons
+    }
+
+    // Interfaces.
+
+    fn compile_interfaces(
+        &mut self,
+        groups: &HashMap<NameId, GroupFacts>,
+    ) -> (Vec<Facts>, HashMap<(NameId, NameId), Vec<InterfaceId>>) {
+        let interfaces = std::mem::take(&mut self.estate.interfaces);
+        let elastic: HashMap<(NameId, Option<IpAddr>), IpAddr> =
+            self.estate.elastic.iter().map(|(public, interface, private)| ((*interface, *private), *public)).collect();
+        let (mut facts, mut tags) = (Vec::with_capacity(interfaces.len()), HashMap::<_, Vec<_>>::new());
+        let mut placeholders = HashMap::new();
+        let mut addresses = Vec::new();
+        for raw in &interfaces {
+            let carried: Vec<NameId> = self.estate.group_refs.get(raw.groups.clone()).unwrap_or_default().to_vec();
+            let (ingress, egress) = self.interface_gates(raw, &carried, groups, &mut placeholders);
+            addresses.clear();
+            for (private, public) in self.estate.addresses.get(raw.addresses.clone()).unwrap_or_default() {
+                let public = public.or_else(|| elastic.get(&(raw.id, Some(*private))).copied());
+                addresses.push(Address { private: *private, public });
+            }
+            let instance = raw.instance.and_then(|id| self.estate.instances.get(&id)).cloned();
+            let state = instance.as_ref().and_then(|instance| instance.state);
+            let down = state.filter(|state| {
+                matches!(self.text(*state), "stopped" | "stopping" | "terminated" | "shutting-down")
+            });
+            let state = match down {
+                Some(word) => InterfaceState::Down(word),
+                None if raw.attached => InterfaceState::Up,
+                None => InterfaceState::Detached,
+            };
+            let new = NewInterface {
+                id: raw.id,
+                owner: raw.instance,
+                label: instance.as_ref().and_then(|instance| instance.label).or(raw.description),
+                account: raw.account,
+                region: raw.region,
+                network: raw.vpc,
+                subnet: raw.subnet,
+                state,
+            };
+            let delegated = self.estate.delegated.get(raw.delegated.clone()).unwrap_or_default().to_vec();
+            let carried: Vec<Group> = carried.into_iter().map(Group).collect();
+            let id = self.builder.interface(new, &addresses, &delegated, &carried);
+            let own = self.estate.tags.get(raw.tags.clone()).unwrap_or_default();
+            let machine = instance.and_then(|instance| self.estate.tags.get(instance.tags)).unwrap_or_default();
+            for tag in own.iter().chain(machine) {
+                let carriers = tags.entry(*tag).or_default();
+                if carriers.last() != Some(&id) {
+                    carriers.push(id);
+                }
+            }
+            facts.push(Facts {
+                ingress,
+                egress,
+                instance: raw.instance,
+                device_index: raw.device_index,
+                source_dest_check: raw.source_dest_check,
+                cut_from_internet: raw.cut_from_internet,
+                behind: self.behind(raw),
+            });
+        }
+        (facts, tags)
+    }
+
+    fn interface_gates(
+        &mut self,
+        raw: &RawInterface,
+        carried: &[NameId],
+        groups: &HashMap<NameId, GroupFacts>,
+        placeholders: &mut HashMap<NameId, ListId>,
+    ) -> (Option<GateId>, Option<GateId>) {
+        let kind = raw.kind.map(|kind| self.text(kind)).unwrap_or_default();
+        if carried.is_empty() && WITHOUT_GROUPS.contains(&kind) {
+            return (None, None);
+        }
+        let mut lists: [Vec<ListId>; 2] = Default::default();
+        if carried.is_empty() {
+            // Every other kind of interface carries at least one group, so the evidence leaves them out.
+            let unread = self.missing(Listing::NetworkInterfaces, Some(raw.id), "the list of groups of interface");
+            let list = self.builder.list(raw.id, [], Some((Action::Allow, unread)));
+            lists = [vec![list], vec![list]];
+        }
+        for group in carried {
+            let known = groups.get(group).and_then(|facts| facts.ingress.zip(facts.egress));
+            let (ingress, egress) = known.unwrap_or_else(|| {
+                let list = placeholders.get(group).copied().unwrap_or_else(|| {
+                    let unread = self.missing(Listing::SecurityGroupRules, Some(*group), "security group");
+                    self.builder.list(*group, [], Some((Action::Allow, unread)))
+                });
+                placeholders.insert(*group, list);
+                (list, list)
+            });
+            let [into, out] = &mut lists;
+            into.push(ingress);
+            out.push(egress);
+        }
+        let [mut into, mut out] = lists;
+        // Security groups have no order, so any order of the same groups is the same gate.
+        into.sort_unstable();
+        into.dedup();
+        out.sort_unstable();
+        out.dedup();
+        let ingress = self.group_gate(into, raw.id, Side::Source);
+        let egress = self.group_gate(out, raw.id, Side::Destination);
+        (Some(ingress), Some(egress))
+    }
+
+    /// A load balancer's interface passes connections on by listeners and targets.
+    fn behind(&mut self, raw: &RawInterface) -> Option<ReasonId> {
+        let kind = raw.kind.map(|kind| self.text(kind)).unwrap_or_default();
+        let description = raw.description.map(|text| self.text(text)).unwrap_or_default();
+        let balancer = matches!(kind, "network_load_balancer" | "gateway_load_balancer" | "load_balancer")
+            || description.starts_with("ELB ");
+        balancer.then(|| {
+            let what = raw.description.unwrap_or(raw.id);
+            let text = format!(
+                "listeners and targets of the load balancer behind the interface (`{}`) are not modelled",
+                self.text(what)
+            );
+            self.builder.reason(Reason { code: ReasonCode::NotModelled, text, permission: None })
+        })
+    }
+}
+
+/// Whether an address can only be meant inside private networks: RFC 1918 and the shared space of RFC 6598, which
+/// an internet gateway drops (Reachability Analyzer guide, `IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS`,
+/// `…_RFC6598_EGRESS`), and for IPv6 anything that is not global unicast.
+pub(super) fn is_private(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || (v4.to_bits() >> 22) == (0x6440_0000 >> 22),
+        IpAddr::V6(v6) => (v6.to_bits() >> 125) != 1,
+    }
+}
+
+impl AwsNetwork {
+    /// The families in which a table has a live route to an internet gateway.
+    pub(super) fn reaches_internet(&self, table: &Table, family: Family) -> bool {
+        table.routes.iter().any(|route| {
+            matches!(route.target, Target::Internet(_)) && !route.blackhole && route.prefix.family() == family
+        })
+    }
+}

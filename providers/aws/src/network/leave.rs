@@ -1,0 +1,428 @@
+//! The sender's half of a path.
+
+use std::net::IpAddr;
+
+use reachlint_model::{
+    Crossing, Direction, Family, Half, Hop, HopKind, Identity, InterfaceId, NameId, Note, Outcome, Packet, PortRange,
+    Prefix, Protocol, ReasonId, Via,
+};
+
+use super::compile::{AwsNetwork, Route, SECURITY_GROUP, is_private};
+use super::estate::{RawNat, Target};
+use super::route::{Choice, is_link_local, is_link_local_service};
+use super::{INTERNET_GATEWAY, LOOPBACK, NAT_GATEWAY, OPAQUE, PEERING, ROUTE, SERVICE, fact, opaque};
+
+/// Source ports that a NAT gateway opens connections from (VPC guide, network ACLs, ephemeral ports).
+const NAT_PORTS: (u16, u16) = (1024, u16::MAX);
+/// A packet that passes more NAT gateways than this goes in circles.
+const MOST_GATEWAYS: usize = 8;
+
+pub(super) fn leave(aws: &AwsNetwork, from: InterfaceId, packet: &Packet, half: &mut Half) -> Crossing {
+    Leaving::new(aws, from, packet, half).map_or(
+        Crossing { packet: *packet, via: Via::Nowhere, destination: None },
+        |mut leaving| {
+            if leaving.stays_inside() { leaving.loopback() } else { leaving.go() }
+        },
+    )
+}
+
+struct Leaving<'a> {
+    aws: &'a AwsNetwork,
+    half: &'a mut Half,
+    from: InterfaceId,
+    interface: NameId,
+    packet: Packet,
+    /// Where the packet is: the sender's subnet, later that of a NAT gateway.
+    subnet: NameId,
+    vpc: NameId,
+    /// The public address that the internet gateway gives to the packet's source, if any.
+    public: Option<IpAddr>,
+    /// Whether the sender's own security groups were passed already.
+    outside: bool,
+}
+
+impl<'a> Leaving<'a> {
+    fn new(aws: &'a AwsNetwork, from: InterfaceId, packet: &Packet, half: &'a mut Half) -> Option<Self> {
+        let interface = aws.network.interface(from)?;
+        let own = aws.network.addresses(interface).iter().find(|address| address.private == packet.source);
+        Some(Self {
+            aws,
+            half,
+            from,
+            interface: interface.id,
+            packet: Packet { source_identity: Identity::Interface(from), ..*packet },
+            subnet: interface.subnet,
+            vpc: interface.network,
+            public: own.and_then(|address| address.public),
+            outside: false,
+        })
+    }
+
+    fn hop(&mut self, hop: Hop) {
+        self.half.hops.push(hop);
+    }
+
+    fn end(&self, via: Via) -> Crossing {
+        Crossing { packet: self.packet, via, destination: None }
+    }
+
+    /// A host delivers packets to its own addresses itself; they never reach a filter of the cloud. `0.0.0.0` and
+    /// `::` as a destination mean this host (Linux, `ip(7)`).
+    fn stays_inside(&self) -> bool {
+        let to = self.packet.destination;
+        if to.is_loopback() || to.is_unspecified() {
+            return true;
+        }
+        let instance = |id: InterfaceId| self.aws.facts.get(id.0 as usize).and_then(|facts| facts.instance);
+        self.aws.network.owners(to).any(|owner| {
+            let same = owner == self.from || (instance(owner).is_some() && instance(owner) == instance(self.from));
+            same && self.aws.network.interface(owner).is_some_and(|interface| {
+                self.aws.network.addresses(interface).iter().any(|address| address.private == to)
+            })
+        })
+    }
+
+    fn loopback(&mut self) -> Crossing {
+        let note = Note::new("{address} is the machine itself: delivered locally, no filter of the cloud applies");
+        let note = note.at(self.packet.destination);
+        self.hop(fact(LOOPBACK, Direction::Egress, self.interface, Outcome::Pass, note));
+        self.end(Via::Loopback)
+    }
+
+    fn go(&mut self) -> Crossing {
+        let to = self.packet.destination;
+        if is_link_local(to) {
+            return self.link_local(to);
+        }
+        for _ in 0..MOST_GATEWAYS {
+            match self.step() {
+                Step::Done(crossing) => return crossing,
+                Step::On => {}
+            }
+        }
+        let note = Note::new("the route goes in a circle of NAT gateways");
+        self.hop(fact(NAT_GATEWAY, Direction::Egress, self.subnet, Outcome::Block, note));
+        self.end(Via::Nowhere)
+    }
+
+    fn link_local(&mut self, to: IpAddr) -> Crossing {
+        if is_link_local_service(to, self.packet.protocol, self.packet.destination_ports) {
+            let note = Note::new("{address} is a service of AWS that security groups and network ACLs do not filter");
+            self.hop(fact(SERVICE, Direction::Egress, self.interface, Outcome::Pass, note.at(to)));
+            return self.end(Via::Service);
+        }
+        let note = Note::new("{address} is link-local").at(to);
+        self.hop(opaque(Direction::Egress, self.interface, self.aws.link_local, note));
+        self.end(Via::Nowhere)
+    }
+
+    /// From one subnet to the end of the half, or into the subnet of a NAT gateway.
+    fn step(&mut self) -> Step {
+        let to = self.packet.destination;
+        match self.aws.choose(self.subnet, to) {
+            Choice::Unread(reason) => {
+                self.leave_subnet(Identity::Unknown(reason), false);
+                let hop = HopKind::Route(Outcome::Unknown(reason));
+                self.hop(Hop { kind: hop, layer: ROUTE, direction: Direction::Egress, subject: self.subnet, note: None });
+                // Without the routes the receiver in the same VPC is still worth a look: it may block for certain.
+                let destination = self.aws.owner_in(self.vpc, to).ok();
+                let via = destination.map_or(Via::Nowhere, |_| Via::Network { subnet: self.subnet, network: self.vpc });
+                Step::Done(Crossing { destination, ..self.end(via) })
+            }
+            Choice::None(table) => {
+                self.leave_subnet(self.identity_in(self.vpc), false);
+                let note = Note::new("no route of {} leads to {address}").about(table).at(to);
+                self.hop(fact(ROUTE, Direction::Egress, table, Outcome::Block, note));
+                Step::Done(self.end(Via::Nowhere))
+            }
+            Choice::Blackhole(route) => {
+                self.leave_subnet(self.identity_in(self.vpc), false);
+                let note = Note::new("the route {} is a blackhole: its target is gone").about(route.name);
+                self.hop(fact(ROUTE, Direction::Egress, route.name, Outcome::Block, note));
+                Step::Done(self.end(Via::Nowhere))
+            }
+            Choice::Route(route) => self.follow(&route),
+        }
+    }
+
+    /// What the sender's side filters: its security groups once, and the ACL of the subnet that is left.
+    fn leave_subnet(&mut self, destination: Identity, same_subnet: bool) {
+        self.packet.destination_identity = destination;
+        if !self.outside {
+            self.outside = true;
+            let facts = self.aws.facts.get(self.from.0 as usize);
+            if let Some(gate) = facts.and_then(|facts| facts.egress) {
+                let kind = HopKind::Gate { gate, packet: self.packet };
+                let subject = self.interface;
+                self.hop(Hop { kind, layer: SECURITY_GROUP, direction: Direction::Egress, subject, note: None });
+            }
+        }
+        // ACLs are asked only when traffic enters or leaves a subnet (VPC guide, network ACLs). They keep no
+        // memory, so the answer is asked again on its way in.
+        if !same_subnet {
+            self.hop(self.aws.acl_hop(self.subnet, true, Direction::Egress, self.packet));
+            let answer = self.aws.acl_hop(self.subnet, false, Direction::Return, self.packet.reply());
+            self.half.returns.push(answer);
+        }
+    }
+
+    fn pass(&mut self, route: &Route, template: &'static str, subject: NameId) {
+        let note = Note::new(template).about(subject);
+        self.hop(fact(ROUTE, Direction::Egress, route.name, Outcome::Pass, note));
+    }
+
+    fn follow(&mut self, route: &Route) -> Step {
+        match route.target {
+            Target::Local => Step::Done(self.local(route)),
+            Target::Peering(link) => Step::Done(self.peering(route, link)),
+            Target::Internet(gateway) => Step::Done(self.internet(route, gateway)),
+            Target::EgressOnly(gateway) => Step::Done(self.egress_only(route, gateway)),
+            Target::Nat(gateway) => self.nat(route, gateway),
+            Target::GatewayEndpoint(endpoint) => Step::Done(self.gateway_endpoint(route, endpoint)),
+            Target::Interface(id) => Step::Done(self.appliance(route, id)),
+            Target::Instance(id) => Step::Done(self.appliance(route, id)),
+            Target::Other(_, id) => {
+                // Beyond a gateway that is not modelled the sender's groups are not known to the receiver's side,
+                // and the other way round (Reachability Analyzer, SG_REFERENCES_NOT_PRESERVED).
+                self.leave_subnet(Identity::Nobody, false);
+                let reason = route.opaque.unwrap_or(self.aws.appliance);
+                let note = Note::new("the route {} leads there").about(route.name);
+                self.hop(Hop {
+                    kind: HopKind::Opaque(reason),
+                    layer: OPAQUE,
+                    direction: Direction::Egress,
+                    subject: id,
+                    note: Some(note),
+                });
+                Step::Done(self.end(Via::Nowhere))
+            }
+        }
+    }
+
+    /// Inside the VPC.
+    fn local(&mut self, route: &Route) -> Crossing {
+        let to = self.packet.destination;
+        let owner = self.aws.owner_in(self.vpc, to);
+        let subnet = owner.ok().and_then(|owner| self.aws.network.interface(owner)).map(|interface| interface.subnet);
+        let same = match subnet {
+            Some(subnet) => subnet == self.subnet,
+            None => self.aws.subnets.get(&self.subnet).is_some_and(|own| own.blocks.iter().any(|b| b.contains(to))),
+        };
+        let identity = self.identity_in(self.vpc);
+        self.leave_subnet(if self.packet.source_identity == Identity::Nobody { Identity::Nobody } else { identity }, same);
+        self.pass(route, "stays in {}", self.vpc);
+        let via = Via::Network { subnet: self.subnet, network: self.vpc };
+        if let Err(reason) = owner {
+            self.unowned(reason, to);
+            return self.end(Via::Nowhere);
+        }
+        Crossing { destination: owner.ok(), ..self.end(via) }
+    }
+
+    /// Who has the destination address in a VPC.
+    fn identity_in(&self, vpc: NameId) -> Identity {
+        self.aws.owner_in(vpc, self.packet.destination).map_or_else(Identity::Unknown, Identity::Interface)
+    }
+
+    fn unowned(&mut self, reason: ReasonId, to: IpAddr) {
+        let note = Note::new("who has {address}").at(to);
+        self.hop(opaque(Direction::Ingress, self.vpc, reason, note));
+    }
+
+    /// Over a peering connection. It is not transitive: one end of the packet must be in each VPC's own blocks
+    /// (Reachability Analyzer, PCX_REQUIRES_ADDRESS_IN_VPC_CIDR). Group references hold only in one Region and
+    /// while the peering is active (VPC Peering guide, security groups).
+    fn peering(&mut self, route: &Route, link: NameId) -> Crossing {
+        let to = self.packet.destination;
+        let Some(peering) = self.aws.peerings.get(&link) else {
+            self.leave_subnet(Identity::Unknown(self.aws.unread_peering), false);
+            let note = Note::new("the route {} leads there").about(route.name);
+            self.hop(opaque(Direction::Egress, link, self.aws.unread_peering, note));
+            return self.end(Via::Nowhere);
+        };
+        let [first, second] = &peering.sides;
+        let (near, far) = if first.vpc == Some(self.vpc) { (first, second) } else { (second, first) };
+        let region = |region: Option<NameId>| region.map(|id| self.aws.network.name(id));
+        let same_region = near.region.is_none() || far.region.is_none() || region(near.region) == region(far.region);
+        let preserved = peering.active && same_region && self.packet.source_identity != Identity::Nobody;
+        let in_blocks = |blocks: &[Prefix], address: IpAddr| blocks.iter().any(|block| block.contains(address));
+        let near_blocks = self.aws.vpcs.get(&self.vpc);
+        let from_near = near_blocks.is_none_or(|blocks| blocks.is_empty() || blocks.contains(self.packet.source))
+            || in_blocks(&near.blocks, self.packet.source);
+        let far_known = far.vpc.and_then(|vpc| self.aws.vpcs.get(&vpc));
+        let to_far = in_blocks(&far.blocks, to)
+            || far_known.is_some_and(|blocks| blocks.contains(to))
+            || (far.blocks.is_empty() && far_known.is_none());
+        let network = far.vpc.unwrap_or(link);
+        let owner = if to_far { self.aws.owner_in(network, to) } else { self.only_owner(to) };
+        let identity = match owner {
+            Ok(owner) if preserved => Identity::Interface(owner),
+            Err(reason) if preserved => Identity::Unknown(reason),
+            _ => Identity::Nobody,
+        };
+        self.leave_subnet(identity, false);
+        self.pass(route, "leads to {}", link);
+        let (outcome, note) = if !peering.active {
+            let status = peering.status.unwrap_or(link);
+            (Outcome::Block, Note::new("the peering is not active but {}").about(status))
+        } else if !to_far {
+            let note = Note::new("a peering is not transitive: {address} is not in the peered VPC {}");
+            (Outcome::Block, note.about(network).at(to))
+        } else if !from_near {
+            let note = Note::new("a peering is not transitive: {address} is not in {}");
+            (Outcome::Block, note.about(self.vpc).at(self.packet.source))
+        } else {
+            (Outcome::Pass, Note::new("active, to {}").about(network))
+        };
+        self.hop(fact(PEERING, Direction::Egress, peering.id, outcome, note));
+        if !preserved {
+            self.packet.source_identity = Identity::Nobody;
+        }
+        match owner {
+            Ok(owner) => Crossing { destination: Some(owner), ..self.end(Via::Link { link, network }) },
+            Err(reason) => {
+                self.unowned(reason, to);
+                self.end(Via::Nowhere)
+            }
+        }
+    }
+
+    /// The owner of an address in any VPC, if there is just one.
+    fn only_owner(&self, address: IpAddr) -> Result<InterfaceId, ReasonId> {
+        let mut owners = self.aws.network.owners(address);
+        match (owners.next(), owners.next()) {
+            (Some(owner), None) => Ok(owner),
+            (Some(_), Some(_)) => Err(self.aws.ambiguous),
+            (None, _) => Err(self.aws.unowned(None)),
+        }
+    }
+
+    /// Out through an internet gateway: only with a public address, never to a private one (Reachability Analyzer,
+    /// IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS, IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS).
+    fn internet(&mut self, route: &Route, gateway: NameId) -> Crossing {
+        let to = self.packet.destination;
+        self.leave_subnet(Identity::Nobody, false);
+        self.pass(route, "leads to {}", gateway);
+        self.packet.source_identity = Identity::Nobody;
+        if is_private(to) {
+            let note = Note::new("an internet gateway drops what is for the private address {address}").at(to);
+            self.hop(fact(INTERNET_GATEWAY, Direction::Egress, gateway, Outcome::Block, note));
+            return self.end(Via::Nowhere);
+        }
+        let cut = self.aws.facts.get(self.from.0 as usize).is_some_and(|facts| facts.cut_from_internet);
+        let source = match Family::of(to) {
+            Family::V6 => (!cut && !is_private(self.packet.source)).then_some(self.packet.source),
+            Family::V4 => self.public,
+        };
+        let Some(source) = source else {
+            let note = Note::new("an internet gateway passes nothing from {address}, which has no public address");
+            let note = note.at(self.packet.source);
+            self.hop(fact(INTERNET_GATEWAY, Direction::Egress, gateway, Outcome::Block, note));
+            return self.end(Via::Nowhere);
+        };
+        self.translate(INTERNET_GATEWAY, gateway, source);
+        self.end(Via::Internet)
+    }
+
+    fn translate(&mut self, layer: reachlint_model::Layer, gateway: NameId, source: IpAddr) {
+        let note = Note::new("the source becomes {address}").at(source);
+        let kind = HopKind::Translation(Outcome::Pass);
+        self.hop(Hop { kind, layer, direction: Direction::Egress, subject: gateway, note: Some(note) });
+        self.packet.source = source;
+    }
+
+    fn egress_only(&mut self, route: &Route, gateway: NameId) -> Crossing {
+        self.leave_subnet(Identity::Nobody, false);
+        self.pass(route, "leads to {}", gateway);
+        self.packet.source_identity = Identity::Nobody;
+        self.end(Via::Internet)
+    }
+
+    /// Through a NAT gateway: it takes sources of its own VPC only, gives them its own address, and sends on by the
+    /// routes of its own subnet (VPC guide, NAT gateways; Reachability Analyzer, NGW_REQUIRES_SOURCE_IN_VPC).
+    fn nat(&mut self, route: &Route, id: NameId) -> Step {
+        self.leave_subnet(Identity::Nobody, false);
+        self.pass(route, "leads to {}", id);
+        let aws = self.aws;
+        let Some(nat) = aws.nats.get(&id) else {
+            let note = Note::new("the route {} leads there").about(route.name);
+            self.hop(opaque(Direction::Egress, id, aws.unread_nat, note));
+            return Step::Done(self.end(Via::Nowhere));
+        };
+        if !nat.available || nat.vpc.is_some_and(|vpc| vpc != self.vpc) {
+            let note = Note::new("the NAT gateway {} is not available to this VPC").about(nat.id);
+            self.hop(fact(NAT_GATEWAY, Direction::Egress, nat.id, Outcome::Block, note));
+            return Step::Done(self.end(Via::Nowhere));
+        }
+        self.through(nat)
+    }
+
+    fn through(&mut self, nat: &RawNat) -> Step {
+        let (Some(subnet), Some(private)) = (nat.subnet, nat.private_address) else {
+            let note = Note::new("subnet and address of {}").about(nat.id);
+            self.hop(opaque(Direction::Egress, nat.id, self.aws.unread_nat, note));
+            return Step::Done(self.end(Via::Nowhere));
+        };
+        if subnet != self.subnet {
+            self.hop(self.aws.acl_hop(subnet, false, Direction::Ingress, self.packet));
+            let answer = self.aws.acl_hop(subnet, true, Direction::Return, self.packet.reply());
+            self.half.returns.push(answer);
+        }
+        self.subnet = subnet;
+        self.packet.source_identity = Identity::Nobody;
+        if let Some(ports) = PortRange::new(NAT_PORTS.0, NAT_PORTS.1) {
+            self.packet.source_ports = ports;
+        }
+        self.translate(NAT_GATEWAY, nat.id, private);
+        self.public = nat.public_address.filter(|_| nat.public);
+        Step::On
+    }
+
+    /// A gateway endpoint of S3 or DynamoDB takes TCP only (Reachability Analyzer,
+    /// VPCE_GATEWAY_PROTOCOL_RESTRICTION). Behind it there is no interface to filter.
+    fn gateway_endpoint(&mut self, route: &Route, endpoint: NameId) -> Crossing {
+        self.leave_subnet(Identity::Nobody, false);
+        let (outcome, note) = if self.packet.protocol == Protocol::TCP {
+            (Outcome::Pass, Note::new("leads to the service behind {}").about(endpoint))
+        } else {
+            (Outcome::Block, Note::new("the gateway endpoint {} takes tcp only").about(endpoint))
+        };
+        self.hop(fact(ROUTE, Direction::Egress, route.name, outcome, note));
+        self.end(Via::Service)
+    }
+
+    /// A route to an interface: the receiver's own, that of a machine which takes a virtual address, or an
+    /// appliance in between. Behind an appliance group references no longer match (VPC guide, security groups for
+    /// middlebox routing).
+    fn appliance(&mut self, route: &Route, id: NameId) -> Crossing {
+        let to = self.packet.destination;
+        let name = self.aws.network.name(id).to_owned();
+        let device = self.aws.network.called(&name).first().copied();
+        let owner = self.aws.owner_in(self.vpc, to).ok();
+        let receiver = match (device, owner) {
+            (Some(device), None) => Some(device),
+            (Some(device), Some(owner)) if device == owner => Some(owner),
+            _ => None,
+        };
+        let via = Via::Network { subnet: self.subnet, network: self.vpc };
+        if let Some(receiver) = receiver {
+            let subnet = self.aws.network.interface(receiver).map(|interface| interface.subnet);
+            self.leave_subnet(Identity::Interface(receiver), subnet == Some(self.subnet));
+            self.pass(route, "leads to {}", id);
+            return Crossing { destination: Some(receiver), ..self.end(via) };
+        }
+        self.leave_subnet(Identity::Nobody, false);
+        let note = Note::new("the route {} leads there").about(route.name);
+        self.hop(opaque(Direction::Egress, id, self.aws.appliance, note));
+        self.packet.source_identity = Identity::Nobody;
+        let via = if owner.is_some() { via } else { Via::Nowhere };
+        Crossing { destination: owner, ..self.end(via) }
+    }
+}
+
+enum Step {
+    Done(Crossing),
+    /// In the subnet of a NAT gateway now.
+    On,
+}
+

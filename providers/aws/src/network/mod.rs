@@ -1,0 +1,155 @@
+//! The network that AWS evidence describes, and the paths through it.
+//!
+//! Facts about AWS carry the document they come from: the *VPC guide* is the Amazon VPC User Guide, the *EC2 API*
+//! the reference of the EC2 API, *Reachability Analyzer* the guide of that service with its explanation codes.
+
+mod compile;
+mod enter;
+mod estate;
+mod exposure;
+mod leave;
+mod names;
+mod route;
+
+use std::net::IpAddr;
+
+use reachlint_model::{
+    Arrival, Cloud, Crossing, Direction, Exposure, Family, Fix, Half, Hop, HopKind, InterfaceId, Layer, ListId, NameId,
+    Network, Note, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
+};
+
+pub use compile::AwsNetwork;
+pub use estate::Estate;
+
+/// Delivery inside the machine itself.
+const LOOPBACK: Layer = Layer("host.local");
+/// A route of a subnet's table.
+const ROUTE: Layer = Layer("aws.route");
+/// A peering connection.
+const PEERING: Layer = Layer("aws.peering");
+/// A NAT gateway.
+const NAT_GATEWAY: Layer = Layer("aws.nat-gateway");
+/// An internet gateway.
+const INTERNET_GATEWAY: Layer = Layer("aws.internet-gateway");
+/// An interface's check of its own addresses.
+const SOURCE_DEST_CHECK: Layer = Layer("aws.source-dest-check");
+/// Whether a machine runs behind the interface.
+const INSTANCE_STATE: Layer = Layer("aws.instance-state");
+/// A service of AWS that has no interface.
+const SERVICE: Layer = Layer("aws.service");
+/// Something that is not modelled, or not in the evidence.
+const OPAQUE: Layer = Layer("aws.opaque");
+
+/// A hop whose outcome is known without asking rules.
+fn fact(layer: Layer, direction: Direction, subject: NameId, outcome: Outcome, note: Note) -> Hop {
+    Hop { kind: HopKind::Route(outcome), layer, direction, subject, note: Some(note) }
+}
+
+/// A hop whose inside is not known.
+fn opaque(direction: Direction, subject: NameId, reason: ReasonId, note: Note) -> Hop {
+    Hop { kind: HopKind::Opaque(reason), layer: OPAQUE, direction, subject, note: Some(note) }
+}
+
+impl AwsNetwork {
+    /// A gate of a subnet's network ACL as a hop.
+    fn acl_hop(&self, subnet: NameId, egress: bool, direction: Direction, packet: Packet) -> Hop {
+        let acl = self.subnets.get(&subnet).map(|facts| facts.acl);
+        let (kind, subject) = match acl {
+            Some(Ok(acl)) => {
+                let gate = if egress { acl.egress } else { acl.ingress };
+                (HopKind::Gate { gate, packet }, acl.name)
+            }
+            Some(Err(reason)) => (HopKind::UnreadGate(reason), subnet),
+            None => (HopKind::UnreadGate(self.unread_subnet), subnet),
+        };
+        Hop { kind, layer: compile::NETWORK_ACL, direction, subject, note: None }
+    }
+
+    /// Interfaces of one VPC that own a private address.
+    fn owner_in(&self, vpc: NameId, address: IpAddr) -> Result<InterfaceId, ReasonId> {
+        let mut owners = self.network.owners(address).filter(|id| {
+            self.network.interface(*id).is_some_and(|interface| interface.network == vpc)
+                && self.owns_privately(*id, address)
+        });
+        match (owners.next(), owners.next()) {
+            (Some(owner), None) => Ok(owner),
+            (Some(_), Some(_)) => Err(self.ambiguous),
+            (None, _) => Err(self.unowned(Some(vpc))),
+        }
+    }
+
+    /// Whether an address is one of an interface's own inside its VPC, alone or in a delegated block.
+    fn owns_privately(&self, id: InterfaceId, address: IpAddr) -> bool {
+        let Some(interface) = self.network.interface(id) else { return false };
+        let listed = self.network.addresses(interface);
+        let own = listed.iter().any(|known| known.private == address);
+        own || !listed.iter().any(|known| known.public == Some(address))
+    }
+
+    fn unowned(&self, vpc: Option<NameId>) -> ReasonId {
+        let outside = self.unowned.get(&None).copied();
+        self.unowned.get(&vpc).copied().or(outside).unwrap_or(self.unread_subnet)
+    }
+}
+
+impl Provider for AwsNetwork {
+    fn cloud(&self) -> Cloud {
+        Cloud::Aws
+    }
+
+    fn network(&self) -> &Network {
+        &self.network
+    }
+
+    fn select(&self, selector: &Selector) -> Vec<InterfaceId> {
+        let mut found: Vec<InterfaceId> = match selector {
+            Selector::Itself => Vec::new(),
+            Selector::Address(address) => self.network.owners(*address).collect(),
+            Selector::Name(name) => self.network.called(name).to_vec(),
+            Selector::Tag { key, value } => {
+                let names = self.network.names();
+                let tag = names.find(key).zip(names.find(value));
+                tag.and_then(|tag| self.tags.get(&tag)).cloned().unwrap_or_default()
+            }
+        };
+        found.sort_by_key(|id| {
+            let primary = self.network.interface(*id).and_then(|interface| {
+                self.network.addresses(interface).first().map(|address| address.private)
+            });
+            (self.facts.get(id.0 as usize).map(|facts| facts.device_index), primary, *id)
+        });
+        found.dedup();
+        found
+    }
+
+    fn lookup(&self, from: InterfaceId, host: &str) -> Option<Vec<IpAddr>> {
+        names::lookup(self, from, host)
+    }
+
+    fn source_address(&self, from: InterfaceId, destination: IpAddr) -> Option<IpAddr> {
+        let interface = self.network.interface(from)?;
+        let family = Family::of(destination);
+        let mut own = self.network.addresses(interface).iter().map(|address| address.private);
+        own.find(|address| Family::of(*address) == family)
+    }
+
+    fn answers(&self, public: IpAddr) -> bool {
+        self.network.owners(public).next().is_some()
+    }
+
+    fn leave(&self, from: InterfaceId, packet: &Packet, half: &mut Half) -> Crossing {
+        leave::leave(self, from, packet, half)
+    }
+
+    fn enter(&self, crossing: &Crossing, half: &mut Half) -> Arrival {
+        enter::enter(self, crossing, half)
+    }
+
+    fn exposure(&self, interface: InterfaceId, address: IpAddr) -> Exposure {
+        exposure::exposure(self, interface, address)
+    }
+
+    fn remedy(&self, fix: Fix, hop: &Hop, list: Option<ListId>, rule: Option<RuleId>) -> Option<Remedy> {
+        crate::remedy::remedy(self, fix, hop, list, rule)
+    }
+}

@@ -1,0 +1,56 @@
+//! Names that EC2 gives to instances, read without DNS.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use reachlint_model::{InterfaceId, NameId};
+
+use super::compile::AwsNetwork;
+
+/// The address that a name of EC2's own means to the machine behind `from`.
+///
+/// `ip-10-0-1-5.ec2.internal` and `ip-10-0-1-5.eu-west-1.compute.internal` carry the private address,
+/// `i-….eu-west-1.compute.internal` the instance, and `ec2-198-51-100-7.….amazonaws.com` the public address, which
+/// the resolver of the same VPC turns into the private one (VPC guide, DNS attributes). A peered VPC does so only
+/// if the peering is told to (EC2 API, `AllowDnsResolutionFromRemoteVpc`).
+pub(super) fn lookup(aws: &AwsNetwork, from: InterfaceId, host: &str) -> Option<Vec<IpAddr>> {
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let (label, domain) = host.split_once('.')?;
+    if domain == "ec2.internal" || domain.ends_with(".compute.internal") {
+        if let Some(address) = label.strip_prefix("ip-").and_then(dashed) {
+            return Some(vec![address]);
+        }
+        let here = aws.network.interface(from)?.network;
+        let owner = aws.network.called(label).iter().find(|id| {
+            label.starts_with("i-") && aws.network.interface(**id).is_some_and(|found| found.network == here)
+        })?;
+        let found = aws.network.interface(*owner)?;
+        return aws.network.addresses(found).first().map(|address| vec![address.private]);
+    }
+    let regional = domain.strip_suffix(".compute.amazonaws.com").is_some();
+    if regional || domain == "compute-1.amazonaws.com" {
+        let public = label.strip_prefix("ec2-").and_then(dashed)?;
+        return Some(vec![inside(aws, from, public).unwrap_or(public)]);
+    }
+    None
+}
+
+fn dashed(text: &str) -> Option<IpAddr> {
+    text.replace('-', ".").parse::<Ipv4Addr>().ok().map(IpAddr::V4)
+}
+
+/// The private address behind a public one, where the resolver of `from` tells it.
+fn inside(aws: &AwsNetwork, from: InterfaceId, public: IpAddr) -> Option<IpAddr> {
+    let here = aws.network.interface(from)?.network;
+    aws.network.owners(public).find_map(|owner| {
+        let interface = aws.network.interface(owner)?;
+        let address = aws.network.addresses(interface).iter().find(|address| address.public == Some(public))?;
+        (interface.network == here || resolves_privately(aws, here, interface.network)).then_some(address.private)
+    })
+}
+
+fn resolves_privately(aws: &AwsNetwork, here: NameId, there: NameId) -> bool {
+    aws.peerings.values().filter(|peering| peering.active).any(|peering| {
+        peering.sides.iter().any(|side| side.vpc == Some(here))
+            && peering.sides.iter().any(|side| side.vpc == Some(there) && side.private_dns)
+    })
+}

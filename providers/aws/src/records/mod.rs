@@ -1,0 +1,18 @@
+//! The JSON of the EC2 API, as `aws ec2 describe-*` prints it: only the fields that decide.
+//!
+//! Unknown fields are passed over, and values whose set AWS may extend stay text. The same shapes are read from
+//! files and written by live collection.
+
+mod group;
+mod interface;
+mod read;
+mod routing;
+mod text;
+mod vpc;
+
+pub use group::*;
+pub use interface::*;
+pub use read::{Interfaces, Listing, ReadError, Recognised, Sink, read};
+pub use routing::*;
+pub use text::Text;
+pub use vpc::*;

@@ -1,0 +1,32 @@
+//! The network model that every cloud is translated into.
+//!
+//! Clouds differ in words, not in kind. Every filter on the way is a [`Gate`], every connection a
+//! [`Packet`] that passes [`Hop`]s, and a [`Provider`] answers two questions about it: how it leaves the
+//! sender, and how it enters the receiver. This crate holds the data; the evaluation is the caller's.
+
+mod address;
+mod evidence;
+mod gate;
+mod names;
+mod network;
+mod packet;
+mod path;
+mod ports;
+mod provider;
+mod remedy;
+mod verdict;
+
+pub use address::{AddressSet, Family, Prefix, PrefixError};
+pub use evidence::{Failure, Manifest, NameAnswer, Scope, SNAPSHOT_SCHEMA};
+pub use gate::{
+    Action, Direction, Gate, GateId, Group, Layer, ListId, Narrow, NarrowId, Peer, PrefixId, ProtocolMatch, Rule,
+    RuleId, RuleList, SetId, Side,
+};
+pub use names::{NameId, Names};
+pub use network::{Address, Interface, InterfaceId, InterfaceState, Network, NetworkBuilder, NewInterface};
+pub use packet::{Identity, Packet, Protocol};
+pub use path::{Arrival, Crossing, Half, Hop, HopKind, Note, Outcome, Path, Via};
+pub use ports::PortRange;
+pub use provider::{Cloud, Door, Exposure, Provider, Selector, SelectorError};
+pub use remedy::{Fix, Remedy};
+pub use verdict::{Reason, ReasonCode, ReasonId, Verdict};

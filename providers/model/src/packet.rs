@@ -1,0 +1,78 @@
+//! What a filter sees of a connection.
+
+use std::fmt;
+use std::net::IpAddr;
+
+use crate::network::InterfaceId;
+use crate::ports::PortRange;
+use crate::verdict::ReasonId;
+
+/// A transport protocol by its IANA number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Protocol(pub u8);
+
+impl Protocol {
+    /// Transmission Control Protocol.
+    pub const TCP: Self = Self(6);
+    /// User Datagram Protocol.
+    pub const UDP: Self = Self(17);
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::TCP => f.write_str("tcp"),
+            Self::UDP => f.write_str("udp"),
+            Self(number) => write!(f, "protocol {number}"),
+        }
+    }
+}
+
+/// Who stands behind an address, for rules that name a group instead of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// An interface of the evidence; its groups decide.
+    Interface(InterfaceId),
+    /// Certainly nobody whom a group rule could mean: an outside address, or a path on which the cloud
+    /// forgets who sent the packet (address translation, a public address, another region).
+    Nobody,
+    /// The evidence does not say.
+    Unknown(ReasonId),
+}
+
+/// The first packet of a new connection, or of the answer to it, as it looks at one point of the path.
+///
+/// One of the two port ranges is the client's ephemeral range and the other a single port.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Packet {
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// Source address as seen at this point.
+    pub source: IpAddr,
+    /// Destination address as seen at this point.
+    pub destination: IpAddr,
+    /// Possible source ports.
+    pub source_ports: PortRange,
+    /// Possible destination ports.
+    pub destination_ports: PortRange,
+    /// Who the source is.
+    pub source_identity: Identity,
+    /// Who the destination is.
+    pub destination_identity: Identity,
+}
+
+impl Packet {
+    /// The answer to this packet: both ends swapped.
+    #[must_use]
+    pub fn reply(&self) -> Self {
+        Self {
+            protocol: self.protocol,
+            source: self.destination,
+            destination: self.source,
+            source_ports: self.destination_ports,
+            destination_ports: self.source_ports,
+            source_identity: self.destination_identity,
+            destination_identity: self.source_identity,
+        }
+    }
+}

@@ -1,0 +1,355 @@
+//! The audit: endpoints × nginx's interfaces × network → flows and findings.
+//!
+//! Pure: everything that had to be read or asked was read and asked before, and comes in as arguments.
+
+use std::collections::{BTreeSet, HashMap};
+use std::net::IpAddr;
+
+use reachlint_model::{InterfaceId, PortRange, Protocol, Provider, Verdict};
+
+use crate::evaluate::{Evaluator, Explanation, Query};
+use crate::report::{Flow, FlowVerdict, Place, Source, Target};
+
+/// A connection that nginx's configuration asks for, before its host is resolved.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// What nginx dials.
+    pub target: WantedTarget,
+    /// Transport protocol.
+    pub protocol: Protocol,
+    /// Address that `proxy_bind` makes it dial from.
+    pub source: WantedSource,
+    /// Where the configuration says so.
+    pub place: Place,
+}
+
+/// What nginx dials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WantedTarget {
+    /// An address or a name, and a port.
+    Host {
+        /// As the configuration spells it.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A unix socket.
+    Unix(String),
+    /// Something that only a request decides.
+    Dynamic {
+        /// What is known of it.
+        host: Option<String>,
+        /// The port, if it is known.
+        port: Option<u16>,
+        /// Why it is not known.
+        reason: String,
+    },
+}
+
+/// From which address nginx dials.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WantedSource {
+    /// The one that the host chooses.
+    Default,
+    /// The one that `proxy_bind` names.
+    Bind(IpAddr),
+    /// One that is not known, and why.
+    Unknown(String),
+}
+
+/// One of nginx's interfaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Position of its cloud among the providers.
+    pub provider: usize,
+    /// The interface.
+    pub interface: InterfaceId,
+}
+
+/// The answer to a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NameAnswer {
+    /// Its addresses, at least one.
+    Addresses(Vec<IpAddr>),
+    /// There is none, and why.
+    None(String),
+}
+
+/// Answers names as one of nginx's machines would be answered.
+pub trait Names {
+    /// The answer for `host`.
+    fn answer(&self, node: &Node, host: &str) -> NameAnswer;
+}
+
+/// What an audit looks at.
+pub struct Subject<'a> {
+    /// The clouds' compiled evidence.
+    pub providers: &'a [&'a dyn Provider],
+    /// nginx's interfaces.
+    pub nodes: &'a [Node],
+    /// What its configuration dials.
+    pub wanted: &'a [Wanted],
+    /// Ports that nginx's host opens connections from.
+    pub ephemeral: PortRange,
+}
+
+/// Why a flow has no path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// It was judged on a path.
+    Judged,
+    /// It never leaves nginx's machine.
+    Local,
+    /// Its name has no answer.
+    Unresolved,
+    /// Only a request decides where it goes.
+    Dynamic,
+    /// nginx's machine cannot send it at all.
+    NoSource,
+}
+
+/// A flow with what the rules need beyond the report.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// What the report says.
+    pub flow: Flow,
+    /// How it came about.
+    pub cause: Cause,
+    /// nginx's interface.
+    pub node: Node,
+    /// The connection, where it has an address.
+    pub query: Option<Query>,
+    /// Everything about the verdict.
+    pub explanation: Explanation,
+}
+
+/// What makes two wishes the same connection.
+type Key = (usize, Option<IpAddr>, String, Option<u16>, u8, Option<IpAddr>);
+
+/// Judges everything that nginx dials, from each of its interfaces.
+#[must_use]
+pub fn judge(subject: &Subject<'_>, names: &dyn Names) -> Vec<Judged> {
+    let mut auditor = Auditor {
+        subject,
+        evaluator: Evaluator::new(subject.providers, subject.ephemeral),
+        judged: Vec::new(),
+        known: HashMap::new(),
+    };
+    for wanted in subject.wanted {
+        for (at, node) in subject.nodes.iter().enumerate() {
+            auditor.wish(wanted, at, node, names);
+        }
+    }
+    auditor.judged
+}
+
+struct Auditor<'a> {
+    subject: &'a Subject<'a>,
+    evaluator: Evaluator<'a>,
+    judged: Vec<Judged>,
+    known: HashMap<Key, usize>,
+}
+
+impl Auditor<'_> {
+    fn wish(&mut self, wanted: &Wanted, at: usize, node: &Node, names: &dyn Names) {
+        match &wanted.target {
+            WantedTarget::Host { host, port } => match host_address(host) {
+                Some(address) => self.flow(wanted, at, node, host, address, *port),
+                None => match names.answer(node, host) {
+                    NameAnswer::Addresses(addresses) => {
+                        let addresses: BTreeSet<IpAddr> = addresses.iter().map(IpAddr::to_canonical).collect();
+                        for address in addresses {
+                            self.flow(wanted, at, node, host, address, *port);
+                        }
+                    }
+                    NameAnswer::None(why) => {
+                        let reason = format!("`{host}` has no address: {why}");
+                        self.bare(wanted, at, node, Some(host), Some(*port), Cause::Unresolved, reason);
+                    }
+                },
+            },
+            WantedTarget::Unix(path) => {
+                let reason = "a unix socket is local: no filter of the cloud applies".to_owned();
+                self.bare(wanted, at, node, Some(path), None, Cause::Local, reason);
+            }
+            WantedTarget::Dynamic { host, port, reason } => {
+                self.bare(wanted, at, node, host.as_deref(), *port, Cause::Dynamic, reason.clone());
+            }
+        }
+    }
+
+    /// A place that asks for a connection which is known already is only noted there.
+    fn is_known(&mut self, key: &Key, place: &Place) -> bool {
+        let known = self.known.get(key).and_then(|at| self.judged.get_mut(*at));
+        let Some(judged) = known else { return false };
+        if judged.flow.nginx.last() != Some(place) && !judged.flow.nginx.contains(place) {
+            judged.flow.nginx.push(place.clone());
+        }
+        true
+    }
+
+    fn push(&mut self, key: Key, judged: Judged) {
+        self.known.insert(key, self.judged.len());
+        self.judged.push(judged);
+    }
+
+    fn flow(&mut self, wanted: &Wanted, at: usize, node: &Node, host: &str, to: IpAddr, port: u16) {
+        let Some(provider) = self.subject.providers.get(node.provider).copied() else { return };
+        let loopback = to.is_loopback() || to.is_unspecified();
+        let source = match &wanted.source {
+            WantedSource::Bind(address) => Some(*address),
+            _ => provider.source_address(node.interface, to).or_else(|| loopback.then_some(to)),
+        };
+        let key = (at, Some(to), host.to_owned(), Some(port), wanted.protocol.0, source);
+        if self.is_known(&key, &wanted.place) {
+            return;
+        }
+        let Some(source) = source else {
+            let family = if to.is_ipv6() { "IPv6" } else { "IPv4" };
+            let interface = interface_name(provider, node.interface);
+            let reason = format!("{interface} has no {family} address to connect to {to} from");
+            let mut judged = self.outline(wanted, node, host, Some(to), Some(port), Cause::NoSource, reason);
+            judged.flow.verdict = FlowVerdict::Blocked;
+            judged.explanation.verdict = Verdict::Blocked;
+            self.push(key, judged);
+            return;
+        };
+        let query =
+            Query { provider: node.provider, from: node.interface, source, to, port, protocol: wanted.protocol };
+        let mut explanation = self.evaluator.explain(&query);
+        let mut cause = Cause::Judged;
+        if let WantedSource::Unknown(why) = &wanted.source {
+            // The path was judged for the host's own address, which is not the one that will be used.
+            explanation.verdict = Verdict::Unknown;
+            explanation.reasons.insert(0, why.clone());
+        }
+        if explanation.steps.iter().any(|step| step.layer == "host.local") {
+            cause = Cause::Local;
+        }
+        let mut judged = self.outline(wanted, node, host, Some(to), Some(port), cause, String::new());
+        judged.flow.from.address = Some(source.to_string());
+        judged.flow.verdict = explanation.verdict.into();
+        judged.flow.reasons.clone_from(&explanation.reasons);
+        judged.flow.path.clone_from(&explanation.steps);
+        let landing = explanation.landing;
+        let receiver = self.subject.providers.get(landing.provider).zip(landing.interface);
+        if let Some((receiver, interface)) = receiver {
+            judged.flow.to.interface = Some(interface_name(*receiver, interface));
+            judged.flow.to.provider = Some(receiver.cloud().word().to_owned());
+            judged.flow.to.label = label(*receiver, interface);
+        }
+        judged.query = Some(query);
+        judged.explanation = explanation;
+        self.push(key, judged);
+    }
+
+    /// A flow without a path.
+    #[expect(clippy::too_many_arguments, reason = "the parts of a flow, each of its own type")]
+    fn bare(
+        &mut self,
+        wanted: &Wanted,
+        at: usize,
+        node: &Node,
+        host: Option<&str>,
+        port: Option<u16>,
+        cause: Cause,
+        reason: String,
+    ) {
+        let key = (at, None, host.unwrap_or_default().to_owned(), port, wanted.protocol.0, None);
+        if self.is_known(&key, &wanted.place) {
+            return;
+        }
+        let host = host.unwrap_or("decided by the request");
+        let mut judged = self.outline(wanted, node, host, None, port, cause, reason);
+        if judged.cause == Cause::Local {
+            judged.flow.verdict = FlowVerdict::Allowed;
+            judged.flow.to.protocol = "unix".to_owned();
+            judged.explanation.verdict = Verdict::Allowed;
+            judged.flow.id = flow_id(&judged.flow);
+        }
+        self.push(key, judged);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "the parts of a flow, each of its own type")]
+    fn outline(
+        &self,
+        wanted: &Wanted,
+        node: &Node,
+        host: &str,
+        to: Option<IpAddr>,
+        port: Option<u16>,
+        cause: Cause,
+        reason: String,
+    ) -> Judged {
+        let provider = self.subject.providers.get(node.provider).copied();
+        let interface = provider.map(|provider| interface_name(provider, node.interface));
+        let address = provider.and_then(|provider| {
+            let network = provider.network();
+            let interface = network.interface(node.interface)?;
+            network.addresses(interface).first().map(|address| address.private.to_string())
+        });
+        let mut flow = Flow {
+            id: String::new(),
+            from: Source {
+                interface,
+                address,
+                provider: provider.map(|provider| provider.cloud().word().to_owned()),
+                label: provider.and_then(|provider| label(provider, node.interface)),
+            },
+            to: Target {
+                host: host.to_owned(),
+                address: to.map(|to| to.to_string()),
+                port,
+                protocol: wanted.protocol.to_string(),
+                interface: None,
+                provider: None,
+                label: None,
+            },
+            nginx: vec![wanted.place.clone()],
+            verdict: FlowVerdict::Unknown,
+            reasons: if reason.is_empty() { Vec::new() } else { vec![reason] },
+            path: Vec::new(),
+        };
+        flow.id = flow_id(&flow);
+        let explanation = Explanation { reasons: flow.reasons.clone(), ..Explanation::default() };
+        Judged { flow, cause, node: *node, query: None, explanation }
+    }
+}
+
+/// The address that a host is, rather than has: IPv6 in brackets or bare, and IPv4 mapped into IPv6 as IPv4.
+#[must_use]
+pub fn host_address(host: &str) -> Option<IpAddr> {
+    let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+    bare.parse::<IpAddr>().ok().map(|address| address.to_canonical())
+}
+
+fn flow_id(flow: &Flow) -> String {
+    let from = flow.from.interface.as_deref().unwrap_or("unknown");
+    format!("{from}>{}", destination(&flow.to))
+}
+
+/// A target as people write it: `10.0.2.20:8080/tcp`, `[2001:db8::1]:80/tcp`, `unix:/run/app.sock`.
+#[must_use]
+pub fn destination(to: &Target) -> String {
+    if to.protocol == "unix" {
+        return format!("unix:{}", to.host);
+    }
+    let host = to.address.as_deref().unwrap_or(&to.host);
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    match to.port {
+        Some(port) => format!("{host}:{port}/{}", to.protocol),
+        None => format!("{host}/{}", to.protocol),
+    }
+}
+
+fn interface_name(provider: &dyn Provider, id: InterfaceId) -> String {
+    let network = provider.network();
+    network.interface(id).map_or(String::new(), |interface| network.name(interface.id).to_owned())
+}
+
+fn label(provider: &dyn Provider, id: InterfaceId) -> Option<String> {
+    let network = provider.network();
+    let interface = network.interface(id)?;
+    let label = interface.label.or(interface.owner)?;
+    Some(network.name(label).to_owned())
+}

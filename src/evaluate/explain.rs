@@ -1,0 +1,286 @@
+//! Words for what was judged.
+
+use reachlint_model::{
+    Direction, HopKind, Hop, Identity, ListId, Network, Note, Packet, Peer, PortRange, ProtocolMatch, ReasonCode,
+    ReasonId, Rule, RuleId, Verdict,
+};
+
+use super::gate::{Actions, Decision, refused_ports};
+use super::{Effect, Judged, Landing};
+use crate::report::{Step, StepKind, StepOutcome};
+
+/// Everything about the verdict of one connection.
+#[derive(Clone, Debug)]
+pub struct Explanation {
+    /// The answer.
+    pub verdict: Verdict,
+    /// Every hop in words.
+    pub steps: Vec<Step>,
+    /// Why, in sentences.
+    pub reasons: Vec<String>,
+    /// What ends the connection, all of it.
+    pub blockers: Vec<Blocker>,
+    /// What is not known.
+    pub gaps: Vec<Gap>,
+    /// The rules that let it in and out: where the hop was, and what matched.
+    pub admitted: Vec<Blocker>,
+    /// Where it ended up.
+    pub landing: Landing,
+}
+
+impl Default for Explanation {
+    fn default() -> Self {
+        Self {
+            verdict: Verdict::Unknown,
+            steps: Vec::new(),
+            reasons: Vec::new(),
+            blockers: Vec::new(),
+            gaps: Vec::new(),
+            admitted: Vec::new(),
+            landing: Landing::default(),
+        }
+    }
+}
+
+/// A hop that decided, with the rule that did.
+#[derive(Clone, Debug)]
+pub struct Blocker {
+    /// Position of its cloud among the providers.
+    pub provider: usize,
+    /// The hop.
+    pub hop: Hop,
+    /// The list and rule that matched; none where the default decided.
+    pub by: Option<(ListId, RuleId)>,
+    /// Whether only some of the client's ports are concerned.
+    pub partial: bool,
+    /// One sentence on it.
+    pub sentence: String,
+}
+
+/// Something that is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// Its kind.
+    pub code: ReasonCode,
+    /// One sentence on it.
+    pub sentence: String,
+    /// The permission to grant.
+    pub permission: Option<String>,
+}
+
+impl Explanation {
+    pub(super) fn add(&mut self, network: &Network, provider: usize, judged: &Judged<'_>) {
+        let hop = *judged.hop;
+        let outcome = match judged.effect {
+            Effect::Pass => match judged.decision {
+                Some(decision) if decision.answer.actions.must(Actions::ACCEPT) => StepOutcome::Accept,
+                Some(decision) if decision.answer.actions.must(Actions::NEXT) => StepOutcome::Next,
+                _ => StepOutcome::Allow,
+            },
+            Effect::Block | Effect::Partial => StepOutcome::Deny,
+            Effect::Unknown(_) => StepOutcome::Maybe,
+            Effect::Skipped => StepOutcome::None,
+        };
+        let kind = match hop.kind {
+            HopKind::Gate { .. } | HopKind::UnreadGate(_) => StepKind::Gate,
+            HopKind::Route(_) => StepKind::Route,
+            HopKind::Translation(_) => StepKind::Translation,
+            HopKind::Opaque(_) => StepKind::Opaque,
+        };
+        let by = judged.decision.and_then(|decision| decision.answer.by);
+        let detail = detail(network, judged);
+        self.steps.push(Step {
+            kind,
+            layer: hop.layer.0.to_owned(),
+            id: network.name(hop.subject).to_owned(),
+            direction: hop.direction.word().to_owned(),
+            outcome,
+            rule: by.map(|(list, rule)| rule_name(network, list, rule)),
+            detail: detail.clone(),
+        });
+        let blocker = |partial| Blocker { provider, hop, by, partial, sentence: detail.clone() };
+        match judged.effect {
+            Effect::Block => self.blockers.push(blocker(false)),
+            Effect::Partial => self.blockers.push(blocker(true)),
+            Effect::Unknown(reason) => {
+                let reason = reason.and_then(|id| network.reason(id));
+                self.gaps.push(Gap {
+                    code: reason.map_or(ReasonCode::Undecidable, |reason| reason.code),
+                    sentence: detail,
+                    permission: reason.and_then(|reason| reason.permission.clone()),
+                });
+            }
+            Effect::Pass if by.is_some() => self.admitted.push(blocker(false)),
+            Effect::Pass | Effect::Skipped => {}
+        }
+    }
+
+    pub(super) fn finish(&mut self, verdict: Verdict, landing: Landing) {
+        self.verdict = verdict;
+        self.landing = landing;
+        // One thing that is not known can show up in several hops.
+        let mut seen = std::collections::HashSet::new();
+        self.gaps.retain(|gap| seen.insert((gap.sentence.clone(), gap.permission.clone())));
+        let grant = |gap: &Gap| match &gap.permission {
+            Some(permission) => format!("{}; grant {permission}", gap.sentence),
+            None => gap.sentence.clone(),
+        };
+        self.reasons = self.blockers.iter().map(|blocker| blocker.sentence.clone()).collect();
+        self.reasons.extend(self.gaps.iter().map(grant));
+        if verdict == Verdict::Allowed {
+            let local = self.steps.iter().filter(|step| step.layer == "host.local");
+            self.reasons.extend(local.map(|step| step.detail.clone()));
+        }
+    }
+}
+
+fn detail(network: &Network, judged: &Judged<'_>) -> String {
+    let hop = judged.hop;
+    let reason = |id: ReasonId| network.reason(id).map_or("", |reason| reason.text.as_str());
+    match hop.kind {
+        HopKind::Gate { packet, .. } => match judged.decision {
+            Some(decision) => gate_detail(network, hop, &packet, judged.effect, &decision),
+            None => "an earlier gate accepted for the whole stage".to_owned(),
+        },
+        HopKind::UnreadGate(id) => reason(id).to_owned(),
+        HopKind::Opaque(id) => match hop.note {
+            Some(note) => format!("{}: {}", words(network, &note), reason(id)),
+            None => reason(id).to_owned(),
+        },
+        HopKind::Route(outcome) | HopKind::Translation(outcome) => match (outcome, hop.note) {
+            (reachlint_model::Outcome::Unknown(id), None) => reason(id).to_owned(),
+            (reachlint_model::Outcome::Unknown(id), Some(note)) => {
+                format!("{}: {}", words(network, &note), reason(id))
+            }
+            (_, note) => note.map_or(String::new(), |note| words(network, &note)),
+        },
+    }
+}
+
+fn words(network: &Network, note: &Note) -> String {
+    let mut text = note.template.to_owned();
+    if let Some(subject) = note.subject {
+        text = text.replace("{}", &called(network, subject));
+    }
+    if let Some(address) = note.address {
+        text = text.replace("{address}", &address.to_string());
+    }
+    text
+}
+
+/// An identifier, with what people call it.
+pub(crate) fn called(network: &Network, id: reachlint_model::NameId) -> String {
+    match network.label(id) {
+        Some(label) => format!("{} ({label})", network.name(id)),
+        None => network.name(id).to_owned(),
+    }
+}
+
+fn gate_detail(network: &Network, hop: &Hop, packet: &Packet, effect: Effect, decision: &Decision) -> String {
+    let HopKind::Gate { gate: id, .. } = hop.kind else { return String::new() };
+    let Some(gate) = network.gate(id) else { return String::new() };
+    let lists: Vec<String> = network.lists(gate).map(|(_, list)| called(network, list.name)).collect();
+    let lists = lists.join(", ");
+    let what = traffic(network, hop, packet);
+    let by = decision.answer.by.map(|(list, rule)| named_rule(network, list, rule));
+    match effect {
+        Effect::Pass | Effect::Skipped => by.unwrap_or_else(|| format!("{lists}: default")),
+        Effect::Block => {
+            let who = by.map_or_else(
+                || format!("no rule of {lists} ({}) admits", gate_side(hop, gate.side)),
+                |by| format!("{by} denies"),
+            );
+            format!("{who} {what}; a new connection is dropped in silence and times out")
+        }
+        Effect::Partial => {
+            let refused = refused_ports(network, gate, packet);
+            let refused: Vec<String> = refused.iter().map(PortRange::to_string).collect();
+            let who = by.map_or_else(|| format!("no rule of {lists} admits"), |by| format!("{by} denies"));
+            format!(
+                "{who} {what}: {} of the client's {} ports pass, {} do not ({}), so a new connection times out now \
+                 and then",
+                decision.passed,
+                decision.asked,
+                decision.asked - decision.passed,
+                refused.join(", ")
+            )
+        }
+        Effect::Unknown(reason) => {
+            let reason = reason.and_then(|id| network.reason(id)).map_or("", |reason| reason.text.as_str());
+            format!("whether {lists} admits {what} is not known: {reason}")
+        }
+    }
+}
+
+/// The direction of the rules that a gate asked, which for answers differs from that of the connection.
+fn gate_side(hop: &Hop, side: reachlint_model::Side) -> &'static str {
+    match (hop.direction, side) {
+        (_, reachlint_model::Side::Source) => Direction::Ingress.word(),
+        (_, reachlint_model::Side::Destination) => Direction::Egress.word(),
+    }
+}
+
+fn traffic(network: &Network, hop: &Hop, packet: &Packet) -> String {
+    let name = |identity: Identity| {
+        let Identity::Interface(id) = identity else { return String::new() };
+        let label = network.interface(id).and_then(|interface| interface.label);
+        label.map_or(String::new(), |label| format!(" ({})", network.name(label)))
+    };
+    if hop.direction == Direction::Return {
+        return format!(
+            "answers from {} {} to {} ports {}",
+            packet.source, packet.source_ports, packet.destination, packet.destination_ports
+        );
+    }
+    format!(
+        "{} {} from {}{} to {}{}",
+        packet.protocol,
+        packet.destination_ports,
+        packet.source,
+        name(packet.source_identity),
+        packet.destination,
+        name(packet.destination_identity)
+    )
+}
+
+/// The identifier of a rule: the cloud's own, or else its list and its words.
+pub(crate) fn rule_name(network: &Network, list: ListId, rule: RuleId) -> String {
+    let Some((list, rule)) = network.list(list).zip(network.rule(rule)) else { return String::new() };
+    match rule.name {
+        Some(name) => network.name(name).to_owned(),
+        None => format!("{} {}", network.name(list.name), rule_text(network, rule)),
+    }
+}
+
+fn named_rule(network: &Network, list: ListId, rule: RuleId) -> String {
+    let Some((list, rule)) = network.list(list).zip(network.rule(rule)) else { return String::new() };
+    let name = rule.name.map_or(String::new(), |name| format!("{}: ", network.name(name)));
+    let list = called(network, list.name);
+    format!("{name}{} ({list})", rule_text(network, rule))
+}
+
+/// A rule in words: `tcp 8080 from sg-0123 (edge)`, without the direction that its list has.
+#[must_use]
+pub fn rule_text(network: &Network, rule: &Rule) -> String {
+    let ports = match (rule.protocol, rule.ports) {
+        (ProtocolMatch::Any, PortRange::ALL) => "all traffic".to_owned(),
+        (ProtocolMatch::Any, ports) => format!("any protocol {ports}"),
+        (ProtocolMatch::Only(protocol), PortRange::ALL) => format!("{protocol} all ports"),
+        (ProtocolMatch::Only(protocol), ports) => format!("{protocol} {ports}"),
+    };
+    let peer = match rule.peer {
+        Peer::Any => "anywhere".to_owned(),
+        Peer::V4 { base, length } => format!("{}/{length}", std::net::Ipv4Addr::from_bits(base)),
+        Peer::V6(id) => network.prefix(id).map_or(String::new(), |prefix| prefix.to_string()),
+        Peer::Set(_) | Peer::Gone | Peer::Unknown(_) => {
+            let name = rule.peer_name.map_or_else(|| "a set of addresses".to_owned(), |name| called(network, name));
+            if rule.peer == Peer::Gone { format!("{name}, which is gone") } else { name }
+        }
+        Peer::Group(group) => called(network, group.0),
+    };
+    let action = match rule.action {
+        reachlint_model::Action::Deny => "deny ",
+        _ => "",
+    };
+    format!("{action}{ports}, {peer}")
+}

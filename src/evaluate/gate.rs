@@ -1,0 +1,303 @@
+//! What a gate does with a packet.
+
+use std::net::IpAddr;
+
+use reachlint_model::{
+    Action, Gate, Identity, ListId, Network, Packet, Peer, PortRange, ReasonId, Rule, RuleId, RuleList, Side,
+};
+
+/// Jumps deeper than this are a loop: nftables itself allows 16 (`NFT_JUMP_STACK_SIZE`, `nf_tables.h`).
+const MOST_JUMPS: u8 = 16;
+
+/// The actions that a gate may turn out to take: more than one where something is undecided.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Actions(u8);
+
+impl Actions {
+    /// Passes this gate.
+    pub const ALLOW: Self = Self(1);
+    /// Blocks.
+    pub const DENY: Self = Self(2);
+    /// Leaves the gate undecided.
+    pub const NEXT: Self = Self(4);
+    /// Passes this gate and the rest of its stage.
+    pub const ACCEPT: Self = Self(8);
+
+    fn of(action: Action) -> Self {
+        match action {
+            Action::Allow => Self::ALLOW,
+            Action::Deny => Self::DENY,
+            Action::Accept => Self::ACCEPT,
+            Action::Next | Action::Jump(_) => Self::NEXT,
+        }
+    }
+
+    /// Whether `other` is among them.
+    #[must_use]
+    pub fn may(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
+
+    /// Whether there is only one, and it is `other`.
+    #[must_use]
+    pub fn must(self, other: Self) -> bool {
+        self == other
+    }
+
+    fn with(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// The answer of a gate for a range of client ports that it treats alike.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// What it may do.
+    pub actions: Actions,
+    /// The list and rule that matched for certain; the default decided where there is none.
+    pub by: Option<(ListId, RuleId)>,
+    /// The first thing that left it undecided.
+    pub reason: Option<ReasonId>,
+}
+
+/// The answer of a gate for the whole of a packet's port ranges.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Decision {
+    /// The answer for the first ports that do not pass, or for all if all are treated alike.
+    pub answer: Answer,
+    /// The client ports that `answer` is about, as far as they are contiguous.
+    pub ports: PortRange,
+    /// Number of client ports that pass for certain.
+    pub passed: u32,
+    /// Number of client ports that may be used.
+    pub asked: u32,
+    /// Whether some port is undecided.
+    pub undecided: bool,
+}
+
+impl Decision {
+    /// Whether some ports pass and some are refused.
+    #[must_use]
+    pub fn is_partial(&self) -> bool {
+        self.passed > 0 && self.passed < self.asked && !self.undecided
+    }
+}
+
+/// Decides a gate. Allocates nothing.
+#[must_use]
+pub fn decide(network: &Network, gate: &Gate, packet: &Packet) -> Decision {
+    let client = client_ports(packet);
+    let mut decision: Option<Decision> = None;
+    let mut from = Some(client.first());
+    while let Some(port) = from.filter(|port| *port <= client.last()) {
+        let (answer, until) = answer_at(network, gate, packet, port);
+        let until = until.min(client.last());
+        let count = u32::from(until - port) + 1;
+        let passes = !answer.actions.may(Actions::DENY);
+        let undecided = !passes && !answer.actions.must(Actions::DENY);
+        let ports = PortRange::new(port, until).unwrap_or(client);
+        let known = decision.get_or_insert(Decision { answer, ports, passed: 0, asked: client.count(), undecided });
+        // The answer shown is the worst: a refusal before a doubt before a pass.
+        let worse = rank(&answer) > rank(&known.answer);
+        if worse {
+            (known.answer, known.ports) = (answer, ports);
+        }
+        known.undecided |= undecided;
+        known.passed += if passes { count } else { 0 };
+        from = until.checked_add(1);
+    }
+    decision.unwrap_or(Decision {
+        answer: Answer { actions: Actions::of(gate.default), by: None, reason: None },
+        ports: client,
+        passed: 0,
+        asked: client.count(),
+        undecided: false,
+    })
+}
+
+/// The client ports that a gate lets through for certain, for an explanation.
+#[must_use]
+pub fn refused_ports(network: &Network, gate: &Gate, packet: &Packet) -> Vec<PortRange> {
+    let client = client_ports(packet);
+    let mut refused: Vec<PortRange> = Vec::new();
+    let mut from = Some(client.first());
+    while let Some(port) = from.filter(|port| *port <= client.last()) {
+        let (answer, until) = answer_at(network, gate, packet, port);
+        let until = until.min(client.last());
+        if answer.actions.may(Actions::DENY) {
+            let start = match refused.last() {
+                Some(open) if open.last().checked_add(1) == Some(port) => refused.pop().map_or(port, PortRange::first),
+                _ => port,
+            };
+            refused.extend(PortRange::new(start, until));
+        }
+        from = until.checked_add(1);
+    }
+    refused
+}
+
+fn rank(answer: &Answer) -> u8 {
+    match (answer.actions.must(Actions::DENY), answer.actions.may(Actions::DENY)) {
+        (true, _) => 2,
+        (false, true) => 1,
+        (false, false) => 0,
+    }
+}
+
+/// Of the two port ranges, the one that the client chooses from.
+fn client_ports(packet: &Packet) -> PortRange {
+    if packet.source_ports.count() > 1 { packet.source_ports } else { packet.destination_ports }
+}
+
+fn answer_at(network: &Network, gate: &Gate, packet: &Packet, port: u16) -> (Answer, u16) {
+    let source_is_client = packet.source_ports.count() > 1;
+    let (source_port, destination_port) = if source_is_client {
+        (port, packet.destination_ports.first())
+    } else {
+        (packet.source_ports.first(), port)
+    };
+    let (peer, near, peer_identity) = match gate.side {
+        Side::Source => (packet.source, packet.destination, packet.source_identity),
+        Side::Destination => (packet.destination, packet.source, packet.destination_identity),
+    };
+    let mut walk = Walk {
+        network,
+        packet,
+        peer,
+        near,
+        peer_identity,
+        source_port,
+        destination_port,
+        source_is_client,
+        until: u16::MAX,
+        possible: Actions::default(),
+        reason: None,
+    };
+    let decided = network.lists(gate).find_map(|(id, list)| walk.list(id, list, 0));
+    let (action, by) = decided.map_or((gate.default, None), |(action, list, rule)| (action, Some((list, rule))));
+    let answer = Answer { actions: walk.possible.with(Actions::of(action)), by, reason: walk.reason };
+    (answer, walk.until)
+}
+
+/// Whether a rule is about a packet.
+enum Match {
+    Yes,
+    No,
+    Maybe(ReasonId),
+}
+
+struct Walk<'n> {
+    network: &'n Network,
+    packet: &'n Packet,
+    peer: IpAddr,
+    near: IpAddr,
+    peer_identity: Identity,
+    source_port: u16,
+    destination_port: u16,
+    source_is_client: bool,
+    /// The last client port up to which every rule asked so far gives the same answer.
+    until: u16,
+    /// Actions of rules that may have matched before.
+    possible: Actions,
+    reason: Option<ReasonId>,
+}
+
+impl Walk<'_> {
+    fn list(&mut self, id: ListId, list: &RuleList, depth: u8) -> Option<(Action, ListId, RuleId)> {
+        for (rule, at) in self.network.rules(list).iter().zip(list.rules.clone()) {
+            match self.matches(rule) {
+                Match::No => {}
+                Match::Maybe(reason) => {
+                    self.possible = self.possible.with(self.reach(rule.action));
+                    self.reason.get_or_insert(reason);
+                }
+                Match::Yes => match rule.action {
+                    Action::Jump(_) if depth >= MOST_JUMPS => return Some((Action::Deny, id, RuleId(at))),
+                    Action::Jump(target) => {
+                        let list = self.network.list(target)?;
+                        match self.list(target, list, depth + 1) {
+                            None | Some((Action::Next, ..)) => {}
+                            decided => return decided,
+                        }
+                    }
+                    action => return Some((action, id, RuleId(at))),
+                },
+            }
+        }
+        if let Some((action, reason)) = list.incomplete {
+            self.possible = self.possible.with(Actions::of(action));
+            self.reason.get_or_insert(reason);
+        }
+        None
+    }
+
+    /// What a rule could do if it matched; a jump could do anything.
+    fn reach(&self, action: Action) -> Actions {
+        match action {
+            Action::Jump(_) => Actions::ALLOW.with(Actions::DENY).with(Actions::NEXT).with(Actions::ACCEPT),
+            action => Actions::of(action),
+        }
+    }
+
+    fn matches(&mut self, rule: &Rule) -> Match {
+        if !rule.protocol.contains(self.packet.protocol) {
+            return Match::No;
+        }
+        let in_range = rule.ports.contains(self.destination_port);
+        if !self.source_is_client {
+            self.bound(rule.ports, self.destination_port);
+        }
+        if !in_range {
+            return Match::No;
+        }
+        let peer = self.matches_peer(rule.peer);
+        let Some(narrow) = rule.narrow.and_then(|id| self.network.narrow(id)) else { return peer };
+        if let Some(ports) = narrow.source_ports {
+            if self.source_is_client {
+                self.bound(ports, self.source_port);
+            }
+            if !ports.contains(self.source_port) {
+                return Match::No;
+            }
+        }
+        if narrow.near.as_ref().is_some_and(|near| !near.contains(self.near)) {
+            return Match::No;
+        }
+        match (peer, narrow.maybe) {
+            (Match::Yes, Some(reason)) => Match::Maybe(reason),
+            (peer, _) => peer,
+        }
+    }
+
+    /// Notes where a range of the rule begins or ends beyond the client port that is asked about.
+    fn bound(&mut self, ports: PortRange, port: u16) {
+        if ports.contains(port) {
+            self.until = self.until.min(ports.last());
+        } else if port < ports.first() {
+            self.until = self.until.min(ports.first().saturating_sub(1));
+        }
+    }
+
+    fn matches_peer(&self, peer: Peer) -> Match {
+        let holds = match peer {
+            Peer::Any => true,
+            Peer::V4 { base, length } => match self.peer {
+                IpAddr::V4(address) => {
+                    let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
+                    address.to_bits() & mask == base
+                }
+                IpAddr::V6(_) => false,
+            },
+            Peer::V6(id) => self.network.prefix(id).is_some_and(|prefix| prefix.contains(self.peer)),
+            Peer::Set(id) => self.network.set(id).is_some_and(|set| set.contains(self.peer)),
+            Peer::Gone => false,
+            Peer::Unknown(reason) => return Match::Maybe(reason),
+            Peer::Group(group) => match self.peer_identity {
+                Identity::Interface(id) => self.network.carries(id, group),
+                Identity::Nobody => false,
+                Identity::Unknown(reason) => return Match::Maybe(reason),
+            },
+        };
+        if holds { Match::Yes } else { Match::No }
+    }
+}

@@ -1,0 +1,207 @@
+//! Every address that a configuration makes nginx connect to.
+
+use std::net::IpAddr;
+
+use super::error::{Error, Problem, Warning};
+use super::limits;
+use super::model::{self, Model};
+use super::resolve;
+use super::services;
+use super::tree::{Config, Span};
+use super::walk;
+
+/// The transport of a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// TCP.
+    Tcp,
+    /// UDP.
+    Udp,
+}
+
+/// Where a connection goes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Target {
+    /// An address.
+    Address {
+        /// The address.
+        address: IpAddr,
+        /// The port.
+        port: u16,
+    },
+    /// A name that has to be looked up; each of its addresses is dialled.
+    Name {
+        /// The name as written.
+        host: String,
+        /// The port.
+        port: u16,
+    },
+    /// A unix socket: nothing that leaves the machine.
+    Unix(String),
+    /// Known only while nginx runs.
+    Dynamic {
+        /// The host, where only the port is open.
+        host: Option<String>,
+        /// The port, where only the host is open.
+        port: Option<u16>,
+        /// What decides.
+        reason: String,
+    },
+}
+
+/// The part of the configuration that a directive belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Context {
+    /// `http`.
+    Http,
+    /// `stream`.
+    Stream,
+    /// `mail`.
+    Mail,
+    /// Outside of these.
+    Main,
+}
+
+/// Whether a connection is ever made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Yes.
+    Active,
+    /// When the servers before it fail.
+    Backup,
+    /// Never: marked `down`.
+    Down,
+    /// Never: nothing refers to it.
+    Unreferenced,
+    /// Never: a later directive of the same block takes its place.
+    Overridden,
+    /// Never: every request is answered before.
+    Unreachable,
+}
+
+/// What a connection is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Purpose {
+    /// Requests of clients.
+    Proxy,
+    /// Name look-ups.
+    Dns,
+    /// Logs.
+    Syslog,
+    /// The state of certificates.
+    Ocsp,
+    /// The authentication of mail clients.
+    MailAuth,
+    /// Telemetry and the like.
+    Other,
+}
+
+/// The source address of a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SourceAddress {
+    /// The one that the system chooses.
+    Default,
+    /// `proxy_bind` and its kin.
+    Bind(IpAddr),
+    /// The client's own: `transparent` with the client's address.
+    Client,
+    /// Decided for each request; the text says by what.
+    Dynamic(String),
+}
+
+/// One connection that nginx may open: a directive and one server that it reaches.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The transport.
+    pub protocol: Protocol,
+    /// Where to.
+    pub target: Target,
+    /// The directive: `proxy_pass`, `resolver` …
+    pub directive: String,
+    /// The part of the configuration.
+    pub context: Context,
+    /// The `upstream` group.
+    pub upstream: Option<String>,
+    /// The statement of the directive; for a group that nothing refers to, its `upstream` line.
+    pub pass: Span,
+    /// The `server` line in the group.
+    pub server: Option<Span>,
+    /// Whether the connection is ever made.
+    pub state: State,
+    /// What for.
+    pub purpose: Purpose,
+    /// Where from.
+    pub source: SourceAddress,
+    /// The name is looked up while nginx runs, by its `resolver`, not by the system when it starts.
+    pub run_time: bool,
+    /// What else one should know.
+    pub note: Option<String>,
+}
+
+/// The endpoints of a configuration.
+#[derive(Debug, Clone, Default)]
+pub struct Endpoints {
+    /// In the order of the directives.
+    pub endpoints: Vec<Endpoint>,
+    /// What is odd about them.
+    pub warnings: Vec<Warning>,
+}
+
+impl Config {
+    /// Finds every address that this configuration makes nginx connect to.
+    ///
+    /// # Errors
+    /// What nginx would refuse to load, unless the configuration was read leniently, and more endpoints than the limit.
+    pub fn endpoints(&self) -> Result<Endpoints, Error> {
+        let mut sink = Sink { config: self, found: Endpoints::default() };
+        let mut models = [Model::new(model::Kind::Http), Model::new(model::Kind::Stream)];
+        let mut services = services::Services::default();
+        walk::main(self, &mut models, &mut services, &mut sink)?;
+        for model in &mut models {
+            resolve::resolve(model, &mut services, &mut sink)?;
+        }
+        services.emit(&mut sink)?;
+        let mut found = sink.found;
+        found.endpoints.sort_by_key(|endpoint| (endpoint.pass.file, endpoint.pass.start));
+        Ok(found)
+    }
+}
+
+/// Where findings go while a configuration is walked.
+pub(crate) struct Sink<'c> {
+    pub(crate) config: &'c Config,
+    found: Endpoints,
+}
+
+impl Sink<'_> {
+    pub(crate) fn error(&self, problem: Problem, span: Span) -> Error {
+        Error::new(problem, self.config.place(span))
+    }
+
+    /// Something that nginx refuses: an error, or a warning for a lenient reader.
+    pub(crate) fn refuse(&mut self, problem: Problem, span: Span) -> Result<(), Error> {
+        if !self.config.lenient {
+            return Err(self.error(problem, span));
+        }
+        let help = problem.help();
+        self.found.warnings.push(Warning { message: problem.to_string(), span: Some(span), help });
+        Ok(())
+    }
+
+    pub(crate) fn warn(&mut self, span: Span, message: String, help: Option<&str>) {
+        self.found.warnings.push(Warning { message, span: Some(span), help: help.map(str::to_owned) });
+    }
+
+    pub(crate) fn push(&mut self, endpoint: Endpoint) -> Result<(), Error> {
+        if self.found.endpoints.len() >= limits::ENDPOINTS {
+            let problem = Problem::Limit { what: "endpoints", limit: limits::ENDPOINTS as u64 };
+            return Err(self.error(problem, endpoint.pass));
+        }
+        self.found.endpoints.push(endpoint);
+        Ok(())
+    }
+}

@@ -1,0 +1,51 @@
+//! Reads nginx configuration and finds every address that it makes nginx connect to.
+//!
+//! The text goes through these steps, one file each:
+//!
+//! | step | file |
+//! | --- | --- |
+//! | bytes to statements, as nginx's own reader cuts them | `lexer`, `lua` |
+//! | files and includes to one tree; `nginx -T` output is taken apart first | `reader`, `include`, `dump`, `tree` |
+//! | one walk over the tree: scopes, passes, groups, variables | `walk`, `model`, `passes`, `listen` |
+//! | addresses and groups | `address`, `upstreams` |
+//! | what variables can hold when a pass is reached | `template`, `variables`, `builtins`, `flow`, `regex` |
+//! | what a value means as an address | `judge` |
+//! | passes to endpoints | `resolve`, `endpoints` |
+//! | what nginx dials on its own account | `services` |
+//!
+//! Nothing here touches the file system: see [`Files`].
+
+mod address;
+mod builtins;
+mod dump;
+mod endpoints;
+mod error;
+mod files;
+mod flow;
+mod include;
+mod judge;
+mod lexer;
+mod limits;
+mod listen;
+mod lua;
+mod model;
+mod passes;
+mod reader;
+mod regex;
+mod resolve;
+mod services;
+mod template;
+mod tree;
+mod upstreams;
+mod variables;
+mod walk;
+
+#[cfg(test)]
+mod traps;
+
+pub use address::AddressProblem;
+pub use endpoints::{Context, Endpoint, Endpoints, Protocol, Purpose, SourceAddress, State, Target};
+pub use error::{Error, Place, Problem, Warning};
+pub use files::{Files, MemoryFiles};
+pub use reader::Options;
+pub use tree::{Config, FileId, SourceFile, Span};

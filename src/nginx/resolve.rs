@@ -1,0 +1,449 @@
+//! From passes and groups to endpoints.
+
+use std::collections::HashSet;
+use std::ops::RangeInclusive;
+
+use super::address;
+use super::endpoints::{Endpoint, Protocol, Purpose, Sink, SourceAddress, State, Target};
+use super::error::{Error, Problem};
+use super::flow::Flow;
+use super::judge::{self, Judged};
+use super::listen::Listen;
+use super::model::{Bind, Kind, Model, Pass, PassTo, ServerBlock};
+use super::regex;
+use super::services::{ASSUMED, Services};
+use super::tree::Span;
+use super::upstreams::{Block, Entry};
+use super::variables::{Piece, ServerFacts, Value};
+use super::walk::text;
+
+/// Turns everything that a model holds into endpoints.
+pub(crate) fn resolve<'c>(model: &mut Model<'c>, services: &mut Services<'c>, sink: &mut Sink<'c>) -> Result<(), Error> {
+    if model.scopes.is_empty() {
+        return Ok(());
+    }
+    check_entries(model, services, sink)?;
+    if model.has_scripts {
+        services.scripts_use_resolvers(model.context());
+    }
+    services.certificates(model, sink)?;
+    let facts = facts(model);
+    let mut passes = Passes {
+        model,
+        services,
+        sink,
+        facts,
+        flow: Flow::default(),
+        used: vec![false; model.groups.iter().count()],
+        open: None,
+    };
+    passes.flow = Flow::new(passes.sink.config.lenient);
+    for pass in &model.passes {
+        passes.pass(pass)?;
+    }
+    passes.unreferenced()
+}
+
+/// What nginx checks at the end of the block: servers that are named directly, and `resolve`.
+fn check_entries<'c>(model: &Model<'c>, services: &mut Services<'c>, sink: &mut Sink<'c>) -> Result<(), Error> {
+    for (_, entry) in model.groups.iter() {
+        let Some(block) = &entry.block else {
+            if let Err(problem) = entry.direct() {
+                sink.refuse(problem, entry.span)?;
+            }
+            continue;
+        };
+        if block.resolves.is_none() && !block.servers.iter().any(|server| server.run_time) {
+            continue;
+        }
+        let resolver = block.resolver.or_else(|| model.resolver(0));
+        if resolver.is_none() {
+            let problem = Problem::ResolveWithoutResolver { group: block.name.clone() };
+            sink.refuse(problem, block.resolves.unwrap_or(block.span))?;
+        }
+        services.use_resolver(resolver);
+    }
+    Ok(())
+}
+
+/// What is known about each server.
+fn facts(model: &Model<'_>) -> Vec<ServerFacts> {
+    let tls_sockets: HashSet<&[u8]> = model
+        .servers
+        .iter()
+        .flat_map(|server| &server.listens)
+        .filter(|listen| listen.tls)
+        .map(|listen| listen.address.as_slice())
+        .collect();
+    model.servers.iter().map(|server| server_facts(model.kind, server, &tls_sockets)).collect()
+}
+
+fn server_facts(kind: Kind, server: &ServerBlock, tls_sockets: &HashSet<&[u8]>) -> ServerFacts {
+    let default = [Listen::default_http()];
+    let listens = match server.listens.as_slice() {
+        [] if kind == Kind::Http => default.as_slice(),
+        listens => listens,
+    };
+    // TLS belongs to the socket: a server that shares it has it too.
+    let is_tls = |listen: &Listen| server.all_tls || tls_sockets.contains(listen.address.as_slice());
+    let mut schemes = Vec::new();
+    if listens.iter().any(|listen| !is_tls(listen)) {
+        schemes.push("http");
+    }
+    if listens.iter().any(is_tls) {
+        schemes.push("https");
+    }
+    let mut ports: Vec<u16> = listens.iter().filter_map(|listen| listen.ports.clone()).flat_map(RangeInclusive::into_iter).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    ServerFacts {
+        schemes,
+        ports,
+        name: server.name.clone(),
+        uri_may_lose_slash: server.uri_may_lose_slash,
+        host_only_captures: Vec::new(),
+    }
+}
+
+struct Passes<'p, 'c> {
+    model: &'p Model<'c>,
+    services: &'p mut Services<'c>,
+    sink: &'p mut Sink<'c>,
+    facts: Vec<ServerFacts>,
+    flow: Flow,
+    /// Which entries some pass leads to.
+    used: Vec<bool>,
+    /// A pass that may name any group.
+    open: Option<Open>,
+}
+
+/// A pass whose value may turn out to be the name of a group.
+#[derive(Debug, Clone)]
+struct Open {
+    directive: String,
+    span: Span,
+    protocols: Vec<Protocol>,
+    source: SourceAddress,
+    reason: String,
+}
+
+/// What all endpoints of a pass have in common.
+struct Common {
+    directive: String,
+    span: Span,
+    protocols: Vec<Protocol>,
+    /// `None` where the pass itself is in order, and the servers decide.
+    state: Option<State>,
+    source: SourceAddress,
+    note: Option<String>,
+    scope: usize,
+}
+
+impl<'c> Passes<'_, 'c> {
+    fn pass(&mut self, pass: &Pass<'c>) -> Result<(), Error> {
+        let state = self.state_of(pass);
+        let facts = self.facts_at(pass.scope);
+        let protocols = self.protocols(pass)?;
+        let source = self.source(pass, &facts)?;
+        let note = (!pass.module.stock).then(|| ASSUMED.to_owned());
+        let common =
+            Common { directive: text(&pass.directive), span: pass.span, protocols, state, source, note, scope: pass.scope };
+        match &pass.to {
+            PassTo::Entry(entry) => self.entry(*entry, &common),
+            PassTo::Anything => {
+                let reason = "the client names the host and the port".to_owned();
+                self.services.use_resolver(self.model.resolver(pass.scope));
+                self.push(&common, Target::Dynamic { host: None, port: None, reason }, None, State::Active, true, None)
+            }
+            PassTo::Template(value) => {
+                let values = match self.values(value, pass.scope, &facts)? {
+                    Ok(values) => values,
+                    Err((problem, span)) => return self.sink.refuse(problem, span.unwrap_or(pass.span)),
+                };
+                self.template(pass, &values, &common)
+            }
+        }
+    }
+
+    fn state_of(&mut self, pass: &Pass<'c>) -> Option<State> {
+        let scope = self.model.scope(pass.scope)?;
+        let overridden = scope.passes.iter().take(scope.overridden).any(|index| {
+            self.model.passes.get(*index).is_some_and(|earlier| std::ptr::eq(earlier, pass))
+        });
+        if overridden {
+            return Some(State::Overridden);
+        }
+        self.flow.unreachable(self.model, pass.scope).then_some(State::Unreachable)
+    }
+
+    fn facts_at(&self, scope: usize) -> ServerFacts {
+        let server = self.model.scope(scope).and_then(|scope| scope.server);
+        let mut facts = server.and_then(|server| self.facts.get(server)).cloned().unwrap_or_else(|| ServerFacts {
+            schemes: vec!["http", "https"],
+            ..ServerFacts::default()
+        });
+        let regex = self.model.location_of(scope).and_then(|location| self.model.scope(location)?.regex.as_deref());
+        if let Some(regex) = regex {
+            facts.host_only_captures = regex::host_only_captures(regex);
+        }
+        facts
+    }
+
+    /// A stream server dials with the transport of its listeners; everything in http is TCP.
+    fn protocols(&mut self, pass: &Pass<'c>) -> Result<Vec<Protocol>, Error> {
+        if self.model.kind == Kind::Http {
+            return Ok(vec![Protocol::Tcp]);
+        }
+        let server = self.model.scope(pass.scope).and_then(|scope| self.model.servers.get(scope.server?));
+        let listens = server.map(|server| server.listens.as_slice()).unwrap_or_default();
+        let mut protocols = Vec::new();
+        if listens.iter().any(|listen| !listen.udp) {
+            protocols.push(Protocol::Tcp);
+        }
+        if listens.iter().any(|listen| listen.udp) {
+            protocols.push(Protocol::Udp);
+        }
+        if protocols.is_empty() {
+            self.sink.refuse(Problem::NoListen, pass.span)?;
+            protocols.push(Protocol::Tcp);
+        }
+        Ok(protocols)
+    }
+
+    fn source(&mut self, pass: &Pass<'c>, facts: &ServerFacts) -> Result<SourceAddress, Error> {
+        let bind = self.model.outward(pass.scope).find_map(|scope| {
+            scope.binds.iter().find(|(name, _)| &**name == pass.module.bind).map(|(_, bind)| bind)
+        });
+        let (value, transparent) = match bind {
+            None | Some(Bind::Off) => return Ok(SourceAddress::Default),
+            Some(Bind::Address(address)) => return Ok(SourceAddress::Bind(*address)),
+            Some(Bind::Variable { value, transparent }) => (value, *transparent),
+        };
+        let names_client = |value: &[Piece]| match value.first() {
+            Some(Piece::Unknown(unknown)) => {
+                ["$remote_addr", "$binary_remote_addr", "$proxy_protocol_addr", "$realip_remote_addr"]
+                    .contains(&unknown.name.to_ascii_lowercase().as_str())
+            }
+            _ => false,
+        };
+        let values = match self.values(value, pass.scope, facts)? {
+            Ok(values) => values,
+            Err(_) => return Ok(SourceAddress::Dynamic(text(value))),
+        };
+        Ok(match values.as_slice() {
+            [value] if transparent && names_client(value) => SourceAddress::Client,
+            [value] => match value.as_slice() {
+                [] => SourceAddress::Default,
+                [Piece::Text(address)] => address::bound(address).map_or_else(
+                    || SourceAddress::Dynamic(text(address)),
+                    SourceAddress::Bind,
+                ),
+                _ => SourceAddress::Dynamic(judge::shown_value(value)),
+            },
+            _ => SourceAddress::Dynamic(text(value)),
+        })
+    }
+
+    /// The values of a text. The inner error is a variable that nothing defines.
+    #[expect(clippy::type_complexity, reason = "a problem and the statement that has it, if it is another one")]
+    fn values(
+        &mut self,
+        value: &[u8],
+        scope: usize,
+        facts: &ServerFacts,
+    ) -> Result<Result<std::rc::Rc<Vec<Value>>, (Problem, Option<Span>)>, Error> {
+        let lenient = self.sink.config.lenient;
+        let environment = match self.flow.at(self.model, scope, facts) {
+            Ok(environment) => environment,
+            Err((problem, span)) => return Ok(Err((problem, Some(span)))),
+        };
+        Ok(self.model.variables.values(value, &environment, facts, lenient).map_err(|problem| (problem, None)))
+    }
+
+    fn template(&mut self, pass: &Pass<'c>, values: &[Value], common: &Common) -> Result<(), Error> {
+        let resolver = self.model.resolver(pass.scope);
+        let mut seen: HashSet<Judged> = HashSet::new();
+        let mut failing: Option<(String, String)> = None;
+        let mut unresolved: Option<String> = None;
+        let mut good = false;
+        for value in values {
+            let judged = judge::judge(value, pass.module);
+            if !seen.insert(judged.clone()) {
+                continue;
+            }
+            match judged {
+                Judged::Fails(why) => {
+                    failing.get_or_insert_with(|| (judge::shown_value(value), why));
+                    continue;
+                }
+                Judged::Unix(path) => self.push(common, Target::Unix(path), None, State::Active, false, None)?,
+                Judged::Open { host, port, reason, may_name_group } => {
+                    if may_name_group && common.state.is_none() {
+                        self.open.get_or_insert_with(|| Open {
+                            directive: common.directive.clone(),
+                            span: common.span,
+                            protocols: common.protocols.clone(),
+                            source: common.source.clone(),
+                            reason: reason.clone(),
+                        });
+                    }
+                    self.services.use_resolver(resolver);
+                    self.push(common, Target::Dynamic { host, port, reason }, None, State::Active, true, None)?;
+                }
+                Judged::Settled { host, address, port, has_port } => {
+                    if let Some(entry) = self.model.groups.at_run_time(&host, port, has_port) {
+                        self.entry(entry, common)?;
+                    } else {
+                        match (address, port) {
+                            (_, None) => {
+                                let why = format!("no port in upstream \"{}\"", text(&host));
+                                failing.get_or_insert_with(|| (judge::shown_value(value), why));
+                                continue;
+                            }
+                            (Some(address), Some(port)) => {
+                                self.push(common, Target::Address { address, port }, None, State::Active, false, None)?;
+                            }
+                            (None, Some(port)) => {
+                                if resolver.is_none() {
+                                    unresolved.get_or_insert_with(|| text(&host));
+                                    continue;
+                                }
+                                self.services.use_resolver(resolver);
+                                let note = self.beside_group(&host);
+                                let target = Target::Name { host: text(&host), port };
+                                self.push(common, target, None, State::Active, true, note)?;
+                            }
+                        }
+                    }
+                }
+            }
+            good = true;
+        }
+        self.complain(common, good, failing, unresolved);
+        Ok(())
+    }
+
+    /// Says which values nginx would answer with an error.
+    fn complain(&mut self, common: &Common, good: bool, failing: Option<(String, String)>, unresolved: Option<String>) {
+        if let Some(host) = unresolved {
+            let is_group = self.beside_group(host.as_bytes()).is_some();
+            let help = if is_group {
+                "a value with a port is never the group of that name; leave the port out"
+            } else {
+                "names in a value with variables are looked up at run time: add `resolver ADDRESS;`"
+            };
+            self.sink.warn(common.span, format!("no resolver defined to resolve {host}"), Some(help));
+        }
+        if let Some((value, why)) = failing {
+            let some = if good { "some requests" } else { "every request" };
+            let message = format!("nginx answers {some} with an error: the value `{value}` gives `{why}`");
+            self.sink.warn(common.span, message, None);
+        }
+    }
+
+    /// A name that is also that of a group, but is not taken for it.
+    fn beside_group(&self, host: &[u8]) -> Option<String> {
+        let entry = self.model.groups.at_run_time(host, None, false)?;
+        let block = self.model.groups.get(entry)?.block.as_ref()?;
+        Some(format!("not the group `{}`: with a port the name is looked up", block.name))
+    }
+
+    fn entry(&mut self, index: usize, common: &Common) -> Result<(), Error> {
+        let model = self.model;
+        let Some(entry) = model.groups.get(index) else { return Ok(()) };
+        if let Some(used) = self.used.get_mut(index) {
+            *used = true;
+        }
+        match &entry.block {
+            Some(block) => self.group(block, common),
+            None => self.direct(entry, common),
+        }
+    }
+
+    fn direct(&mut self, entry: &Entry, common: &Common) -> Result<(), Error> {
+        match entry.direct() {
+            // The problem has been reported with the entry.
+            Err(_) => Ok(()),
+            Ok((target, note)) => {
+                let note = match &target {
+                    Target::Name { host, .. } => note.or_else(|| self.beside_group(host.as_bytes())),
+                    _ => note,
+                };
+                self.push(common, target, None, State::Active, false, note)
+            }
+        }
+    }
+
+    fn group(&mut self, block: &Block, common: &Common) -> Result<(), Error> {
+        let group = |server| Some((block.name.as_str(), server));
+        if let Some(reason) = &block.dynamic {
+            let target = Target::Dynamic { host: None, port: None, reason: reason.clone() };
+            return self.push(common, target, group(None), State::Active, true, None);
+        }
+        for server in &block.servers {
+            let target = server.target.clone();
+            self.push(common, target, group(Some(server.span)), server.state, server.run_time, server.note.clone())?;
+        }
+        Ok(())
+    }
+
+    /// Groups that no pass leads to. Where a value may name any of them, it may name these.
+    fn unreferenced(mut self) -> Result<(), Error> {
+        let model = self.model;
+        for (index, entry) in model.groups.iter() {
+            let Some(block) = entry.block.as_ref().filter(|_| self.used.get(index) == Some(&false)) else { continue };
+            let common = match &self.open {
+                Some(open) => Common {
+                    directive: open.directive.clone(),
+                    span: open.span,
+                    protocols: open.protocols.clone(),
+                    state: None,
+                    source: open.source.clone(),
+                    note: Some(format!("may be chosen at run time: {}", open.reason)),
+                    scope: 0,
+                },
+                None => Common {
+                    directive: "upstream".to_owned(),
+                    span: block.span,
+                    protocols: vec![Protocol::Tcp],
+                    state: Some(State::Unreferenced),
+                    source: SourceAddress::Default,
+                    note: None,
+                    scope: 0,
+                },
+            };
+            self.group(block, &common)?;
+        }
+        Ok(())
+    }
+
+    fn push(
+        &mut self,
+        common: &Common,
+        target: Target,
+        group: Option<(&str, Option<Span>)>,
+        state: State,
+        run_time: bool,
+        note: Option<String>,
+    ) -> Result<(), Error> {
+        let notes: Vec<&str> = [note.as_deref(), common.note.as_deref()].into_iter().flatten().collect();
+        let note = (!notes.is_empty()).then(|| notes.join("; "));
+        for protocol in &common.protocols {
+            self.sink.push(Endpoint {
+                protocol: *protocol,
+                target: target.clone(),
+                directive: common.directive.clone(),
+                context: self.model.context(),
+                upstream: group.map(|(name, _)| name.to_owned()),
+                pass: common.span,
+                server: group.and_then(|(_, server)| server),
+                state: common.state.unwrap_or(state),
+                purpose: Purpose::Proxy,
+                source: common.source.clone(),
+                run_time,
+                note: note.clone(),
+            })?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,245 @@
+//! The configuration as a tree: statements with their places, blocks, and files put where `include` wants them.
+//!
+//! Every file is read once and kept as a flat list in order of appearance, in which a block is followed by its content. A file that
+//! is included in several places is shared between them.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use super::error::{Place, Warning};
+use super::lexer::Word;
+
+/// One source file of a configuration.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, serde::Serialize)]
+pub struct FileId(pub u32);
+
+/// A statement in a file: up to its `;`, or for a block its head up to `{`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, serde::Serialize)]
+pub struct Span {
+    /// The file.
+    pub file: FileId,
+    /// Line of the first byte, counted from 1.
+    pub line: u32,
+    /// Column of the first byte in characters, counted from 1.
+    pub column: u32,
+    /// Offset of the first byte.
+    pub start: u32,
+    /// Offset just after the `;` or `{`.
+    pub end: u32,
+}
+
+/// A file and its content.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    /// The path, as the user would type it: relative to where the main file's path is relative to.
+    pub path: PathBuf,
+    /// The content.
+    pub bytes: Vec<u8>,
+}
+
+impl SourceFile {
+    /// The line that holds an offset, without its end, with invalid UTF-8 replaced.
+    #[must_use]
+    pub fn line_at(&self, offset: u32) -> Cow<'_, str> {
+        let offset = (offset as usize).min(self.bytes.len());
+        let (before, after) = self.bytes.split_at(offset);
+        let start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let end = after.iter().position(|byte| *byte == b'\n').map_or(self.bytes.len(), |at| offset + at);
+        let line = self.bytes.get(start..end).unwrap_or_default();
+        String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line))
+    }
+}
+
+/// What a statement ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Body {
+    /// `;`.
+    Nothing,
+    /// A block of directives, or of data for the directive's own handler.
+    Block,
+    /// Lua text.
+    Lua,
+    /// An include: the readings of the files, a range of [`Config::inclusions`].
+    Include { first: u32, count: u32 },
+}
+
+/// One statement.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    /// Line of the terminator, which is the one that nginx names in messages.
+    pub(crate) end_line: u32,
+    pub(crate) first_word: u32,
+    pub(crate) word_count: u32,
+    pub(crate) body: Body,
+    /// Index of the first node after this one and its content.
+    pub(crate) next: u32,
+}
+
+/// One file, read as directives or as the data of a block.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Reading {
+    pub(crate) file: u32,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) words: Vec<Word>,
+    /// How many nodes there are once the includes are in place.
+    pub(crate) expanded: u64,
+}
+
+/// A configuration: the main file and everything it includes.
+#[derive(Debug, Clone)]
+pub struct Config {
+    pub(crate) files: Vec<SourceFile>,
+    pub(crate) readings: Vec<Reading>,
+    /// Indices into `readings`, for [`Body::Include`].
+    pub(crate) inclusions: Vec<u32>,
+    pub(crate) root: u32,
+    pub(crate) lenient: bool,
+    pub(crate) warnings: Vec<Warning>,
+}
+
+impl Config {
+    /// A file by its id.
+    ///
+    /// Ids come from this configuration's own spans; the id of another configuration gives its main file.
+    #[must_use]
+    pub fn source(&self, file: FileId) -> &SourceFile {
+        static EMPTY: SourceFile = SourceFile { path: PathBuf::new(), bytes: Vec::new() };
+        self.files.get(file.0 as usize).or_else(|| self.files.first()).unwrap_or(&EMPTY)
+    }
+
+    /// Every file that was read, in the order nginx opens them; the first is the main file.
+    #[must_use]
+    pub fn files(&self) -> &[SourceFile] {
+        &self.files
+    }
+
+    /// What was odd while reading the files.
+    #[must_use]
+    pub fn warnings(&self) -> &[Warning] {
+        &self.warnings
+    }
+
+    /// The directives of the main file.
+    pub(crate) fn directives(&self) -> Directives<'_> {
+        Directives::of(self, self.root, 0, u32::MAX)
+    }
+
+    /// The place of a statement, for an error.
+    pub(crate) fn place(&self, span: Span) -> Place {
+        let source = self.source(span.file);
+        Place {
+            file: source.path.clone(),
+            line: span.line,
+            column: span.column,
+            text: source.line_at(span.start).into_owned(),
+            span: Some(span),
+        }
+    }
+
+    /// The path of the file of a span.
+    pub(crate) fn path(&self, span: Span) -> &Path {
+        &self.source(span.file).path
+    }
+}
+
+/// A statement with access to its words.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Directive<'c> {
+    config: &'c Config,
+    reading: u32,
+    index: u32,
+    node: &'c Node,
+}
+
+impl<'c> Directive<'c> {
+    pub(crate) fn name(&self) -> Cow<'c, [u8]> {
+        self.word(0).unwrap_or_default()
+    }
+
+    /// The arguments, without the name.
+    pub(crate) fn arguments(self) -> impl Iterator<Item = Cow<'c, [u8]>> {
+        (1..self.node.word_count).filter_map(move |index| self.word(index))
+    }
+
+    /// An argument, counted from 0.
+    pub(crate) fn argument(&self, index: u32) -> Option<Cow<'c, [u8]>> {
+        self.word(index + 1)
+    }
+
+    pub(crate) fn argument_count(&self) -> u32 {
+        self.node.word_count.saturating_sub(1)
+    }
+
+    pub(crate) fn span(&self) -> Span {
+        self.node.span
+    }
+
+    /// The line that nginx names.
+    pub(crate) fn end_line(&self) -> u32 {
+        self.node.end_line
+    }
+
+    /// Whether a block of directives or data follows.
+    pub(crate) fn is_block(&self) -> bool {
+        self.node.body == Body::Block
+    }
+
+    /// The content of the block, with included files in place.
+    pub(crate) fn children(&self) -> Directives<'c> {
+        let end = if self.is_block() { self.node.next } else { self.index + 1 };
+        Directives::of(self.config, self.reading, self.index + 1, end)
+    }
+
+    fn word(&self, index: u32) -> Option<Cow<'c, [u8]>> {
+        if index >= self.node.word_count {
+            return None;
+        }
+        let reading = self.config.readings.get(self.reading as usize)?;
+        let word = reading.words.get((self.node.first_word + index) as usize)?;
+        let source = self.config.files.get(reading.file as usize)?;
+        Some(word.text(&source.bytes))
+    }
+}
+
+/// The directives of one block, in order, with included files in place.
+#[derive(Debug, Clone)]
+pub(crate) struct Directives<'c> {
+    config: &'c Config,
+    /// Where to go on: reading, next node, end.
+    stack: Vec<(u32, u32, u32)>,
+}
+
+impl<'c> Directives<'c> {
+    fn of(config: &'c Config, reading: u32, first: u32, end: u32) -> Self {
+        Self { config, stack: vec![(reading, first, end)] }
+    }
+}
+
+impl<'c> Iterator for Directives<'c> {
+    type Item = Directive<'c>;
+
+    fn next(&mut self) -> Option<Directive<'c>> {
+        loop {
+            let (reading, index, end) = self.stack.last_mut()?;
+            let (reading, here) = (*reading, *index);
+            let nodes = self.config.readings.get(reading as usize).map(|reading| reading.nodes.as_slice());
+            let node = if here < *end { nodes.and_then(|nodes| nodes.get(here as usize)) } else { None };
+            let Some(node) = node else {
+                self.stack.pop();
+                continue;
+            };
+            *index = node.next;
+            if let Body::Include { first, count } = node.body {
+                // The last file is put down first, so that the first comes up first.
+                for at in (first..first + count).rev() {
+                    if let Some(included) = self.config.inclusions.get(at as usize) {
+                        self.stack.push((*included, 0, u32::MAX));
+                    }
+                }
+                continue;
+            }
+            return Some(Directive { config: self.config, reading, index: here, node });
+        }
+    }
+}

@@ -1,0 +1,442 @@
+//! What variables can hold, as far as the configuration alone decides it.
+//!
+//! `set`, `map`, `geo` and `split_clients` give finite sets; `$scheme` and `$server_port` follow from the listeners of
+//! the server. Everything else is known only while nginx runs, and the reason is kept.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+use super::builtins::{self, Builtin};
+use super::error::Problem;
+use super::limits;
+use super::model::Kind;
+use super::template::{self, Part};
+use super::tree::Directive;
+
+/// A value: text with holes that are filled for each request.
+pub(crate) type Value = Vec<Piece>;
+
+/// A piece of a value. Neighbouring texts are always joined.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) enum Piece {
+    Text(Vec<u8>),
+    Unknown(Rc<Unknown>),
+}
+
+/// A hole in a value.
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Unknown {
+    /// The variable with its `$`.
+    pub(crate) name: String,
+    /// Why it is not known; empty for variables of nginx that simply depend on the request.
+    pub(crate) reason: String,
+    pub(crate) class: Class,
+}
+
+/// What is known about an unknown text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Class {
+    /// Starts with `/` or `?`, or all that follows is empty too: it ends a host and port.
+    Path,
+    /// `$uri`: starts with `/` unless a `rewrite` takes it off.
+    Uri,
+    /// Holds no `/`, `?` or `:` that would end a host.
+    HostOnly,
+    /// Anything at all.
+    Any,
+}
+
+/// What variables hold at some place. Shared values are cheap to copy.
+pub(crate) type Environment = HashMap<Vec<u8>, Assigned>;
+
+/// What `set` has put into a variable.
+#[derive(Debug, Clone)]
+pub(crate) struct Assigned {
+    pub(crate) values: Rc<Vec<Value>>,
+    /// Some `set` is always executed.
+    pub(crate) definite: bool,
+}
+
+/// The server around a value.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ServerFacts {
+    pub(crate) schemes: Vec<&'static str>,
+    pub(crate) ports: Vec<u16>,
+    pub(crate) name: Option<Vec<u8>>,
+    pub(crate) uri_may_lose_slash: bool,
+    /// Captures of the location's regular expression that can be part of a host only.
+    pub(crate) host_only_captures: Vec<u8>,
+}
+
+/// The variables of `http` or `stream`.
+#[derive(Debug)]
+pub(crate) struct Variables<'c> {
+    kind: Kind,
+    definitions: HashMap<Vec<u8>, Definition<'c>>,
+    assigned: HashSet<Vec<u8>>,
+    modules_loaded: bool,
+    /// Values that are the same wherever they are used.
+    memo: RefCell<HashMap<Vec<u8>, Rc<Vec<Value>>>>,
+}
+
+#[derive(Debug)]
+enum Definition<'c> {
+    /// The entries of a `map`, `geo` or `split_clients` block.
+    Entries {
+        values: Vec<Cow<'c, [u8]>>,
+        /// `geo` and `split_clients` do not expand variables in their values.
+        plain: bool,
+        /// Nothing may match, and there is no default.
+        may_be_empty: bool,
+    },
+    /// Filled while nginx runs, by the directive or expression named.
+    Opaque(String),
+}
+
+/// A set of values, and whether it depends on where it is used.
+#[derive(Debug)]
+struct Set {
+    values: Rc<Vec<Value>>,
+    local: bool,
+}
+
+impl<'c> Variables<'c> {
+    pub(crate) fn new(kind: Kind) -> Self {
+        Self {
+            kind,
+            definitions: HashMap::new(),
+            assigned: HashSet::new(),
+            modules_loaded: false,
+            memo: RefCell::default(),
+        }
+    }
+
+    /// Modules may define variables that this program does not know.
+    pub(crate) fn modules_are_loaded(&mut self) {
+        self.modules_loaded = true;
+    }
+
+    /// Some `set` names the variable.
+    pub(crate) fn assigned(&mut self, name: Vec<u8>) {
+        self.assigned.insert(name);
+    }
+
+    /// A `map`, `geo` or `split_clients` block. Where several define one variable, the last one counts.
+    pub(crate) fn define(&mut self, directive: Directive<'c>, name: &[u8]) {
+        let Some(variable) = directive.arguments().last() else { return };
+        let Some(variable) = variable.strip_prefix(b"$") else { return };
+        let definition = match name {
+            b"map" => self.map(directive),
+            b"geo" => geo(directive),
+            _ => split_clients(directive),
+        };
+        self.definitions.insert(variable.to_ascii_lowercase(), definition);
+    }
+
+    /// `ngx_http_map`: a parameter alone is `hostnames` or `volatile`, everything else has a key and a value.
+    fn map(&mut self, directive: Directive<'c>) -> Definition<'c> {
+        let mut values = Vec::new();
+        let mut may_be_empty = true;
+        for entry in directive.children() {
+            let key = entry.name();
+            if key.starts_with(b"~") {
+                self.define_captures(&key);
+            }
+            if let Some(value) = entry.argument(0) {
+                // `\default` is the text itself.
+                may_be_empty &= &*key != b"default";
+                values.push(value);
+            }
+        }
+        Definition::Entries { values, plain: false, may_be_empty }
+    }
+
+    /// Named captures of a regular expression become variables.
+    pub(crate) fn define_captures(&mut self, regex: &[u8]) {
+        let mut rest = regex;
+        while let Some(at) = rest.windows(2).position(|pair| pair == b"(?") {
+            rest = rest.get(at + 2..).unwrap_or_default();
+            let name = rest.strip_prefix(b"P").unwrap_or(rest);
+            let Some((b'<' | b'\'', name)) = name.split_first() else { continue };
+            let length = name.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+            let closed = matches!(name.get(length), Some(b'>' | b'\''));
+            if length > 0 && closed {
+                let reason = "is a capture of a regular expression";
+                self.opaque(name.get(..length).unwrap_or_default(), reason.to_owned());
+            }
+        }
+    }
+
+    /// Directives of other modules that fill a variable.
+    pub(crate) fn define_by(&mut self, directive: Directive<'c>, name: &[u8]) {
+        let fills = name.ends_with(b"_set")
+            || name.starts_with(b"set_")
+            || name.ends_with(b"_var")
+            || name.starts_with(b"keyval")
+            || name.starts_with(b"js_")
+            || name.windows(7).any(|window| window == b"_by_lua");
+        if !fills {
+            return;
+        }
+        let reason = format!("is filled by `{}`", String::from_utf8_lossy(name));
+        for argument in directive.arguments() {
+            if let Some(variable) = argument.strip_prefix(b"$") {
+                self.opaque(variable, reason.clone());
+            }
+        }
+    }
+
+    /// A block of an unknown module, as `geoip2` has it: variables stand where directives would.
+    pub(crate) fn define_inside(&mut self, directive: Directive<'c>) {
+        for inner in directive.children() {
+            if let Some(variable) = inner.name().strip_prefix(b"$") {
+                let reason = format!("is filled by `{}`", String::from_utf8_lossy(&directive.name()));
+                self.opaque(variable, reason);
+            }
+        }
+    }
+
+    fn opaque(&mut self, name: &[u8], reason: String) {
+        self.definitions.entry(name.to_ascii_lowercase()).or_insert(Definition::Opaque(reason));
+    }
+
+    /// Every value that a text with variables can take at a place.
+    ///
+    /// `lenient` takes a variable that nothing defines for one that a module defines.
+    pub(crate) fn values(
+        &self,
+        text: &[u8],
+        environment: &Environment,
+        facts: &ServerFacts,
+        lenient: bool,
+    ) -> Result<Rc<Vec<Value>>, Problem> {
+        let place = Place { environment, facts, lenient };
+        Ok(self.expand(text, &place, 0)?.values)
+    }
+
+    fn expand(&self, text: &[u8], place: &Place<'_>, depth: usize) -> Result<Set, Problem> {
+        let mut values: Vec<Value> = vec![Vec::new()];
+        let mut local = false;
+        for part in template::parts(text)? {
+            let set = match part {
+                Part::Text(text) => {
+                    for value in &mut values {
+                        append(value, &[Piece::Text(text.to_vec())]);
+                    }
+                    continue;
+                }
+                Part::Capture(number) => {
+                    let class =
+                        if place.facts.host_only_captures.contains(&number) { Class::HostOnly } else { Class::Any };
+                    let reason = "is a capture of a regular expression".to_owned();
+                    Set { values: one(unknown(&format!("${number}"), reason, class)), local: true }
+                }
+                Part::Variable(name) => self.variable(name, place, depth)?,
+            };
+            local |= set.local;
+            if values.len().saturating_mul(set.values.len()) > limits::VALUES {
+                let reason = format!("has more than {} possible values", limits::VALUES);
+                let name = String::from_utf8_lossy(text);
+                return Ok(Set { values: one(unknown(&name, reason, Class::Any)), local });
+            }
+            values = match set.values.as_slice() {
+                [] => Vec::new(),
+                [only] => {
+                    for value in &mut values {
+                        append(value, only);
+                    }
+                    values
+                }
+                several => values
+                    .iter()
+                    .flat_map(|value| {
+                        several.iter().map(move |more| {
+                            let mut value = value.clone();
+                            append(&mut value, more);
+                            value
+                        })
+                    })
+                    .collect(),
+            };
+        }
+        Ok(Set { values: Rc::new(distinct(values)), local })
+    }
+
+    fn variable(&self, written: &[u8], place: &Place<'_>, depth: usize) -> Result<Set, Problem> {
+        let name = written.to_ascii_lowercase();
+        let shown = || format!("${}", String::from_utf8_lossy(written));
+        if depth > limits::VARIABLE_DEPTH {
+            let reason = "is defined through itself, or through very many others".to_owned();
+            return Ok(Set { values: one(unknown(&shown(), reason, Class::Any)), local: true });
+        }
+        if let Some(assigned) = place.environment.get(&name) {
+            if assigned.definite {
+                return Ok(Set { values: Rc::clone(&assigned.values), local: true });
+            }
+            let mut values = Vec::clone(&assigned.values);
+            values.extend(self.without_set(&name, written, place, depth)?.values.iter().cloned());
+            return Ok(Set { values: Rc::new(distinct(values)), local: true });
+        }
+        self.without_set(&name, written, place, depth)
+    }
+
+    /// What a variable holds where no `set` has been executed.
+    fn without_set(&self, name: &[u8], written: &[u8], place: &Place<'_>, depth: usize) -> Result<Set, Problem> {
+        let shown = || format!("${}", String::from_utf8_lossy(written));
+        if let Some(values) = self.memo.borrow().get(name) {
+            return Ok(Set { values: Rc::clone(values), local: false });
+        }
+        match self.definitions.get(name) {
+            Some(Definition::Entries { values, plain, may_be_empty }) => {
+                let mut all = Vec::new();
+                let mut local = false;
+                for value in values {
+                    if *plain || !template::has_variables(value) {
+                        let mut whole = Value::new();
+                        append(&mut whole, &[Piece::Text(value.to_vec())]);
+                        all.push(whole);
+                        continue;
+                    }
+                    let set = self.expand(value, place, depth + 1)?;
+                    local |= set.local;
+                    all.extend(set.values.iter().cloned());
+                }
+                if *may_be_empty {
+                    all.push(Value::new());
+                }
+                let mut all = distinct(all);
+                if all.len() > limits::VALUES {
+                    let reason = format!("has more than {} possible values", limits::VALUES);
+                    all = vec![vec![unknown(&shown(), reason, Class::Any)]];
+                }
+                let values = Rc::new(all);
+                if !local {
+                    self.memo.borrow_mut().insert(name.to_vec(), Rc::clone(&values));
+                }
+                return Ok(Set { values, local });
+            }
+            Some(Definition::Opaque(reason)) => {
+                return Ok(Set { values: one(unknown(&shown(), reason.clone(), Class::Any)), local: false });
+            }
+            None => {}
+        }
+        if self.assigned.contains(name) {
+            // Some other place sets it; here it is empty.
+            return Ok(Set { values: Rc::new(vec![Value::new()]), local: true });
+        }
+        let texts = |texts: &mut dyn Iterator<Item = Vec<u8>>| {
+            Set { values: Rc::new(texts.map(|text| vec![Piece::Text(text)]).collect()), local: true }
+        };
+        Ok(match builtins::builtin(self.kind, name) {
+            Some(Builtin::Scheme) => texts(&mut place.facts.schemes.iter().map(|scheme| scheme.as_bytes().to_vec())),
+            Some(Builtin::ServerPort) if !place.facts.ports.is_empty() => {
+                texts(&mut place.facts.ports.iter().map(|port| port.to_string().into_bytes()))
+            }
+            Some(Builtin::ServerName) => match &place.facts.name {
+                Some(name) if name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')) => {
+                    texts(&mut std::iter::once(name.clone()))
+                }
+                _ => Set { values: one(unknown(&shown(), String::new(), Class::HostOnly)), local: true },
+            },
+            Some(Builtin::Uri) => {
+                let (class, reason) = if place.facts.uri_may_lose_slash {
+                    (Class::Any, "may be without its leading `/` after a `rewrite`".to_owned())
+                } else {
+                    (Class::Uri, String::new())
+                };
+                Set { values: one(unknown(&shown(), reason, class)), local: true }
+            }
+            Some(Builtin::Path) => Set { values: one(unknown(&shown(), String::new(), Class::Path)), local: false },
+            Some(Builtin::HostOnly | Builtin::ServerPort) => {
+                Set { values: one(unknown(&shown(), String::new(), Class::HostOnly)), local: false }
+            }
+            Some(Builtin::Request) => Set { values: one(unknown(&shown(), String::new(), Class::Any)), local: false },
+            None if self.modules_loaded || place.lenient => {
+                let reason = "is not defined by the configuration; a module may define it".to_owned();
+                Set { values: one(unknown(&shown(), reason, Class::HostOnly)), local: false }
+            }
+            None => {
+                let template = written.iter().any(u8::is_ascii_uppercase)
+                    && written.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_');
+                return Err(Problem::UnknownVariable { name: String::from_utf8_lossy(written).into_owned(), template });
+            }
+        })
+    }
+}
+
+/// Where a value is used.
+struct Place<'p> {
+    environment: &'p Environment,
+    facts: &'p ServerFacts,
+    lenient: bool,
+}
+
+/// `ngx_http_geo_block`: values are texts; networks and settings are no values.
+fn geo(directive: Directive<'_>) -> Definition<'_> {
+    let mut values = Vec::new();
+    let mut may_be_empty = true;
+    for entry in directive.children() {
+        let key = entry.name();
+        if let Some(value) = entry.argument(0)
+            && !matches!(&*key, b"delete" | b"proxy")
+        {
+            may_be_empty &= &*key != b"default";
+            values.push(value);
+        }
+    }
+    Definition::Entries { values, plain: true, may_be_empty }
+}
+
+/// `ngx_conf_split_clients_block`: the rest goes to `*`, and without it to nothing.
+fn split_clients(directive: Directive<'_>) -> Definition<'_> {
+    let mut values = Vec::new();
+    let mut may_be_empty = true;
+    for entry in directive.children() {
+        if let Some(value) = entry.argument(0) {
+            may_be_empty &= &*entry.name() != b"*";
+            values.push(value);
+        }
+    }
+    Definition::Entries { values, plain: true, may_be_empty }
+}
+
+fn unknown(name: &str, reason: String, class: Class) -> Piece {
+    Piece::Unknown(Rc::new(Unknown { name: name.to_owned(), reason, class }))
+}
+
+fn one(piece: Piece) -> Rc<Vec<Value>> {
+    Rc::new(vec![vec![piece]])
+}
+
+/// Puts pieces at the end of a value and joins texts.
+fn append(value: &mut Value, pieces: &[Piece]) {
+    for piece in pieces {
+        match (value.last_mut(), piece) {
+            (_, Piece::Text(text)) if text.is_empty() => {}
+            (Some(Piece::Text(before)), Piece::Text(text)) => before.extend_from_slice(text),
+            _ => value.push(piece.clone()),
+        }
+    }
+}
+
+/// The values without repetitions, in order.
+pub(crate) fn distinct(values: Vec<Value>) -> Vec<Value> {
+    if values.len() < 2 {
+        return values;
+    }
+    let mut seen = HashSet::with_capacity(values.len());
+    values.into_iter().filter(|value| seen.insert(value.clone())).collect()
+}
+
+/// A value as it would be written, with the names of what is unknown.
+pub(crate) fn shown(value: &[Piece]) -> String {
+    value
+        .iter()
+        .map(|piece| match piece {
+            Piece::Text(text) => String::from_utf8_lossy(text).into_owned(),
+            Piece::Unknown(unknown) => unknown.name.clone(),
+        })
+        .collect()
+}

@@ -1,0 +1,518 @@
+//! One walk over the tree, in nginx's order, that fills the models and the services.
+
+use std::borrow::Cow;
+
+use super::address::{self, Grammar, Host};
+use super::endpoints::{Context, Sink};
+use super::error::{Error, Problem};
+use super::limits;
+use super::listen::Listen;
+use super::model::{Bind, Kind, Model, Pass, PassTo, Rewrite, ScopeKind, ServerBlock, Statement};
+use super::passes::{self, Allowed, Module};
+use super::services::Services;
+use super::template;
+use super::tree::{Config, Directive, Directives, Span};
+use super::upstreams::{self, Block, ServerRules};
+
+/// Walks the main file.
+pub(crate) fn main<'c>(
+    config: &'c Config,
+    models: &mut [Model<'c>; 2],
+    services: &mut Services<'c>,
+    sink: &mut Sink<'c>,
+) -> Result<(), Error> {
+    let [http, stream] = models;
+    let mut seen: Vec<Cow<'c, [u8]>> = Vec::new();
+    for directive in config.directives() {
+        let name = directive.name();
+        match &*name {
+            b"http" | b"stream" | b"mail" => {
+                if !directive.is_block() {
+                    sink.refuse(Problem::NoBlock { directive: text(&name) }, directive.span())?;
+                    continue;
+                }
+                if seen.contains(&name) {
+                    sink.refuse(Problem::Duplicate { directive: text(&name) }, directive.span())?;
+                }
+                match &*name {
+                    b"mail" => services.mail(directive.children(), sink)?,
+                    b"http" => Walk { model: http, services, sink }.world(directive.children())?,
+                    _ => Walk { model: stream, services, sink }.world(directive.children())?,
+                }
+                seen.push(name);
+            }
+            b"error_log" => services.log(directive, Context::Main, sink)?,
+            b"load_module" => {
+                http.variables.modules_are_loaded();
+                stream.variables.modules_are_loaded();
+            }
+            b"events" => {}
+            // Files that `http` includes are given to this program by mistake; a lenient reader takes them.
+            b"server" | b"location" | b"upstream" | b"map" | b"geo" | b"split_clients" | b"proxy_pass" | b"listen"
+            | b"server_name" | b"access_log" | b"resolver" => {
+                sink.refuse(Problem::NotAllowedHere { directive: text(&name), at_top: true }, directive.span())?;
+                let mut walk = Walk { model: http, services, sink };
+                let scope = walk.world_scope();
+                walk.directive(directive, scope, 1)?;
+            }
+            _ if directive.is_block() => services.foreign(directive, Context::Main, sink)?,
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+struct Walk<'w, 'c> {
+    model: &'w mut Model<'c>,
+    services: &'w mut Services<'c>,
+    sink: &'w mut Sink<'c>,
+}
+
+impl<'c> Walk<'_, 'c> {
+    fn world(&mut self, directives: Directives<'c>) -> Result<(), Error> {
+        let scope = self.world_scope();
+        self.block(directives, scope, 1)
+    }
+
+    fn world_scope(&mut self) -> usize {
+        if self.model.scopes.is_empty() { self.model.add_scope(ScopeKind::Main, None, None) } else { 0 }
+    }
+
+    fn block(&mut self, directives: Directives<'c>, scope: usize, depth: usize) -> Result<(), Error> {
+        for directive in directives {
+            self.directive(directive, scope, depth)?;
+        }
+        Ok(())
+    }
+
+    fn directive(&mut self, directive: Directive<'c>, scope: usize, depth: usize) -> Result<(), Error> {
+        let span = directive.span();
+        if depth > limits::BLOCK_DEPTH {
+            let problem = Problem::Limit { what: "blocks inside one another", limit: limits::BLOCK_DEPTH as u64 };
+            return Err(self.sink.error(problem, span));
+        }
+        let name = directive.name();
+        let Some((kind, server)) = self.model.scope(scope).map(|scope| (scope.kind, scope.server)) else { return Ok(()) };
+        if directive.is_block() {
+            return self.inner_block(directive, &name, scope, kind, server, depth);
+        }
+        match &*name {
+            b"server" | b"location" | b"upstream" | b"if" | b"limit_except" | b"map" | b"geo" | b"split_clients" => {
+                self.sink.refuse(Problem::NoBlock { directive: text(&name) }, span)?;
+            }
+            b"set" => self.set(directive, scope)?,
+            b"break" => self.statement(scope, Statement::Break),
+            b"return" => self.returns(directive, scope, kind),
+            b"rewrite" => self.rewrite(directive, scope),
+            b"listen" | b"server_name" | b"ssl" => self.server_setting(directive, &name, server),
+            b"resolver" => {
+                let resolver = self.services.resolver(directive, self.model.context(), self.sink)?;
+                self.at(scope, |scope| scope.resolver = Some(resolver));
+            }
+            b"error_page" => {
+                let codes: Vec<u16> = directive.arguments().filter_map(|code| text(&code).parse().ok()).collect();
+                self.at(scope, |scope| {
+                    scope.error_pages.extend(codes);
+                    scope.jumps = true;
+                });
+            }
+            b"try_files" | b"auth_request" | b"mirror" | b"post_action" | b"add_before_body" | b"add_after_body" | b"ssi" => {
+                self.at(scope, |scope| scope.jumps = true);
+            }
+            b"access_log" | b"error_log" => self.services.log(directive, self.model.context(), self.sink)?,
+            b"ssl_stapling" | b"ssl_ocsp" | b"ssl_stapling_file" | b"ssl_stapling_responder" | b"ssl_ocsp_responder" => {
+                self.stapling(directive, &name, scope);
+            }
+            name if passes::is_bind(name) => self.bind(directive, scope)?,
+            b"proxy_pass" if self.model.kind == Kind::Stream => self.pass(directive, &passes::STREAM, scope, kind)?,
+            b"pass" if self.model.kind == Kind::Stream => self.other_handler(scope),
+            name if self.model.kind == Kind::Http && passes::is_content_handler(name) => {
+                self.model.has_scripts |= !matches!(name, b"empty_gif" | b"stub_status" | b"flv" | b"mp4");
+                self.other_handler(scope);
+            }
+            name => {
+                if let Some(module) = passes::http(name).filter(|_| self.model.kind == Kind::Http) {
+                    self.pass(directive, module, scope, kind)?;
+                } else if passes::is_foreign_pass(name) {
+                    self.foreign_pass(directive, scope)?;
+                } else {
+                    self.other(directive, name);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn inner_block(
+        &mut self,
+        directive: Directive<'c>,
+        name: &[u8],
+        scope: usize,
+        kind: ScopeKind,
+        server: Option<usize>,
+        depth: usize,
+    ) -> Result<(), Error> {
+        let http = self.model.kind == Kind::Http;
+        let inside = match name {
+            b"upstream" => return self.upstream(directive, kind),
+            b"map" | b"geo" | b"split_clients" => {
+                self.allow(kind == ScopeKind::Main, directive)?;
+                self.model.variables.define(directive, name);
+                return Ok(());
+            }
+            b"types" | b"charset_map" | b"match" => return Ok(()),
+            b"server" => {
+                self.allow(kind == ScopeKind::Main, directive)?;
+                let server = self.model.servers.len();
+                let inside = self.model.add_scope(ScopeKind::Server, Some(scope), Some(server));
+                self.model.servers.push(ServerBlock { scope: inside, ..ServerBlock::default() });
+                inside
+            }
+            b"location" if http => {
+                self.allow(matches!(kind, ScopeKind::Server | ScopeKind::Location { .. }), directive)?;
+                let (kind, regex) = self.location_kind(directive);
+                let inside = self.model.add_scope(kind, Some(scope), server);
+                self.at(inside, |scope| scope.regex = regex);
+                inside
+            }
+            b"if" if http => {
+                self.allow(matches!(kind, ScopeKind::Server | ScopeKind::Location { .. }), directive)?;
+                let inside = self.model.add_scope(ScopeKind::If, Some(scope), server);
+                self.statement(scope, Statement::If(inside));
+                for argument in directive.arguments() {
+                    self.model.variables.define_captures(&argument);
+                }
+                inside
+            }
+            b"limit_except" if http => {
+                self.allow(matches!(kind, ScopeKind::Location { .. }), directive)?;
+                self.model.add_scope(ScopeKind::LimitExcept, Some(scope), server)
+            }
+            b"otel_exporter" => return self.services.telemetry(directive, self.model.context(), self.sink),
+            // A block of a module that nginx does not ship: its content may define variables or pass requests on.
+            _ => {
+                self.model.variables.define_inside(directive);
+                scope
+            }
+        };
+        self.block(directive.children(), inside, depth + 1)
+    }
+
+    fn allow(&mut self, allowed: bool, directive: Directive<'c>) -> Result<(), Error> {
+        if allowed {
+            return Ok(());
+        }
+        let problem = Problem::NotAllowedHere { directive: text(&directive.name()), at_top: false };
+        self.sink.refuse(problem, directive.span())
+    }
+
+    fn at(&mut self, scope: usize, change: impl FnOnce(&mut super::model::Scope<'c>)) {
+        if let Some(scope) = self.model.scopes.get_mut(scope) {
+            change(scope);
+        }
+    }
+
+    fn statement(&mut self, scope: usize, statement: Statement<'c>) {
+        self.at(scope, |scope| scope.statements.push(statement));
+    }
+
+    /// `ngx_http_core_location`: a modifier of its own or in front of the path.
+    fn location_kind(&mut self, directive: Directive<'c>) -> (ScopeKind, Option<Vec<u8>>) {
+        let first = directive.argument(0).unwrap_or_default();
+        let regex = first.starts_with(b"~").then(|| {
+            let glued = first.strip_prefix(b"~*").or_else(|| first.strip_prefix(b"~")).unwrap_or_default();
+            directive.argument(1).map_or_else(|| glued.to_vec(), Cow::into_owned)
+        });
+        if let Some(regex) = &regex {
+            self.model.variables.define_captures(regex);
+        }
+        (ScopeKind::Location { no_uri: regex.is_some() || first.starts_with(b"@") }, regex)
+    }
+
+    fn set(&mut self, directive: Directive<'c>, scope: usize) -> Result<(), Error> {
+        let span = directive.span();
+        let (Some(variable), Some(value)) = (directive.argument(0), directive.argument(1)) else {
+            return self.sink.refuse(Problem::ArgumentCount { directive: "set".to_owned() }, span);
+        };
+        let Some(name) = variable.strip_prefix(b"$") else {
+            return self.sink.refuse(Problem::VariableName, span);
+        };
+        let name = name.to_ascii_lowercase();
+        self.model.variables.assigned(name.clone());
+        self.statement(scope, Statement::Set { name, value, span });
+        Ok(())
+    }
+
+    fn returns(&mut self, directive: Directive<'c>, scope: usize, kind: ScopeKind) {
+        if self.model.kind == Kind::Stream {
+            // In a stream, `return` is a handler like any other, and the last one wins.
+            self.other_handler(scope);
+        } else if kind != ScopeKind::Main {
+            let code = directive.argument(0).and_then(|code| text(&code).parse().ok());
+            self.statement(scope, Statement::Return(code));
+        }
+    }
+
+    fn rewrite(&mut self, directive: Directive<'c>, scope: usize) {
+        let regex = directive.argument(0).unwrap_or_default();
+        let replacement = directive.argument(1).unwrap_or_default();
+        let flag = directive.argument(2).unwrap_or_default();
+        self.model.variables.define_captures(&regex);
+        let absolute = [b"http://".as_slice(), b"https://", b"$scheme"].iter().any(|start| replacement.starts_with(start));
+        let effect = match &*flag {
+            b"redirect" | b"permanent" => Rewrite::Redirect,
+            _ if absolute => Rewrite::Redirect,
+            b"break" => Rewrite::Break,
+            _ => Rewrite::Jump,
+        };
+        let server = self.model.scope(scope).and_then(|scope| scope.server);
+        let keeps_slash = [b"/".as_slice(), b"$uri", b"$request_uri", b"$document_uri"]
+            .iter()
+            .any(|start| replacement.starts_with(start));
+        if effect != Rewrite::Redirect && !keeps_slash
+            && let Some(server) = server.and_then(|server| self.model.servers.get_mut(server))
+        {
+            server.uri_may_lose_slash = true;
+        }
+        let always = matches!(
+            &*regex,
+            b"^" | b"^/" | b"/" | b".*" | b"(.*)" | b"^.*" | b"^(.*)" | b"^/.*" | b"^/(.*)" | b"^.*$" | b"^(.*)$" | b"^/.*$"
+                | b"^/(.*)$" | b"^(.*)?$" | b"." | b"^." | b"^.+$" | b"^(.+)$"
+        );
+        self.at(scope, |scope| scope.jumps |= effect == Rewrite::Jump);
+        self.statement(scope, Statement::Rewrite { effect, always });
+    }
+
+    fn server_setting(&mut self, directive: Directive<'c>, name: &[u8], server: Option<usize>) {
+        if name == b"server_name" {
+            for argument in directive.arguments().filter(|argument| argument.starts_with(b"~")) {
+                self.model.variables.define_captures(&argument);
+            }
+        }
+        let Some(server) = server.and_then(|server| self.model.servers.get_mut(server)) else { return };
+        match name {
+            b"listen" => server.listens.push(Listen::read(directive)),
+            b"ssl" => server.all_tls |= directive.argument(0).as_deref() == Some(b"on"),
+            _ => {
+                if server.name.is_none() {
+                    server.name = directive.argument(0).map(Cow::into_owned);
+                }
+            }
+        }
+    }
+
+    fn stapling(&mut self, directive: Directive<'c>, name: &[u8], scope: usize) {
+        let Some(argument) = directive.argument(0) else { return };
+        let span = directive.span();
+        self.at(scope, |scope| {
+            let stapling = &mut scope.stapling;
+            match name {
+                b"ssl_stapling" => stapling.stapling = Some((span, &*argument == b"on")),
+                b"ssl_ocsp" => stapling.ocsp = Some((span, &*argument != b"off")),
+                b"ssl_stapling_file" => stapling.file = true,
+                b"ssl_stapling_responder" => stapling.stapling_responder = Some((span, argument)),
+                _ => stapling.ocsp_responder = Some((span, argument)),
+            }
+        });
+    }
+
+    fn bind(&mut self, directive: Directive<'c>, scope: usize) -> Result<(), Error> {
+        let Some(value) = directive.argument(0) else {
+            let problem = Problem::ArgumentCount { directive: text(&directive.name()) };
+            return self.sink.refuse(problem, directive.span());
+        };
+        let transparent = directive.argument(1).as_deref() == Some(b"transparent");
+        let bind = if &*value == b"off" {
+            Bind::Off
+        } else if template::has_variables(&value) {
+            Bind::Variable { value, transparent }
+        } else {
+            let Some(address) = address::bound(&value) else {
+                return self.sink.refuse(Problem::Bind { address: text(&value) }, directive.span());
+            };
+            Bind::Address(address)
+        };
+        let name = directive.name();
+        self.at(scope, |scope| scope.binds.push((name, bind)));
+        Ok(())
+    }
+
+    /// Everything that stands before another handler in the same block gives way to it.
+    fn other_handler(&mut self, scope: usize) {
+        self.at(scope, |scope| scope.overridden = scope.passes.len());
+    }
+
+    fn pass(&mut self, directive: Directive<'c>, module: &'static Module, scope: usize, kind: ScopeKind) -> Result<(), Error> {
+        let span = directive.span();
+        let name = directive.name();
+        let around = self.model.scope(scope).and_then(|inner| self.model.scope(inner.parent?)).map(|scope| scope.kind);
+        let in_location = match kind {
+            ScopeKind::Location { .. } => true,
+            ScopeKind::If => matches!(around, Some(ScopeKind::Location { .. })),
+            _ => false,
+        };
+        let allowed = match module.allowed {
+            Allowed::Anywhere => true,
+            Allowed::Location => in_location,
+            Allowed::LocationAndLimitExcept => in_location || kind == ScopeKind::LimitExcept,
+            Allowed::ServerAndLocation => in_location || kind == ScopeKind::Server,
+            Allowed::StreamServer => kind == ScopeKind::Server,
+        };
+        if !allowed {
+            self.sink.refuse(Problem::NotAllowedHere { directive: text(&name), at_top: false }, span)?;
+        }
+        let earlier = self.model.scope(scope).map(|scope| scope.passes.as_slice()).unwrap_or_default();
+        if earlier.iter().filter_map(|pass| self.model.passes.get(*pass)).any(|pass| pass.directive == name) {
+            self.sink.refuse(Problem::Duplicate { directive: text(&name) }, span)?;
+        }
+        let value = match (directive.argument(0), directive.argument_count()) {
+            (Some(value), 1) => value,
+            (None, _) if module.argument_optional => {
+                return self.add_pass(module, name, scope, span, PassTo::Anything);
+            }
+            _ => return self.sink.refuse(Problem::ArgumentCount { directive: text(&name) }, span),
+        };
+        if module.variables && template::has_variables(&value) {
+            return self.add_pass(module, name, scope, span, PassTo::Template(value));
+        }
+        match self.literal(&value, module, kind, span, &name) {
+            Ok(entry) => self.add_pass(module, name, scope, span, PassTo::Entry(entry)),
+            Err(problem) => self.sink.refuse(problem, span),
+        }
+    }
+
+    fn literal(&mut self, value: &[u8], module: &Module, kind: ScopeKind, span: Span, name: &[u8]) -> Result<usize, Problem> {
+        let (rest, grammar) = module.strip_scheme(value)?;
+        let url = address::parse(rest, grammar)
+            .map_err(|problem| Problem::Address { problem, what: "upstream", url: text(rest) })?;
+        let no_uri = matches!(kind, ScopeKind::Location { no_uri: true } | ScopeKind::If | ScopeKind::LimitExcept);
+        if url.has_uri && no_uri {
+            return Err(Problem::UriPart { directive: text(name) });
+        }
+        self.model.groups.of_pass(&url, span)
+    }
+
+    fn add_pass(
+        &mut self,
+        module: &'static Module,
+        directive: Cow<'c, [u8]>,
+        scope: usize,
+        span: Span,
+        to: PassTo<'c>,
+    ) -> Result<(), Error> {
+        let pass = self.model.passes.len();
+        self.model.passes.push(Pass { module, directive, scope, span, to });
+        self.at(scope, |scope| {
+            scope.overridden = scope.passes.len();
+            scope.passes.push(pass);
+        });
+        Ok(())
+    }
+
+    /// A pass of a module that nginx does not ship counts where its argument can be an address or a group.
+    fn foreign_pass(&mut self, directive: Directive<'c>, scope: usize) -> Result<(), Error> {
+        let Some(value) = directive.argument(0) else { return Ok(()) };
+        let to = if template::has_variables(&value) {
+            PassTo::Template(value)
+        } else {
+            // Some such modules take a scheme; what follows it is the address.
+            let address = match value.windows(3).position(|window| window == b"://") {
+                Some(scheme) => value.get(scheme + 3..).unwrap_or_default(),
+                None => &value,
+            };
+            let Ok(url) = address::parse(address, Grammar { default_port: None, uri_part: true }) else { return Ok(()) };
+            let local = address.starts_with(b"/") || address.starts_with(b"@");
+            let is_group = || self.model.groups.at_run_time(url.written, None, false).is_some();
+            if local || !(url.has_port || url.host == Host::Unix || is_group()) {
+                return Ok(());
+            }
+            match self.model.groups.of_pass(&url, directive.span()) {
+                Ok(entry) => PassTo::Entry(entry),
+                Err(_) => return Ok(()),
+            }
+        };
+        self.add_pass(&passes::UNKNOWN, directive.name(), scope, directive.span(), to)
+    }
+
+    /// Directives that only matter for the variables or name look-ups they stand for.
+    fn other(&mut self, directive: Directive<'c>, name: &[u8]) {
+        let script = name.windows(7).any(|window| window == b"_by_lua") || name.starts_with(b"js_") || name.starts_with(b"perl");
+        self.model.has_scripts |= script;
+        self.model.variables.define_by(directive, name);
+    }
+
+    fn upstream(&mut self, directive: Directive<'c>, kind: ScopeKind) -> Result<(), Error> {
+        self.allow(kind == ScopeKind::Main, directive)?;
+        let span = directive.span();
+        let Some(name) = directive.argument(0).filter(|_| directive.argument_count() == 1) else {
+            return self.sink.refuse(Problem::ArgumentCount { directive: "upstream".to_owned() }, span);
+        };
+        let mut block = Block {
+            name: text(&name),
+            span,
+            servers: Vec::new(),
+            dynamic: None,
+            resolver: None,
+            resolves: None,
+            has_zone: false,
+        };
+        let default_port = (self.model.kind == Kind::Http).then_some(80);
+        let mut rules = ServerRules { default_port, backup_refused: false };
+        for inner in directive.children() {
+            self.group_directive(inner, &mut block, &mut rules)?;
+        }
+        if block.servers.is_empty() && block.dynamic.is_none() {
+            self.sink.refuse(Problem::EmptyUpstream, span)?;
+        } else if !block.servers.is_empty()
+            && block.servers.iter().all(|server| server.state == super::endpoints::State::Backup)
+        {
+            self.sink.refuse(Problem::NoPrimary { group: block.name.clone() }, span)?;
+        }
+        if let Some(server) = block.resolves
+            && !block.has_zone
+        {
+            self.sink.refuse(Problem::ResolveWithoutZone { group: block.name.clone() }, server)?;
+        }
+        if let Err(problem) = self.model.groups.of_block(block) {
+            self.sink.refuse(problem, span)?;
+        }
+        Ok(())
+    }
+
+    fn group_directive(&mut self, inner: Directive<'c>, block: &mut Block, rules: &mut ServerRules) -> Result<(), Error> {
+        let name = inner.name();
+        match &*name {
+            b"server" => match upstreams::server(inner, *rules) {
+                Ok((server, unknown)) => {
+                    if let Some(parameter) = unknown {
+                        self.sink.refuse(Problem::Parameter { parameter }, inner.span())?;
+                    }
+                    if server.run_time {
+                        block.resolves.get_or_insert(inner.span());
+                    }
+                    block.servers.push(server);
+                }
+                Err(problem) => self.sink.refuse(problem, inner.span())?,
+            },
+            b"zone" => block.has_zone = true,
+            b"ip_hash" | b"hash" | b"random" => rules.backup_refused = true,
+            b"resolver" => {
+                block.resolver = Some(self.services.resolver(inner, self.model.context(), self.sink)?);
+            }
+            b"state" => {
+                let file = text(&inner.argument(0).unwrap_or_default());
+                block.dynamic = Some(format!("the servers of this group are kept in the state file `{file}`"));
+            }
+            name if name.starts_with(b"balancer_by_lua") => {
+                self.model.has_scripts = true;
+                block.dynamic = Some("Lua code chooses the servers of this group".to_owned());
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}

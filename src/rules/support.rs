@@ -1,0 +1,204 @@
+//! What several rules need.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+
+use reachlint_model::{Fix, HopKind, Network, Provider, Remedy, Rule};
+
+use super::Context;
+use crate::audit::{Judged, destination};
+use crate::evaluate::{Blocker, rule_text};
+use crate::report::{Confidence, Excerpt, Finding, Place, Severity};
+
+/// Rules of a list that an excerpt shows at most.
+const MOST_LINES: usize = 6;
+
+/// Flows that share a key, in the order of their first.
+pub(super) fn groups<'f, K: Hash + Eq>(
+    flows: impl IntoIterator<Item = &'f Judged>,
+    key: impl Fn(&Judged) -> K,
+) -> Vec<Vec<&'f Judged>> {
+    let mut at: HashMap<K, usize> = HashMap::new();
+    let mut groups: Vec<Vec<&Judged>> = Vec::new();
+    for flow in flows {
+        let next = groups.len();
+        let position = *at.entry(key(flow)).or_insert(next);
+        match groups.get_mut(position) {
+            Some(group) => group.push(flow),
+            None => groups.push(vec![flow]),
+        }
+    }
+    groups
+}
+
+/// A finding about flows that only differ in the machine of nginx they begin at.
+pub(super) fn finding(slug: &str, severity: Severity, flows: &[&Judged], message: String) -> Finding {
+    let first = flows.first();
+    let target = first.map(|flow| destination(&flow.flow.to)).unwrap_or_default();
+    let owner = first.and_then(|flow| flow.flow.to.interface.clone()).unwrap_or_default();
+    Finding {
+        rule: slug.to_owned(),
+        severity,
+        confidence: Confidence::High,
+        message,
+        fingerprint: fingerprint(&[slug, &target, &owner]),
+        nginx: places(flows),
+        resources: Vec::new(),
+        flow: first.map(|flow| flow.flow.id.clone()),
+        remedy: None,
+        allowed_by: None,
+        reasons: Vec::new(),
+        excerpts: Vec::new(),
+    }
+}
+
+/// Where nginx's configuration asks for these flows.
+pub(super) fn places(flows: &[&Judged]) -> Vec<Place> {
+    let mut places: Vec<Place> = flows.iter().flat_map(|flow| flow.flow.nginx.iter().cloned()).collect();
+    places.sort();
+    places.dedup();
+    places
+}
+
+/// The machines of nginx that flows begin at: `edge-1 and edge-2`.
+pub(super) fn machines(flows: &[&Judged]) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for flow in flows {
+        let from = &flow.flow.from;
+        let name = from.label.as_deref().or(from.interface.as_deref()).unwrap_or("nginx");
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    match names.split_last() {
+        Some((last, [])) => (*last).to_owned(),
+        Some((last, rest)) if names.len() <= 3 => format!("{} and {last}", rest.join(", ")),
+        Some(_) => format!("{} machines of nginx", names.len()),
+        None => "nginx".to_owned(),
+    }
+}
+
+/// Where flows go, with the name that nginx's configuration and people have for it.
+pub(super) fn whither(flow: &Judged) -> String {
+    let to = &flow.flow.to;
+    let target = destination(to);
+    let mut names: Vec<&str> = Vec::new();
+    names.extend(to.label.as_deref());
+    if to.address.as_deref().is_some_and(|address| address != to.host) && to.host.parse::<std::net::IpAddr>().is_err() {
+        names.push(&to.host);
+    }
+    if names.is_empty() { format!("`{target}`") } else { format!("`{target}` ({})", names.join(", ")) }
+}
+
+/// A number that stays the same as long as all parts do: 64-bit FNV-1a, with the parts kept apart.
+pub(super) fn fingerprint(parts: &[&str]) -> String {
+    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    format!("{hash:016x}")
+}
+
+/// The cloud's words for a blocker, as a cause.
+pub(super) fn cause(blocker: &Blocker) -> String {
+    let (layer, direction) = (blocker.hop.layer.0, blocker.hop.direction.word());
+    let what = match (layer.split('.').nth(1).unwrap_or(layer), direction) {
+        ("security-group", "egress") => "missing egress rule",
+        ("security-group", _) => "missing ingress rule",
+        ("network-acl", "return") if blocker.partial => "return ports refused in part",
+        ("network-acl", "return") => "return ports refused",
+        ("network-acl", "egress") => "network ACL refuses on the way out",
+        ("network-acl", _) => "network ACL refuses on the way in",
+        ("route", "return") => "no route back",
+        ("route", _) => "no route",
+        ("peering", _) => "peering does not carry it",
+        ("internet-gateway", _) => "internet gateway does not carry it",
+        ("nat-gateway", _) => "NAT gateway does not carry it",
+        ("source-dest-check", _) => "source/destination check",
+        ("instance-state", _) => "upstream is not running",
+        (other, _) => other,
+    };
+    what.to_owned()
+}
+
+/// Causes of several blockers, each once.
+pub(super) fn causes(blockers: &[Blocker]) -> String {
+    let mut causes: Vec<String> = Vec::new();
+    for blocker in blockers {
+        let cause = cause(blocker);
+        if !causes.contains(&cause) {
+            causes.push(cause);
+        }
+    }
+    causes.join(", ")
+}
+
+/// Identifiers of what decided: the hop's own, its lists and the rule.
+pub(super) fn resources(context: &Context<'_>, blocker: &Blocker) -> Vec<String> {
+    let Some(provider) = context.providers.get(blocker.provider) else { return Vec::new() };
+    let network = provider.network();
+    let mut ids = vec![network.name(blocker.hop.subject).to_owned()];
+    if let HopKind::Gate { gate, .. } = blocker.hop.kind
+        && let Some(gate) = network.gate(gate)
+    {
+        ids.extend(network.lists(gate).map(|(_, list)| network.name(list.name).to_owned()));
+    }
+    if let Some((list, rule)) = blocker.by {
+        ids.push(crate::evaluate::rule_name(network, list, rule));
+    }
+    ids
+}
+
+/// The narrowest changes at all blockers of all flows, each once.
+pub(super) fn remedy<'b>(
+    providers: &[&dyn Provider],
+    fix: Fix,
+    blockers: impl IntoIterator<Item = &'b Blocker>,
+) -> Option<Remedy> {
+    let mut parts: Vec<Remedy> = Vec::new();
+    for blocker in blockers {
+        let (list, rule) = blocker.by.unzip();
+        let part = providers.get(blocker.provider).and_then(|cloud| cloud.remedy(fix, &blocker.hop, list, rule));
+        if let Some(part) = part.filter(|part| !parts.contains(part)) {
+            parts.push(part);
+        }
+    }
+    Remedy::join(parts)
+}
+
+/// The rules that a blocker looked at, the nearest to what was needed first.
+pub(super) fn excerpt(network: &Network, blocker: &Blocker) -> Option<Excerpt> {
+    let HopKind::Gate { gate, packet } = blocker.hop.kind else { return None };
+    let gate = network.gate(gate)?;
+    let mut rows: Vec<(bool, bool, String, bool)> = Vec::new();
+    let mut names = Vec::new();
+    for (list, rules) in network.lists(gate) {
+        names.push(crate::evaluate::called(network, rules.name));
+        for (rule, at) in network.rules(rules).iter().zip(rules.rules.clone()) {
+            let decided = blocker.by == Some((list, reachlint_model::RuleId(at)));
+            let near = rule.protocol.contains(packet.protocol) && near_ports(rule, &packet);
+            rows.push((decided, near, line(network, rule), decided));
+        }
+    }
+    rows.sort_by_key(|(decided, near, ..)| (!decided, !near));
+    rows.truncate(MOST_LINES);
+    let marked = rows.iter().position(|(.., decided)| *decided);
+    let direction = match gate.side {
+        reachlint_model::Side::Source => "ingress",
+        reachlint_model::Side::Destination => "egress",
+    };
+    let lines: Vec<String> = rows.into_iter().map(|(.., line, _)| line).collect();
+    let lines = if lines.is_empty() { vec!["(no rules)".to_owned()] } else { lines };
+    Some(Excerpt { origin: format!("{}, {direction}", names.join(" + ")), lines, marked, label: cause(blocker) })
+}
+
+/// Whether a rule is about the port that was needed, or one close by.
+fn near_ports(rule: &Rule, packet: &reachlint_model::Packet) -> bool {
+    rule.ports.contains(packet.destination_ports.first()) || rule.ports.contains(packet.destination_ports.last())
+}
+
+/// A rule as a line of an excerpt.
+pub(super) fn line(network: &Network, rule: &Rule) -> String {
+    let name = rule.name.map_or("(no id)", |name| network.name(name));
+    format!("{name}  {}", rule_text(network, rule))
+}
