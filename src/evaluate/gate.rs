@@ -136,6 +136,21 @@ pub fn refused_ports(network: &Network, gate: &Gate, packet: &Packet) -> Vec<Por
     refused
 }
 
+/// Every rule of a gate's own lists that is certainly about a packet, not only the one that decided.
+#[must_use]
+pub fn matching(network: &Network, gate: &Gate, packet: &Packet) -> Vec<(ListId, RuleId)> {
+    let mut walk = Walk::new(network, gate, packet, client_ports(packet).first());
+    let mut found = Vec::new();
+    for (id, list) in network.lists(gate) {
+        for (rule, at) in network.rules(list).iter().zip(list.rules.clone()) {
+            if matches!(walk.matches(rule), Match::Yes) {
+                found.push((id, RuleId(at)));
+            }
+        }
+    }
+    found
+}
+
 fn rank(answer: &Answer) -> u8 {
     match (answer.actions.must(Actions::DENY), answer.actions.may(Actions::DENY)) {
         (true, _) => 2,
@@ -150,29 +165,7 @@ fn client_ports(packet: &Packet) -> PortRange {
 }
 
 fn answer_at(network: &Network, gate: &Gate, packet: &Packet, port: u16) -> (Answer, u16) {
-    let source_is_client = packet.source_ports.count() > 1;
-    let (source_port, destination_port) = if source_is_client {
-        (port, packet.destination_ports.first())
-    } else {
-        (packet.source_ports.first(), port)
-    };
-    let (peer, near, peer_identity) = match gate.side {
-        Side::Source => (packet.source, packet.destination, packet.source_identity),
-        Side::Destination => (packet.destination, packet.source, packet.destination_identity),
-    };
-    let mut walk = Walk {
-        network,
-        packet,
-        peer,
-        near,
-        peer_identity,
-        source_port,
-        destination_port,
-        source_is_client,
-        until: u16::MAX,
-        possible: Actions::default(),
-        reason: None,
-    };
+    let mut walk = Walk::new(network, gate, packet, port);
     let decided = network.lists(gate).find_map(|(id, list)| walk.list(id, list, 0));
     let (action, by) = decided.map_or((gate.default, None), |(action, list, rule)| (action, Some((list, rule))));
     let answer = Answer { actions: walk.possible.with(Actions::of(action)), by, reason: walk.reason };
@@ -202,7 +195,34 @@ struct Walk<'n> {
     reason: Option<ReasonId>,
 }
 
-impl Walk<'_> {
+impl<'n> Walk<'n> {
+    /// A walk for one of the client's ports.
+    fn new(network: &'n Network, gate: &Gate, packet: &'n Packet, port: u16) -> Self {
+        let source_is_client = packet.source_ports.count() > 1;
+        let (source_port, destination_port) = if source_is_client {
+            (port, packet.destination_ports.first())
+        } else {
+            (packet.source_ports.first(), port)
+        };
+        let (peer, near, peer_identity) = match gate.side {
+            Side::Source => (packet.source, packet.destination, packet.source_identity),
+            Side::Destination => (packet.destination, packet.source, packet.destination_identity),
+        };
+        Self {
+            network,
+            packet,
+            peer,
+            near,
+            peer_identity,
+            source_port,
+            destination_port,
+            source_is_client,
+            until: u16::MAX,
+            possible: Actions::default(),
+            reason: None,
+        }
+    }
+
     fn list(&mut self, id: ListId, list: &RuleList, depth: u8) -> Option<(Action, ListId, RuleId)> {
         for (rule, at) in self.network.rules(list).iter().zip(list.rules.clone()) {
             match self.matches(rule) {

@@ -18,7 +18,8 @@ use reachlint_model::{
 };
 
 pub use explain::{Blocker, Explanation, Gap, rule_text};
-pub use gate::{Actions, Answer, Decision, decide, refused_ports};
+pub(crate) use explain::{called, rule_name};
+pub use gate::{Actions, Answer, Decision, decide, matching, refused_ports};
 pub use sources::{Opening, Sources, sources};
 
 /// A connection to be judged.

@@ -1,0 +1,239 @@
+//! Reads snapshots: files in any layout, recognised by what they hold.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use reachlint_aws::network::{AwsNetwork, Estate};
+use reachlint_aws::records::{ReadError, Recognised, read};
+use reachlint_model::{Cloud, Manifest, NameAnswer, SNAPSHOT_SCHEMA};
+
+use crate::report::Evidence;
+
+/// Folders nested deeper than this are a loop of links.
+const DEEPEST: usize = 16;
+
+/// What a snapshot holds, compiled.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// AWS evidence.
+    pub aws: AwsNetwork,
+    /// Answers of the system resolver at the time it was taken.
+    pub names: Vec<NameAnswer>,
+    /// What was read, and what was passed over.
+    pub evidence: Vec<Evidence>,
+}
+
+/// Why a snapshot cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum EvidenceError {
+    /// A path does not exist or cannot be read.
+    #[error("cannot read `{path}`: {source}")]
+    Unreadable {
+        /// The path.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file that was named is no evidence.
+    #[error("`{path}` is no evidence: {why}")]
+    NotEvidence {
+        /// The path.
+        path: PathBuf,
+        /// What it is instead.
+        why: String,
+    },
+    /// A file is evidence and broken.
+    #[error("`{path}` is broken: {why}")]
+    Broken {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
+    /// Nothing that was given is evidence.
+    #[error("there is no evidence in {0}")]
+    Empty(String),
+    /// Evidence of a cloud that is not analysed.
+    #[error("`{path}` is evidence of {cloud} ({kind}), which this version does not analyse")]
+    OtherCloud {
+        /// The path.
+        path: PathBuf,
+        /// The cloud.
+        cloud: Cloud,
+        /// What it is.
+        kind: String,
+    },
+    /// Evidence of several clouds.
+    #[error("the snapshot mixes evidence of aws with evidence of {cloud} (`{path}`), which this version does not analyse")]
+    Mixed {
+        /// The path of the other cloud's evidence.
+        path: PathBuf,
+        /// The other cloud.
+        cloud: Cloud,
+    },
+}
+
+impl EvidenceError {
+    /// What to do next.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "check the path and its permissions",
+            Self::NotEvidence { .. } => {
+                "give what `aws ec2 describe-… --output json` printed, or a folder written by `reachlint collect`"
+            }
+            Self::Broken { .. } => "write the file again; half a listing would make half of the verdicts wrong",
+            Self::Empty(_) => "docs/evidence.md lists the commands whose output makes a snapshot",
+            Self::OtherCloud { .. } => "give AWS evidence",
+            Self::Mixed { .. } => "pass `--provider aws` to leave the other cloud's files out",
+        }
+    }
+}
+
+/// Documents of one snapshot as they are read.
+#[derive(Debug, Default)]
+struct Reader {
+    estate: Estate,
+    names: Vec<NameAnswer>,
+    evidence: Vec<Evidence>,
+    other: Option<(PathBuf, Cloud, String)>,
+}
+
+/// Reads files and folders. With `only`, evidence of other clouds is passed over.
+///
+/// # Errors
+/// When a path cannot be read, a named file is no evidence, evidence is broken, or there is none.
+pub fn load(paths: &[PathBuf], only: Option<Cloud>) -> Result<Snapshot, EvidenceError> {
+    let mut reader = Reader::default();
+    let mut files = Vec::new();
+    for path in paths {
+        let about = fs::metadata(path).map_err(|source| EvidenceError::Unreadable { path: path.clone(), source })?;
+        if about.is_dir() {
+            walk(path, 0, &mut files)?;
+        } else {
+            files.push((path.clone(), true));
+        }
+    }
+    // Instances repeat their interfaces; when the interfaces' own listing comes first, the repetition is skipped.
+    let mut ordered: Vec<(bool, PathBuf, bool)> =
+        files.into_iter().map(|(path, named)| (!lists_interfaces(&path), path, named)).collect();
+    ordered.sort();
+    for (_, path, named) in ordered {
+        let bytes = fs::read(&path).map_err(|source| EvidenceError::Unreadable { path: path.clone(), source })?;
+        reader.document(&path, &bytes, named)?;
+    }
+    let given: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
+    reader.finish(&given.join(", "), only)
+}
+
+/// Reads documents that are in memory: freshly collected ones, or those inside the binary.
+///
+/// # Errors
+/// As for [`load`].
+pub fn from_documents<'d>(
+    documents: impl IntoIterator<Item = (&'d str, &'d [u8])>,
+    what: &str,
+) -> Result<Snapshot, EvidenceError> {
+    let mut reader = Reader::default();
+    let mut documents: Vec<_> = documents.into_iter().collect();
+    documents.sort_by_key(|(name, _)| (!name.contains("describe-network-interfaces"), *name));
+    for (name, bytes) in documents {
+        reader.document(Path::new(name), bytes, false)?;
+    }
+    reader.finish(what, None)
+}
+
+/// Every file below a folder, links followed.
+fn walk(folder: &Path, depth: usize, files: &mut Vec<(PathBuf, bool)>) -> Result<(), EvidenceError> {
+    let unreadable = |source| EvidenceError::Unreadable { path: folder.to_owned(), source };
+    if depth > DEEPEST {
+        return Err(unreadable(io::Error::other("folders are nested too deeply; is there a loop of links?")));
+    }
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let path = entry.map_err(unreadable)?.path();
+        match fs::metadata(&path) {
+            Ok(about) if about.is_dir() => walk(&path, depth + 1, files)?,
+            Ok(about) if about.is_file() => files.push((path, false)),
+            Ok(_) => {}
+            Err(source) => return Err(EvidenceError::Unreadable { path, source }),
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file begins as a listing of interfaces.
+fn lists_interfaces(path: &Path) -> bool {
+    let mut start = Vec::new();
+    let read = fs::File::open(path).and_then(|file| io::Read::read_to_end(&mut io::Read::take(file, 64), &mut start));
+    let key = b"\"NetworkInterfaces\"";
+    read.is_ok() && start.windows(key.len()).any(|window| window == key)
+}
+
+impl Reader {
+    fn document(&mut self, path: &Path, bytes: &[u8], named: bool) -> Result<(), EvidenceError> {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        if let Some(manifest) = manifest(path, bytes)? {
+            self.note(path, None, "manifest".to_owned());
+            self.estate.manifest(&manifest);
+            self.names.extend(manifest.names);
+            return Ok(());
+        }
+        let broken = |error: ReadError| EvidenceError::Broken { path: path.to_owned(), why: error.to_string() };
+        match read(&name, bytes, &mut self.estate).map_err(broken)? {
+            Recognised::Evidence(found) => {
+                let parts: Vec<String> =
+                    found.iter().map(|(listing, count)| format!("{}: {count}", listing.permission())).collect();
+                self.note(path, Some(Cloud::Aws), parts.join(", "));
+                Ok(())
+            }
+            Recognised::Other(why) => self.other(path, bytes, named, why),
+        }
+    }
+
+    fn other(&mut self, path: &Path, bytes: &[u8], named: bool, why: String) -> Result<(), EvidenceError> {
+        let gcp = reachlint_gcp::records::recognise(bytes).map(|kind| (Cloud::Gcp, kind));
+        let other = gcp.or_else(|| reachlint_azure::records::recognise(bytes).map(|kind| (Cloud::Azure, kind)));
+        if let Some((cloud, kind)) = other {
+            self.note(path, Some(cloud), format!("passed over: {kind} of {cloud}, which is not analysed"));
+            self.other.get_or_insert((path.to_owned(), cloud, kind));
+            return Ok(());
+        }
+        if named {
+            return Err(EvidenceError::NotEvidence { path: path.to_owned(), why });
+        }
+        self.note(path, None, format!("passed over: {why}"));
+        Ok(())
+    }
+
+    fn note(&mut self, path: &Path, provider: Option<Cloud>, note: String) {
+        let provider = provider.map(|cloud| cloud.word().to_owned());
+        self.evidence.push(Evidence { source: path.display().to_string(), provider, note });
+    }
+
+    fn finish(mut self, what: &str, only: Option<Cloud>) -> Result<Snapshot, EvidenceError> {
+        match (self.other.take(), self.estate.is_empty()) {
+            (Some((path, cloud, kind)), true) => return Err(EvidenceError::OtherCloud { path, cloud, kind }),
+            (None, true) => return Err(EvidenceError::Empty(what.to_owned())),
+            (Some((path, cloud, _)), false) if only.is_none() => return Err(EvidenceError::Mixed { path, cloud }),
+            _ => {}
+        }
+        self.evidence.sort_by(|a, b| a.source.cmp(&b.source));
+        Ok(Snapshot { aws: AwsNetwork::new(self.estate), names: self.names, evidence: self.evidence })
+    }
+}
+
+/// A manifest, if the document is one.
+fn manifest(path: &Path, bytes: &[u8]) -> Result<Option<Manifest>, EvidenceError> {
+    let family = SNAPSHOT_SCHEMA.split('/').next().unwrap_or_default();
+    let start = bytes.get(..bytes.len().min(256)).unwrap_or_default();
+    if !start.windows(family.len()).any(|window| window == family.as_bytes()) {
+        return Ok(None);
+    }
+    let broken = |why: String| EvidenceError::Broken { path: path.to_owned(), why };
+    let manifest: Manifest = serde_json::from_slice(bytes).map_err(|error| broken(format!("manifest: {error}")))?;
+    if manifest.schema != SNAPSHOT_SCHEMA {
+        return Err(broken(format!("it has the schema `{}`, this version reads `{SNAPSHOT_SCHEMA}`", manifest.schema)));
+    }
+    Ok(Some(manifest))
+}

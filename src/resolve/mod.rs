@@ -1,0 +1,67 @@
+//! Names to addresses, as nginx's machine would be told.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::{IpAddr, ToSocketAddrs};
+
+use reachlint_model::{NameAnswer as Recorded, Provider};
+
+use crate::audit::{NameAnswer, Names, Node};
+
+/// Everything that can answer a name, the first that does wins: what the user says, the cloud's own names, the
+/// snapshot's answers.
+pub struct Resolver<'a> {
+    /// `--resolve` and `[resolve]`.
+    pub given: BTreeMap<String, Vec<IpAddr>>,
+    /// Answers of the system resolver.
+    pub recorded: HashMap<String, Recorded>,
+    /// The clouds' evidence.
+    pub providers: &'a [&'a dyn Provider],
+    /// Whether the system resolver was asked at all.
+    pub asked: bool,
+}
+
+impl Names for Resolver<'_> {
+    fn answer(&self, node: &Node, host: &str) -> NameAnswer {
+        let key = normal(host);
+        if let Some(addresses) = self.given.get(&key).filter(|addresses| !addresses.is_empty()) {
+            return NameAnswer::Addresses(addresses.clone());
+        }
+        let cloud = self.providers.get(node.provider).and_then(|provider| provider.lookup(node.interface, host));
+        if let Some(addresses) = cloud.filter(|addresses| !addresses.is_empty()) {
+            return NameAnswer::Addresses(addresses);
+        }
+        match self.recorded.get(&key) {
+            Some(recorded) if !recorded.addresses.is_empty() => NameAnswer::Addresses(recorded.addresses.clone()),
+            Some(recorded) => {
+                let why = recorded.error.as_deref().unwrap_or("the resolver had no answer");
+                NameAnswer::None(format!("{why}; pass `--resolve {host}=ADDRESS`"))
+            }
+            None if self.asked => NameAnswer::None(format!("nobody answered it; pass `--resolve {host}=ADDRESS`")),
+            None => NameAnswer::None(format!(
+                "the snapshot has no answer for it and the resolver was not asked; pass `--resolve {host}=ADDRESS` or \
+                 `--dns`"
+            )),
+        }
+    }
+}
+
+/// A name as it is compared: lower case, without the dot of the root.
+#[must_use]
+pub fn normal(host: &str) -> String {
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+}
+
+/// Asks the system resolver, as nginx does for literal names when it starts (`ngx_inet_resolve_host` in
+/// `src/core/ngx_inet.c`): every A and AAAA answer counts.
+#[must_use]
+pub fn system(host: &str) -> Recorded {
+    match (host, 0_u16).to_socket_addrs() {
+        Ok(found) => {
+            let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+            addresses.sort();
+            addresses.dedup();
+            Recorded { name: host.to_owned(), addresses, error: None }
+        }
+        Err(error) => Recorded { name: host.to_owned(), addresses: Vec::new(), error: Some(error.to_string()) },
+    }
+}
