@@ -1,0 +1,17 @@
+//! reachlint tells, before nginx does, which upstream connections a cloud will refuse, and which doors stand wider
+//! than they must.
+//!
+//! The way through the crate is the way of the data: [`nginx`] finds what a configuration connects to, [`resolve`]
+//! answers names, [`evidence`] reads what the clouds said, [`evaluate`] judges one connection, [`audit`] all of them,
+//! [`rules`] finds what is wrong, and [`report`] tells it. [`cli`] ties them together.
+
+pub mod audit;
+pub mod cli;
+pub mod config;
+pub mod evaluate;
+pub mod evidence;
+pub mod exit;
+pub mod nginx;
+pub mod report;
+pub mod resolve;
+pub mod rules;

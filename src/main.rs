@@ -1,1 +1,3 @@
+//! The `reachlint` program.
+
 fn main() {}

@@ -263,7 +263,7 @@ impl Auditor<'_> {
         let mut judged = self.outline(wanted, node, host, None, port, cause, reason);
         if judged.cause == Cause::Local {
             judged.flow.verdict = FlowVerdict::Allowed;
-            judged.flow.to.protocol = "unix".to_owned();
+            "unix".clone_into(&mut judged.flow.to.protocol);
             judged.explanation.verdict = Verdict::Allowed;
             judged.flow.id = flow_id(&judged.flow);
         }

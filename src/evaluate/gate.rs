@@ -32,6 +32,14 @@ impl Actions {
         }
     }
 
+    /// What a rule could do if it matched; a jump could do anything.
+    fn reach(action: Action) -> Self {
+        match action {
+            Action::Jump(_) => Self::ALLOW.with(Self::DENY).with(Self::NEXT).with(Self::ACCEPT),
+            action => Self::of(action),
+        }
+    }
+
     /// Whether `other` is among them.
     #[must_use]
     pub fn may(self, other: Self) -> bool {
@@ -228,7 +236,7 @@ impl<'n> Walk<'n> {
             match self.matches(rule) {
                 Match::No => {}
                 Match::Maybe(reason) => {
-                    self.possible = self.possible.with(self.reach(rule.action));
+                    self.possible = self.possible.with(Actions::reach(rule.action));
                     self.reason.get_or_insert(reason);
                 }
                 Match::Yes => match rule.action {
@@ -249,14 +257,6 @@ impl<'n> Walk<'n> {
             self.reason.get_or_insert(reason);
         }
         None
-    }
-
-    /// What a rule could do if it matched; a jump could do anything.
-    fn reach(&self, action: Action) -> Actions {
-        match action {
-            Action::Jump(_) => Actions::ALLOW.with(Actions::DENY).with(Actions::NEXT).with(Actions::ACCEPT),
-            action => Actions::of(action),
-        }
     }
 
     fn matches(&mut self, rule: &Rule) -> Match {

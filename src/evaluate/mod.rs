@@ -172,8 +172,9 @@ fn judge<'p>(path: &'p Path, leave: &Network, enter: &Network, mut each: impl Fn
 struct Accepted {
     stage: u8,
     certain: bool,
-    /// Why it may have been.
-    possible: Option<Option<ReasonId>>,
+    possible: bool,
+    /// Why it may have been, where the evidence says.
+    reason: Option<ReasonId>,
 }
 
 fn effect(network: &Network, hop: &Hop, accepted: &mut Accepted) -> (Effect, Option<Decision>) {
@@ -208,15 +209,16 @@ fn gate_effect(
     if actions.must(Actions::ACCEPT) && decision.passed == decision.asked {
         accepted.certain = true;
     } else if actions.may(Actions::ACCEPT) {
-        accepted.possible.get_or_insert(decision.answer.reason);
+        accepted.possible = true;
+        accepted.reason = accepted.reason.or(decision.answer.reason);
     }
     let effect = if decision.passed == decision.asked {
         Effect::Pass
     } else if decision.undecided {
         Effect::Unknown(decision.answer.reason)
-    } else if let Some(reason) = accepted.possible {
+    } else if accepted.possible {
         // An earlier gate may have accepted for the whole stage, so this refusal may not count.
-        Effect::Unknown(reason)
+        Effect::Unknown(accepted.reason)
     } else if decision.passed > 0 {
         Effect::Partial
     } else {

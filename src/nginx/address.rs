@@ -1,4 +1,4 @@
-//! The grammar of addresses: `ngx_parse_url` and its IPv4 and IPv6 readers in nginx's ngx_inet.c.
+//! The grammar of addresses: `ngx_parse_url` and its IPv4 and IPv6 readers in nginx's `ngx_inet.c`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -63,7 +63,7 @@ pub enum AddressProblem {
 }
 
 /// Reads an address.
-pub(crate) fn parse<'u>(url: &'u [u8], grammar: Grammar) -> Result<Url<'u>, AddressProblem> {
+pub(crate) fn parse(url: &[u8], grammar: Grammar) -> Result<Url<'_>, AddressProblem> {
     if let Some(scheme) = url.get(..5)
         && scheme.eq_ignore_ascii_case(b"unix:")
     {
@@ -98,7 +98,7 @@ pub(crate) fn parse<'u>(url: &'u [u8], grammar: Grammar) -> Result<Url<'u>, Addr
     })
 }
 
-fn unix<'u>(path: &'u [u8], grammar: Grammar) -> Result<Url<'u>, AddressProblem> {
+fn unix(path: &[u8], grammar: Grammar) -> Result<Url<'_>, AddressProblem> {
     /// `sizeof(sun_path)` on Linux, and the closing zero byte has to fit.
     const LONGEST: usize = 107;
     let uri = if grammar.uri_part { position(path, b':') } else { None };
@@ -112,7 +112,7 @@ fn unix<'u>(path: &'u [u8], grammar: Grammar) -> Result<Url<'u>, AddressProblem>
     Ok(Url { host: Host::Unix, written, port: None, has_port: false, has_uri: uri.is_some() })
 }
 
-fn bracketed<'u>(url: &'u [u8], grammar: Grammar) -> Result<Url<'u>, AddressProblem> {
+fn bracketed(url: &[u8], grammar: Grammar) -> Result<Url<'_>, AddressProblem> {
     let close = position(url, b']').ok_or(AddressProblem::InvalidHost)?;
     let rest = url.get(close + 1..).unwrap_or_default();
     let uri = uri_start(rest);

@@ -1,4 +1,4 @@
-//! Words and statements, byte for byte as `ngx_conf_read_token` in nginx's ngx_conf_file.c cuts them.
+//! Words and statements, byte for byte as `ngx_conf_read_token` in nginx's `ngx_conf_file.c` cuts them.
 //!
 //! The format has no encoding: it is bytes. Blanks are space, tab, CR and LF only. `#` starts a comment only where a
 //! word could start, quotes open only there, and `}` is special only there. A backslash protects the next byte anywhere.

@@ -26,5 +26,5 @@ pub(crate) const VALUES: usize = 65_536;
 pub(crate) const VARIABLE_DEPTH: usize = 32;
 
 /// Bytes in the buffer that nginx reads its configuration through: a longer token or comment is refused
-/// (`NGX_CONF_BUFFER` in ngx_conf_file.c).
+/// (`NGX_CONF_BUFFER` in `ngx_conf_file.c`).
 pub(crate) const TOKEN_BUFFER: usize = 4096;

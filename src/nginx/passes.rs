@@ -50,7 +50,7 @@ const PLAIN: Module = Module {
     argument_optional: false,
 };
 
-/// ngx_http_proxy_module.c: the scheme is required, its case does not matter, and it gives the default port.
+/// `ngx_http_proxy_module.c`: the scheme is required, its case does not matter, and it gives the default port.
 static PROXY: Module = Module {
     schemes: &[("http://", Some(80)), ("https://", Some(443))],
     scheme_required: true,
@@ -62,14 +62,14 @@ static PROXY: Module = Module {
 static FASTCGI: Module = Module { bind: b"fastcgi_bind", ..PLAIN };
 static SCGI: Module = Module { bind: b"scgi_bind", ..PLAIN };
 static UWSGI: Module = Module { schemes: &[("uwsgi://", None), ("suwsgi://", None)], bind: b"uwsgi_bind", ..PLAIN };
-/// ngx_http_grpc_module.c: neither `grpc://` nor `grpcs://` has a default port.
+/// `ngx_http_grpc_module.c`: neither `grpc://` nor `grpcs://` has a default port.
 static GRPC: Module = Module { schemes: &[("grpc://", None), ("grpcs://", None)], bind: b"grpc_bind", ..PLAIN };
-/// ngx_http_memcached_module.c takes the argument as it is: a `$` is part of the host.
+/// `ngx_http_memcached_module.c` takes the argument as it is: a `$` is part of the host.
 static MEMCACHED: Module = Module { variables: false, bind: b"memcached_bind", ..PLAIN };
-/// ngx_http_tunnel_module.c: without an argument the client names host and port.
+/// `ngx_http_tunnel_module.c`: without an argument the client names host and port.
 static TUNNEL: Module =
     Module { bind: b"tunnel_bind", allowed: Allowed::ServerAndLocation, argument_optional: true, ..PLAIN };
-/// ngx_stream_proxy_module.c.
+/// `ngx_stream_proxy_module.c`.
 pub(crate) static STREAM: Module = Module { bind: b"proxy_bind", allowed: Allowed::StreamServer, ..PLAIN };
 /// A directive of a module that nginx does not ship.
 pub(crate) static UNKNOWN: Module = Module { stock: false, allowed: Allowed::Anywhere, ..PLAIN };

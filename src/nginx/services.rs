@@ -68,7 +68,7 @@ impl<'c> Services<'c> {
         }
     }
 
-    /// `error_log` and `access_log` to a log server (ngx_syslog.c).
+    /// `error_log` and `access_log` to a log server (`ngx_syslog.c`).
     pub(crate) fn log(&mut self, directive: Directive<'c>, context: Context, sink: &mut Sink<'c>) -> Result<(), Error> {
         let Some(destination) = directive.argument(0) else { return Ok(()) };
         let Some(parameters) = destination.strip_prefix(b"syslog:") else { return Ok(()) };
@@ -203,7 +203,7 @@ impl<'c> Services<'c> {
         Ok(())
     }
 
-    /// The look-ups of certificate states of every server (ngx_event_openssl_stapling.c).
+    /// The look-ups of certificate states of every server (`ngx_event_openssl_stapling.c`).
     pub(crate) fn certificates(&mut self, model: &Model<'c>, sink: &mut Sink<'c>) -> Result<(), Error> {
         let settings = |scope: usize| model.outward(scope).map(|scope| &scope.stapling);
         for (index, scope) in model.scopes.iter().enumerate() {

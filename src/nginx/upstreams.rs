@@ -16,7 +16,7 @@ use super::tree::{Directive, Span};
 pub(crate) struct Groups {
     entries: Vec<Entry>,
     by_host: HashMap<Vec<u8>, Vec<usize>>,
-    /// Streams tell entries without a port from those with one (ngx_stream_upstream.c); http does not.
+    /// Streams tell entries without a port from those with one (`ngx_stream_upstream.c`); http does not.
     exact_ports: bool,
 }
 

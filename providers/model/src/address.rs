@@ -85,10 +85,7 @@ impl FromStr for Prefix {
     /// Reads `10.0.0.0/16`, or a bare address as the block of that one address.
     fn from_str(text: &str) -> Result<Self, PrefixError> {
         let bare = || text.parse::<IpAddr>().map(IpNet::from);
-        text.parse::<IpNet>()
-            .or_else(|_| bare())
-            .map(|net| Self(net.trunc()))
-            .map_err(|_| PrefixError(text.to_owned()))
+        text.parse::<IpNet>().or_else(|_| bare()).map(|net| Self(net.trunc())).map_err(|_| PrefixError(text.to_owned()))
     }
 }
 

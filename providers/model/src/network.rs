@@ -215,7 +215,6 @@ pub struct NetworkBuilder {
     set_of: HashMap<AddressSet, SetId>,
 }
 
-
 impl NetworkBuilder {
     /// An empty network.
     #[must_use]

@@ -60,9 +60,7 @@ pub enum Selector {
 
 /// A text that is no selector.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "`{0}` is not a selector; write an instance or interface id, a name, an address, `tag:KEY=VALUE` or `self`"
-)]
+#[error("`{0}` is not a selector; write an instance or interface id, a name, an address, `tag:KEY=VALUE` or `self`")]
 pub struct SelectorError(String);
 
 impl FromStr for Selector {
@@ -71,9 +69,7 @@ impl FromStr for Selector {
     fn from_str(text: &str) -> Result<Self, SelectorError> {
         if let Some(tag) = text.strip_prefix("tag:") {
             return match tag.split_once('=') {
-                Some((key, value)) if !key.is_empty() => {
-                    Ok(Self::Tag { key: key.to_owned(), value: value.to_owned() })
-                }
+                Some((key, value)) if !key.is_empty() => Ok(Self::Tag { key: key.to_owned(), value: value.to_owned() }),
                 _ => Err(SelectorError(text.to_owned())),
             };
         }

@@ -24,7 +24,7 @@ const WIDE_V4: u64 = 1 << 16;
 const WIDE_V6: u128 = 1 << 96;
 /// From half of the public addresses on, it is the internet.
 const INTERNET_V4: u64 = 1 << 31;
-/// Half of the global unicast space of IPv6 (2000::/3).
+/// Half of the global unicast space of IPv6 (`2000::/3`).
 const INTERNET_V6: u128 = 1 << 124;
 
 /// Addresses that cannot come from the internet: RFC 1918, RFC 6598, loopback, link-local, and all of IPv6 that is

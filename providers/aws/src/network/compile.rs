@@ -79,6 +79,9 @@ pub(super) struct GroupFacts {
     pub(super) egress: Option<ListId>,
 }
 
+/// Interfaces by key and value of their tags and those of their machines.
+type Tags = HashMap<(NameId, NameId), Vec<InterfaceId>>;
+
 /// AWS evidence, compiled.
 #[derive(Debug)]
 pub struct AwsNetwork {
@@ -89,7 +92,7 @@ pub struct AwsNetwork {
     pub(super) vpcs: HashMap<NameId, AddressSet>,
     pub(super) peerings: HashMap<NameId, RawPeering>,
     pub(super) nats: HashMap<NameId, RawNat>,
-    pub(super) tags: HashMap<(NameId, NameId), Vec<InterfaceId>>,
+    pub(super) tags: Tags,
     /// Why an address of a VPC has no known owner; the entry under `None` is for addresses of no known VPC.
     pub(super) unowned: HashMap<Option<NameId>, ReasonId>,
     pub(super) unread_peering: ReasonId,
@@ -116,7 +119,7 @@ impl AwsNetwork {
 }
 
 /// Kinds of interface that carry no security group at all, so that an empty list of groups filters nothing
-/// (VPC guide, NAT gateways; NLB guide, security groups; EC2 API, NetworkInterfaceType).
+/// (VPC guide, NAT gateways; NLB guide, security groups; EC2 API, `NetworkInterfaceType`).
 const WITHOUT_GROUPS: [&str; 7] = [
     "nat_gateway",
     "natGateway",
@@ -187,7 +190,8 @@ impl Compiler {
         let call = listing.permission();
         let text = match self.estate.failure(listing, id.as_deref()) {
             Some(failure) => {
-                let account = failure.account.as_ref().map_or(String::new(), |account| format!(" in account {account}"));
+                let account =
+                    failure.account.as_ref().map_or(String::new(), |account| format!(" in account {account}"));
                 format!("{subject} could not be read: {call} failed{account} with {}", failure.error)
             }
             None if self.estate.truncated(listing) => {
@@ -428,8 +432,7 @@ impl Compiler {
 
     /// Reasons for addresses that nobody in the evidence owns, one for each VPC that a path can lead to.
     fn compile_unowned(&mut self, subnets: &HashMap<NameId, SubnetFacts>) -> HashMap<Option<NameId>, ReasonId> {
-        let mut owners: HashMap<NameId, Option<NameId>> =
-            subnets.values().map(|subnet| (subnet.vpc, None)).collect();
+        let mut owners: HashMap<NameId, Option<NameId>> = subnets.values().map(|subnet| (subnet.vpc, None)).collect();
         for side in self.estate.peerings.values().flat_map(|peering| &peering.sides) {
             if let Some(vpc) = side.vpc {
                 owners.insert(vpc, side.owner);
@@ -477,10 +480,7 @@ impl Compiler {
 
     // Interfaces.
 
-    fn compile_interfaces(
-        &mut self,
-        groups: &HashMap<NameId, GroupFacts>,
-    ) -> (Vec<Facts>, HashMap<(NameId, NameId), Vec<InterfaceId>>) {
+    fn compile_interfaces(&mut self, groups: &HashMap<NameId, GroupFacts>) -> (Vec<Facts>, Tags) {
         let interfaces = std::mem::take(&mut self.estate.interfaces);
         let elastic: HashMap<(NameId, Option<IpAddr>), IpAddr> =
             self.estate.elastic.iter().map(|(public, interface, private)| ((*interface, *private), *public)).collect();
@@ -497,9 +497,8 @@ impl Compiler {
             }
             let instance = raw.instance.and_then(|id| self.estate.instances.get(&id)).cloned();
             let state = instance.as_ref().and_then(|instance| instance.state);
-            let down = state.filter(|state| {
-                matches!(self.text(*state), "stopped" | "stopping" | "terminated" | "shutting-down")
-            });
+            let down = state
+                .filter(|state| matches!(self.text(*state), "stopped" | "stopping" | "terminated" | "shutting-down"));
             let state = match down {
                 Some(word) => InterfaceState::Down(word),
                 None if raw.attached => InterfaceState::Up,
@@ -609,10 +608,10 @@ pub(super) fn is_private(address: IpAddr) -> bool {
     }
 }
 
-impl AwsNetwork {
-    /// The families in which a table has a live route to an internet gateway.
-    pub(super) fn reaches_internet(&self, table: &Table, family: Family) -> bool {
-        table.routes.iter().any(|route| {
+impl Table {
+    /// Whether there is a live route to an internet gateway in this family.
+    pub(super) fn reaches_internet(&self, family: Family) -> bool {
+        self.routes.iter().any(|route| {
             matches!(route.target, Target::Internet(_)) && !route.blackhole && route.prefix.family() == family
         })
     }

@@ -24,7 +24,7 @@ pub(super) fn enter(aws: &AwsNetwork, crossing: &Crossing, half: &mut Half) -> A
             entering.deliver(to, None, Back::Link(link));
             Some(to)
         }
-        (Via::Internet, _) => entering.from_internet(),
+        (Via::Internet, _) => entering.internet(),
     };
     Arrival { interface }
 }
@@ -50,7 +50,7 @@ impl Entering<'_> {
 
     /// In through an internet gateway, which translates the public address to the private one. Senders are known by
     /// their public address only, so no group reference matches (VPC guide, security groups).
-    fn from_internet(&mut self) -> Option<InterfaceId> {
+    fn internet(&mut self) -> Option<InterfaceId> {
         let to = self.packet.destination;
         self.packet.source_identity = Identity::Nobody;
         let Some(owner) = self.aws.network.owners(to).next() else {

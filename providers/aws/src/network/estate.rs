@@ -105,7 +105,7 @@ pub(super) enum Target {
     Peering(NameId),
     Interface(NameId),
     Instance(NameId),
-    /// A gateway endpoint of S3 or DynamoDB.
+    /// A gateway endpoint of S3 or `DynamoDB`.
     GatewayEndpoint(NameId),
     /// A kind of target that is not modelled, with its id.
     Other(&'static str, NameId),
@@ -430,7 +430,8 @@ impl Estate {
         let group = self.name(reference.group_id.as_deref()?);
         let status = reference.peering_status.as_deref();
         let deleted = matches!(status, Some("deleted" | "expired"));
-        let orphaned = reference.user_id.is_none() && (status.is_some() || reference.vpc_peering_connection_id.is_some());
+        let orphaned =
+            reference.user_id.is_none() && (status.is_some() || reference.vpc_peering_connection_id.is_some());
         let account = self.option(reference.user_id.as_ref());
         Some(RawPeer::Group { group, account, alive: !deleted && !orphaned })
     }
@@ -469,7 +470,8 @@ impl Estate {
                 _ => Target::Other("a gateway of a kind that is not known", name),
             };
         }
-        let candidates: [(&Option<Text<'_>>, fn(NameId) -> Target); 9] = [
+        type Make = fn(NameId) -> Target;
+        let candidates: [(&Option<Text<'_>>, Make); 9] = [
             (&route.network_interface_id, Target::Interface),
             (&route.instance_id, Target::Instance),
             (&route.nat_gateway_id, Target::Nat),

@@ -24,9 +24,7 @@ pub(super) fn exposure(aws: &AwsNetwork, id: InterfaceId, address: IpAddr) -> Ex
     };
     let public = match subnet.map(|subnet| subnet.table) {
         _ if !reachable => Ok(false),
-        Some(Ok(at)) => {
-            Ok(aws.tables.get(at).is_some_and(|table| aws.reaches_internet(table, Family::of(address))))
-        }
+        Some(Ok(at)) => Ok(aws.tables.get(at).is_some_and(|table| table.reaches_internet(Family::of(address)))),
         Some(Err(reason)) => Err(reason),
         None => Err(aws.unread_subnet),
     };

@@ -123,7 +123,13 @@ impl<'a> Leaving<'a> {
             Choice::Unread(reason) => {
                 self.leave_subnet(Identity::Unknown(reason), false);
                 let hop = HopKind::Route(Outcome::Unknown(reason));
-                self.hop(Hop { kind: hop, layer: ROUTE, direction: Direction::Egress, subject: self.subnet, note: None });
+                self.hop(Hop {
+                    kind: hop,
+                    layer: ROUTE,
+                    direction: Direction::Egress,
+                    subject: self.subnet,
+                    note: None,
+                });
                 // Without the routes the receiver in the same VPC is still worth a look: it may block for certain.
                 let destination = self.aws.owner_in(self.vpc, to).ok();
                 let via = destination.map_or(Via::Nowhere, |_| Via::Network { subnet: self.subnet, network: self.vpc });
@@ -179,8 +185,7 @@ impl<'a> Leaving<'a> {
             Target::EgressOnly(gateway) => Step::Done(self.egress_only(route, gateway)),
             Target::Nat(gateway) => self.nat(route, gateway),
             Target::GatewayEndpoint(endpoint) => Step::Done(self.gateway_endpoint(route, endpoint)),
-            Target::Interface(id) => Step::Done(self.appliance(route, id)),
-            Target::Instance(id) => Step::Done(self.appliance(route, id)),
+            Target::Interface(id) | Target::Instance(id) => Step::Done(self.appliance(route, id)),
             Target::Other(_, id) => {
                 // Beyond a gateway that is not modelled the sender's groups are not known to the receiver's side,
                 // and the other way round (Reachability Analyzer, SG_REFERENCES_NOT_PRESERVED).
@@ -209,7 +214,10 @@ impl<'a> Leaving<'a> {
             None => self.aws.subnets.get(&self.subnet).is_some_and(|own| own.blocks.iter().any(|b| b.contains(to))),
         };
         let identity = self.identity_in(self.vpc);
-        self.leave_subnet(if self.packet.source_identity == Identity::Nobody { Identity::Nobody } else { identity }, same);
+        self.leave_subnet(
+            if self.packet.source_identity == Identity::Nobody { Identity::Nobody } else { identity },
+            same,
+        );
         self.pass(route, "stays in {}", self.vpc);
         let via = Via::Network { subnet: self.subnet, network: self.vpc };
         if let Err(reason) = owner {
@@ -230,7 +238,7 @@ impl<'a> Leaving<'a> {
     }
 
     /// Over a peering connection. It is not transitive: one end of the packet must be in each VPC's own blocks
-    /// (Reachability Analyzer, PCX_REQUIRES_ADDRESS_IN_VPC_CIDR). Group references hold only in one Region and
+    /// (Reachability Analyzer, `PCX_REQUIRES_ADDRESS_IN_VPC_CIDR`). Group references hold only in one Region and
     /// while the peering is active (VPC Peering guide, security groups).
     fn peering(&mut self, route: &Route, link: NameId) -> Crossing {
         let to = self.packet.destination;
@@ -298,7 +306,7 @@ impl<'a> Leaving<'a> {
     }
 
     /// Out through an internet gateway: only with a public address, never to a private one (Reachability Analyzer,
-    /// IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS, IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS).
+    /// `IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS`, `IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS`).
     fn internet(&mut self, route: &Route, gateway: NameId) -> Crossing {
         let to = self.packet.destination;
         self.leave_subnet(Identity::Nobody, false);
@@ -339,7 +347,7 @@ impl<'a> Leaving<'a> {
     }
 
     /// Through a NAT gateway: it takes sources of its own VPC only, gives them its own address, and sends on by the
-    /// routes of its own subnet (VPC guide, NAT gateways; Reachability Analyzer, NGW_REQUIRES_SOURCE_IN_VPC).
+    /// routes of its own subnet (VPC guide, NAT gateways; Reachability Analyzer, `NGW_REQUIRES_SOURCE_IN_VPC`).
     fn nat(&mut self, route: &Route, id: NameId) -> Step {
         self.leave_subnet(Identity::Nobody, false);
         self.pass(route, "leads to {}", id);
@@ -378,8 +386,8 @@ impl<'a> Leaving<'a> {
         Step::On
     }
 
-    /// A gateway endpoint of S3 or DynamoDB takes TCP only (Reachability Analyzer,
-    /// VPCE_GATEWAY_PROTOCOL_RESTRICTION). Behind it there is no interface to filter.
+    /// A gateway endpoint of S3 or `DynamoDB` takes TCP only (Reachability Analyzer,
+    /// `VPCE_GATEWAY_PROTOCOL_RESTRICTION`). Behind it there is no interface to filter.
     fn gateway_endpoint(&mut self, route: &Route, endpoint: NameId) -> Crossing {
         self.leave_subnet(Identity::Nobody, false);
         let (outcome, note) = if self.packet.protocol == Protocol::TCP {
@@ -425,4 +433,3 @@ enum Step {
     /// In the subnet of a NAT gateway now.
     On,
 }
-

@@ -113,9 +113,10 @@ impl Provider for AwsNetwork {
             }
         };
         found.sort_by_key(|id| {
-            let primary = self.network.interface(*id).and_then(|interface| {
-                self.network.addresses(interface).first().map(|address| address.private)
-            });
+            let primary = self
+                .network
+                .interface(*id)
+                .and_then(|interface| self.network.addresses(interface).first().map(|address| address.private));
             (self.facts.get(id.0 as usize).map(|facts| facts.device_index), primary, *id)
         });
         found.dedup();

@@ -22,10 +22,7 @@ pub(super) enum Choice {
 impl AwsNetwork {
     /// Longest prefix first, ties by [`Route::rank`] (VPC guide, route priority).
     pub(super) fn choose(&self, subnet: NameId, destination: IpAddr) -> Choice {
-        let facts = match self.subnets.get(&subnet) {
-            Some(facts) => facts,
-            None => return Choice::Unread(self.unread_subnet),
-        };
+        let Some(facts) = self.subnets.get(&subnet) else { return Choice::Unread(self.unread_subnet) };
         let table = match facts.table {
             Ok(at) => self.tables.get(at),
             Err(reason) => return Choice::Unread(reason),
@@ -60,18 +57,12 @@ pub(super) fn is_link_local(address: IpAddr) -> bool {
 /// The services behind those addresses.
 pub(super) fn is_link_local_service(address: IpAddr, protocol: Protocol, ports: PortRange) -> bool {
     let port = ports.first();
-    let resolver = [
-        IpAddr::V4(Ipv4Addr::new(169, 254, 169, 253)),
-        IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x253)),
-    ];
-    let metadata = [
-        IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)),
-        IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)),
-    ];
-    let time = [
-        IpAddr::V4(Ipv4Addr::new(169, 254, 169, 123)),
-        IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x123)),
-    ];
+    let resolver =
+        [IpAddr::V4(Ipv4Addr::new(169, 254, 169, 253)), IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x253))];
+    let metadata =
+        [IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254))];
+    let time =
+        [IpAddr::V4(Ipv4Addr::new(169, 254, 169, 123)), IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x123))];
     (port == 53 && resolver.contains(&address))
         || (port == 80 && protocol == Protocol::TCP && metadata.contains(&address))
         || (port == 123 && protocol == Protocol::UDP && time.contains(&address))
