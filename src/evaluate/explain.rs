@@ -1,7 +1,7 @@
 //! Words for what was judged.
 
 use reachlint_model::{
-    Direction, HopKind, Hop, Identity, ListId, Network, Note, Packet, Peer, PortRange, ProtocolMatch, ReasonCode,
+    Direction, Hop, HopKind, Identity, ListId, Network, Note, Packet, Peer, PortRange, ProtocolMatch, ReasonCode,
     ReasonId, Rule, RuleId, Verdict,
 };
 

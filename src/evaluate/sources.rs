@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 
 use reachlint_model::{
-    Action, AddressSet, Direction, Door, Exposure, Family, Gate, ListId, Network, Peer, Prefix, Protocol,
-    Rule, RuleId,
+    Action, AddressSet, Direction, Door, Exposure, Family, Gate, ListId, Network, Peer, Prefix, Protocol, Rule, RuleId,
 };
 
 /// The sources that get through to one port.
@@ -33,13 +32,7 @@ pub struct Opening {
 ///
 /// Rules whose peer is a group are left out: a group is never wider than the interfaces that carry it.
 #[must_use]
-pub fn sources(
-    network: &Network,
-    exposure: &Exposure,
-    address: IpAddr,
-    protocol: Protocol,
-    port: u16,
-) -> Sources {
+pub fn sources(network: &Network, exposure: &Exposure, address: IpAddr, protocol: Protocol, port: u16) -> Sources {
     let everyone = AddressSet::family(Family::of(address));
     let (mut certain, mut possible) = (everyone.clone(), everyone);
     for door in &exposure.doors {
@@ -104,7 +97,8 @@ fn admitted(
 /// A port of every stretch of client ports that the gate treats alike. Clients take ports from 1024 on.
 fn client_ports(network: &Network, gate: &Gate) -> Vec<u16> {
     const LOWEST: u16 = 1024;
-    let bounds = rules(network, gate).flat_map(|(_, rule, _)| [Some(rule.ports.first()), rule.ports.last().checked_add(1)]);
+    let bounds =
+        rules(network, gate).flat_map(|(_, rule, _)| [Some(rule.ports.first()), rule.ports.last().checked_add(1)]);
     let mut ports: Vec<u16> = bounds.flatten().filter(|port| *port > LOWEST).chain([LOWEST]).collect();
     ports.sort_unstable();
     ports.dedup();
@@ -165,4 +159,3 @@ fn peer(network: &Network, peer: Peer) -> Option<AddressSet> {
         Peer::Unknown(_) => None,
     }
 }
-

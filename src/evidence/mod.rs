@@ -65,7 +65,9 @@ pub enum EvidenceError {
         kind: String,
     },
     /// Evidence of several clouds.
-    #[error("the snapshot mixes evidence of aws with evidence of {cloud} (`{path}`), which this version does not analyse")]
+    #[error(
+        "the snapshot mixes evidence of aws with evidence of {cloud} (`{path}`), which this version does not analyse"
+    )]
     Mixed {
         /// The path of the other cloud's evidence.
         path: PathBuf,

@@ -157,9 +157,7 @@ pub(crate) fn port_number(digits: &[u8]) -> Result<u16, AddressProblem> {
         if !digit.is_ascii_digit() {
             return Err(AddressProblem::InvalidPort);
         }
-        number = number
-            .saturating_mul(10)
-            .saturating_add(u32::from(digit - b'0'));
+        number = number.saturating_mul(10).saturating_add(u32::from(digit - b'0'));
     }
     match u16::try_from(number) {
         Ok(port) if port > 0 => Ok(port),
@@ -309,8 +307,7 @@ pub(crate) fn bound(text: &[u8]) -> Option<IpAddr> {
 /// Whether any resolver could know a host of this text. A `$` or a backslash that nginx left in a name shows a
 /// mistake, and nginx stops there with `host not found`.
 pub(crate) fn could_be_a_name(text: &[u8]) -> bool {
-    text.iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') || !byte.is_ascii())
+    text.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_') || !byte.is_ascii())
 }
 
 #[cfg(test)]

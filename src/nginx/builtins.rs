@@ -34,8 +34,8 @@ pub(crate) fn builtin(kind: Kind, name: &[u8]) -> Option<Builtin> {
 fn both(name: &str) -> Option<Builtin> {
     Some(match name {
         "server_port" => Builtin::ServerPort,
-        "hostname" | "remote_addr" | "remote_port" | "server_addr" | "pid" | "connection" | "msec" | "nginx_version"
-        | "time_iso8601" | "status" | "ssl_server_name" => Builtin::HostOnly,
+        "hostname" | "remote_addr" | "remote_port" | "server_addr" | "pid" | "connection" | "msec"
+        | "nginx_version" | "time_iso8601" | "status" | "ssl_server_name" => Builtin::HostOnly,
         "binary_remote_addr" | "time_local" | "protocol" | "bytes_sent" | "limit_conn_status" => Builtin::Request,
         _ if ["proxy_protocol_", "ssl_", "upstream_", "geoip_", "realip_", "otel_", "acme_"]
             .iter()
@@ -56,21 +56,74 @@ fn http(name: &str) -> Option<Builtin> {
         "request_uri" | "is_args" => Builtin::Path,
         // nginx checks the Host header and takes the port off.
         "host" | "request_method" | "request_id" | "request_port" | "proxy_port" => Builtin::HostOnly,
-        "ancient_browser" | "args" | "body_bytes_sent" | "connection_requests" | "connection_time"
-        | "connections_active" | "connections_reading" | "connections_waiting" | "connections_writing"
-        | "content_length" | "content_type" | "date_gmt" | "date_local" | "document_root" | "fastcgi_path_info"
-        | "fastcgi_script_name" | "gzip_ratio" | "http2" | "http3" | "https" | "invalid_referer" | "is_request_port"
-        | "limit_rate" | "limit_req_status" | "memcached_key" | "modern_browser" | "msie" | "pipe"
-        | "proxy_add_x_forwarded_for" | "proxy_host" | "proxy_internal_body_length" | "proxy_internal_chunked"
-        | "proxy_internal_connection" | "query_string" | "quic" | "realpath_root" | "remote_user" | "request"
-        | "request_body" | "request_body_file" | "request_completion" | "request_filename" | "request_length"
-        | "request_time" | "secure_link" | "secure_link_expires" | "server_protocol" | "session_log_binary_id"
-        | "session_log_id" | "slice_range" | "spdy" | "spdy_request_priority" | "uid_got" | "uid_reset" | "uid_set" => {
-            Builtin::Request
-        }
-        _ if ["arg_", "cookie_", "http_", "sent_http_", "sent_trailer_", "tcpinfo_", "jwt_", "grpc_internal_", "trailer_"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix)) =>
+        "ancient_browser"
+        | "args"
+        | "body_bytes_sent"
+        | "connection_requests"
+        | "connection_time"
+        | "connections_active"
+        | "connections_reading"
+        | "connections_waiting"
+        | "connections_writing"
+        | "content_length"
+        | "content_type"
+        | "date_gmt"
+        | "date_local"
+        | "document_root"
+        | "fastcgi_path_info"
+        | "fastcgi_script_name"
+        | "gzip_ratio"
+        | "http2"
+        | "http3"
+        | "https"
+        | "invalid_referer"
+        | "is_request_port"
+        | "limit_rate"
+        | "limit_req_status"
+        | "memcached_key"
+        | "modern_browser"
+        | "msie"
+        | "pipe"
+        | "proxy_add_x_forwarded_for"
+        | "proxy_host"
+        | "proxy_internal_body_length"
+        | "proxy_internal_chunked"
+        | "proxy_internal_connection"
+        | "query_string"
+        | "quic"
+        | "realpath_root"
+        | "remote_user"
+        | "request"
+        | "request_body"
+        | "request_body_file"
+        | "request_completion"
+        | "request_filename"
+        | "request_length"
+        | "request_time"
+        | "secure_link"
+        | "secure_link_expires"
+        | "server_protocol"
+        | "session_log_binary_id"
+        | "session_log_id"
+        | "slice_range"
+        | "spdy"
+        | "spdy_request_priority"
+        | "uid_got"
+        | "uid_reset"
+        | "uid_set" => Builtin::Request,
+        _ if [
+            "arg_",
+            "cookie_",
+            "http_",
+            "sent_http_",
+            "sent_trailer_",
+            "tcpinfo_",
+            "jwt_",
+            "grpc_internal_",
+            "trailer_",
+        ]
+        .iter()
+        .any(|prefix| name.starts_with(prefix)) =>
         {
             Builtin::Request
         }

@@ -318,7 +318,9 @@ impl Problem {
             Self::Directory { included: true, .. } => "name the files in it: `include DIR/*.conf;`",
             Self::Directory { .. } => "name the main configuration file, usually nginx.conf in this directory",
             Self::IncludeCycle { .. } => "take one of the includes out; nginx crashes on such a file",
-            Self::Limit { .. } => "this is a limit of reachlint against hostile files; check parts of the configuration",
+            Self::Limit { .. } => {
+                "this is a limit of reachlint against hostile files; check parts of the configuration"
+            }
             Self::Unexpected { byte: '}' } => "a `;` is missing before the brace, or the brace has no partner",
             Self::Unexpected { byte: ';' | '{' } => "take it out, or write the directive that belongs in front of it",
             Self::Unexpected { .. } => "put a blank after the closing quote, or quote the whole word",
@@ -350,7 +352,9 @@ impl Problem {
                 AddressProblem::HostNotFound => "no such host name can exist; variables are not expanded here",
                 AddressProblem::InvalidIpv6 => "write the address without a zone, as in `[2001:db8::1]:80`",
                 AddressProblem::NoHost => "write the host before the port",
-                AddressProblem::NoUnixPath | AddressProblem::LongUnixPath => "write the path of the socket after `unix:`",
+                AddressProblem::NoUnixPath | AddressProblem::LongUnixPath => {
+                    "write the path of the socket after `unix:`"
+                }
             },
             Self::Bind { .. } => "write an IP address, with a port if need be",
             Self::NoPort { .. } => "write the port: there is no default one here",

@@ -59,11 +59,7 @@ impl Files for MemoryFiles {
             return Ok(text.clone());
         }
         let is_directory = self.files.keys().any(|file| file.starts_with(&path));
-        Err(if is_directory {
-            io::ErrorKind::IsADirectory.into()
-        } else {
-            io::ErrorKind::NotFound.into()
-        })
+        Err(if is_directory { io::ErrorKind::IsADirectory.into() } else { io::ErrorKind::NotFound.into() })
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
@@ -108,14 +104,8 @@ mod tests {
             .with("/etc/nginx/nginx.conf", "")
             .with("/etc/nginx/conf.d/a.conf", "a")
             .with("/etc/nginx/conf.d/b.conf", "b");
-        assert_eq!(
-            files.list(Path::new("/etc/nginx")).unwrap(),
-            ["conf.d", "nginx.conf"]
-        );
-        assert_eq!(
-            files.list(Path::new("/etc/nginx/./x/../conf.d/")).unwrap(),
-            ["a.conf", "b.conf"]
-        );
+        assert_eq!(files.list(Path::new("/etc/nginx")).unwrap(), ["conf.d", "nginx.conf"]);
+        assert_eq!(files.list(Path::new("/etc/nginx/./x/../conf.d/")).unwrap(), ["a.conf", "b.conf"]);
         let read = |path: &str| files.read(Path::new(path)).map_err(|error| error.kind());
         assert_eq!(read("/etc/nginx/conf.d"), Err(io::ErrorKind::IsADirectory));
         assert_eq!(read("/etc/nginx/nope"), Err(io::ErrorKind::NotFound));

@@ -106,14 +106,18 @@ impl Flow {
     /// Whether every request is answered or moved on before a pass of this scope is reached.
     pub(crate) fn unreachable(&mut self, model: &Model<'_>, scope: usize) -> bool {
         let server = model.scope(scope).and_then(|scope| scope.server);
-        let answered = server.is_some_and(|server| {
-            *self.answering.entry(server).or_insert_with(|| server_answers(model, server))
-        });
+        let answered =
+            server.is_some_and(|server| *self.answering.entry(server).or_insert_with(|| server_answers(model, server)));
         answered || location_answers(model, scope)
     }
 
     /// What variables hold when a pass of this scope is executed.
-    pub(crate) fn at(&mut self, model: &Model<'_>, scope: usize, facts: &ServerFacts) -> Result<Rc<Environment>, SetProblem> {
+    pub(crate) fn at(
+        &mut self,
+        model: &Model<'_>,
+        scope: usize,
+        facts: &ServerFacts,
+    ) -> Result<Rc<Environment>, SetProblem> {
         let base = self.server(model, scope, facts)?;
         let Some(location) = model.location_of(scope) else { return Ok(base) };
         if model.scope(location).is_none_or(|location| location.statements.is_empty()) {
@@ -152,9 +156,11 @@ impl Flow {
         let mut left = Environment::default();
         let Some(block) = model.servers.get(server) else { return Ok(left) };
         // The scopes of a server follow its own without a gap.
-        let own = model.scopes.iter().enumerate().skip(block.scope).take_while(|(_, scope)| scope.server == Some(server));
+        let own =
+            model.scopes.iter().enumerate().skip(block.scope).take_while(|(_, scope)| scope.server == Some(server));
         for (index, scope) in own {
-            let sets = scope.statements.iter().any(|statement| matches!(statement, Statement::Set { .. } | Statement::If(_)));
+            let sets =
+                scope.statements.iter().any(|statement| matches!(statement, Statement::Set { .. } | Statement::If(_)));
             if !matches!(scope.kind, ScopeKind::Location { .. }) || !sets || !moves_on(model, index) {
                 continue;
             }

@@ -48,7 +48,11 @@ pub(crate) fn matches(conf_prefix: &Path, argument: &[u8], files: &dyn Files) ->
                     entries
                         .iter()
                         .filter(|entry| {
-                            if literal { entry.as_os_str() == name.as_os_str() } else { fits(component, &bytes_of(entry)) }
+                            if literal {
+                                entry.as_os_str() == name.as_os_str()
+                            } else {
+                                fits(component, &bytes_of(entry))
+                            }
                         })
                         .map(|entry| dir.join(entry)),
                 ),
@@ -262,10 +266,7 @@ mod tests {
                 .map(|path| path.to_string_lossy().into_owned())
                 .collect()
         };
-        assert_eq!(
-            names("d/*"),
-            ["/e/d/10", "/e/d/9", "/e/d/B", "/e/d/Z", "/e/d/_", "/e/d/a", "/e/d/x", "/e/d/é"]
-        );
+        assert_eq!(names("d/*"), ["/e/d/10", "/e/d/9", "/e/d/B", "/e/d/Z", "/e/d/_", "/e/d/a", "/e/d/x", "/e/d/é"]);
         assert_eq!(names("/e/*/a"), ["/e/d/a"]);
         assert_eq!(names("*/nope"), [""; 0]);
         assert_eq!(names("nope/*"), [""; 0]);

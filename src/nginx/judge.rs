@@ -74,9 +74,7 @@ pub(crate) fn judge(value: &[Piece], module: &Module) -> Judged {
             // Without a port the value can only be good where it names a group, or brings its port along.
             Judged::Open { host: None, port: None, reason: why, may_name_group: true }
         }
-        Tail::Nothing => {
-            Judged::Open { host: None, port: grammar.default_port, reason: why, may_name_group: true }
-        }
+        Tail::Nothing => Judged::Open { host: None, port: grammar.default_port, reason: why, may_name_group: true },
         Tail::Open => Judged::Open { host: None, port: None, reason: why, may_name_group: true },
         Tail::Invalid => Judged::Fails("invalid port".to_owned()),
     }
@@ -162,9 +160,7 @@ impl Tail {
                     let goes_on = length.is_none()
                         && match rest.next() {
                             None => false,
-                            Some(Piece::Unknown(next)) => {
-                                !(uri_part && matches!(next.class, Class::Path | Class::Uri))
-                            }
+                            Some(Piece::Unknown(next)) => !(uri_part && matches!(next.class, Class::Path | Class::Uri)),
                             Some(Piece::Text(_)) => true,
                         };
                     return match address::port_number(digits) {

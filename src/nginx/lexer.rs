@@ -19,14 +19,8 @@ pub(crate) struct Word {
 impl Word {
     /// The word as nginx hands it to a directive.
     pub(crate) fn text<'t>(&self, source: &'t [u8]) -> Cow<'t, [u8]> {
-        let raw = source
-            .get(self.start as usize..self.end as usize)
-            .unwrap_or_default();
-        if self.escaped {
-            Cow::Owned(unescape(raw))
-        } else {
-            Cow::Borrowed(raw)
-        }
+        let raw = source.get(self.start as usize..self.end as usize).unwrap_or_default();
+        if self.escaped { Cow::Owned(unescape(raw)) } else { Cow::Borrowed(raw) }
     }
 }
 
@@ -89,12 +83,7 @@ pub(crate) struct Lexer<'t> {
 impl<'t> Lexer<'t> {
     /// A lexer at the start of a text whose size has been checked to fit 32 bits.
     pub(crate) fn new(source: &'t [u8]) -> Self {
-        Self {
-            source,
-            at: 0,
-            line: 1,
-            too_long: Vec::new(),
-        }
+        Self { source, at: 0, line: 1, too_long: Vec::new() }
     }
 
     /// Moves on to an offset and line that another reader (of Lua) has reached.
@@ -184,10 +173,7 @@ impl<'t> Lexer<'t> {
     /// A comment runs to LF; a lone CR does not end it.
     fn comment(&mut self) {
         let rest = self.source.get(self.at..).unwrap_or_default();
-        let length = rest
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .unwrap_or(rest.len());
+        let length = rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
         // nginx refuses when its buffer is full and there is more of the file to read.
         if length >= TOKEN_BUFFER && rest.len() > TOKEN_BUFFER {
             let fault = self.fault(Fault::TooLong { quote: None }, self.at);
@@ -224,11 +210,7 @@ impl<'t> Lexer<'t> {
                 b' ' | b'\t' | b'\r' | b'\n' | b';' | b'{' => {
                     // One byte of the buffer must stay for the terminator, and after a blank nginx still counts from
                     // the start of the word.
-                    let limit = if matches!(byte, b';' | b'{') {
-                        TOKEN_BUFFER
-                    } else {
-                        TOKEN_BUFFER - 1
-                    };
+                    let limit = if matches!(byte, b';' | b'{') { TOKEN_BUFFER } else { TOKEN_BUFFER - 1 };
                     if self.at - start >= limit {
                         self.too_long.push(FaultAt {
                             fault: Fault::TooLong { quote: None },
@@ -236,11 +218,7 @@ impl<'t> Lexer<'t> {
                             line: start_line,
                         });
                     }
-                    words.push(Word {
-                        start: narrow(start),
-                        end: narrow(self.at),
-                        escaped,
-                    });
+                    words.push(Word { start: narrow(start), end: narrow(self.at), escaped });
                     return Ok(());
                 }
                 _ => self.at += 1,
@@ -278,11 +256,7 @@ impl<'t> Lexer<'t> {
                 line: start_line,
             });
         }
-        words.push(Word {
-            start: narrow(start),
-            end: narrow(self.at),
-            escaped,
-        });
+        words.push(Word { start: narrow(start), end: narrow(self.at), escaped });
         self.at += 1;
         let Some(after) = self.source.get(self.at) else {
             return Err(self.fault(Fault::EndOfFile, self.source.len()));
@@ -302,30 +276,16 @@ impl<'t> Lexer<'t> {
     }
 
     fn finish(&self, ending: Ending, start: usize, line: u32) -> Statement {
-        Statement {
-            ending,
-            start: narrow(start),
-            end: narrow(self.at),
-            line,
-            end_line: self.line,
-        }
+        Statement { ending, start: narrow(start), end: narrow(self.at), line, end_line: self.line }
     }
 
     fn fault(&self, fault: Fault, offset: usize) -> FaultAt {
-        FaultAt {
-            fault,
-            offset: narrow(offset),
-            line: self.line,
-        }
+        FaultAt { fault, offset: narrow(offset), line: self.line }
     }
 }
 
 fn ending(byte: u8) -> Ending {
-    if byte == b'{' {
-        Ending::Open
-    } else {
-        Ending::Semicolon
-    }
+    if byte == b'{' { Ending::Open } else { Ending::Semicolon }
 }
 
 /// Offsets are kept in 32 bits; larger files are refused before they reach the lexer.
@@ -373,11 +333,7 @@ mod tests {
             if let Some(fault) = lexer.take_too_long().first() {
                 return Err(fault.fault);
             }
-            out.extend(
-                words
-                    .iter()
-                    .map(|word| String::from_utf8_lossy(&word.text(source)).into_owned()),
-            );
+            out.extend(words.iter().map(|word| String::from_utf8_lossy(&word.text(source)).into_owned()));
             match statement.ending {
                 Ending::Semicolon => out.push("<;>".to_owned()),
                 Ending::Open => out.push("<{>".to_owned()),
@@ -419,7 +375,11 @@ mod tests {
         ];
         for (source, expected) in rows {
             let got = tokens(source.as_bytes());
-            assert_eq!(got.as_deref(), Ok(&expected.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>()[..]), "{source:?}");
+            assert_eq!(
+                got.as_deref(),
+                Ok(&expected.iter().map(|t| (*t).to_owned()).collect::<Vec<_>>()[..]),
+                "{source:?}"
+            );
         }
     }
 

@@ -40,9 +40,6 @@ mod upstreams;
 mod variables;
 mod walk;
 
-#[cfg(test)]
-mod traps;
-
 pub use address::AddressProblem;
 pub use endpoints::{Context, Endpoint, Endpoints, Protocol, Purpose, SourceAddress, State, Target};
 pub use error::{Error, Place, Problem, Warning};

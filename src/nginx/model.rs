@@ -182,7 +182,10 @@ pub(crate) enum Statement<'c> {
     If(usize),
     Break,
     Return(Option<u16>),
-    Rewrite { effect: Rewrite, always: bool },
+    Rewrite {
+        effect: Rewrite,
+        always: bool,
+    },
 }
 
 /// What a `rewrite` does after it has matched.

@@ -100,10 +100,8 @@ pub(crate) fn is_foreign_pass(name: &[u8]) -> bool {
 
 /// Content handlers that take a location over from a pass that stands before them.
 pub(crate) fn is_content_handler(name: &[u8]) -> bool {
-    matches!(
-        name,
-        b"empty_gif" | b"stub_status" | b"perl" | b"flv" | b"mp4" | b"js_content" | b"api" | b"f4f" | b"hls"
-    ) || name.starts_with(b"content_by_lua")
+    matches!(name, b"empty_gif" | b"stub_status" | b"perl" | b"flv" | b"mp4" | b"js_content" | b"api" | b"f4f" | b"hls")
+        || name.starts_with(b"content_by_lua")
 }
 
 impl Module {

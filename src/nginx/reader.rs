@@ -37,7 +37,9 @@ impl Config {
             Error::new(unreadable(&path, &error, false), place)
         })?;
         match dump::split(&bytes) {
-            Some(dump) => Reader::new(&dump.files, &dump.root, options, dump.warnings).run(dump.root.clone(), dump.main),
+            Some(dump) => {
+                Reader::new(&dump.files, &dump.root, options, dump.warnings).run(dump.root.clone(), dump.main)
+            }
             None => Reader::new(files, &path, options, Vec::new()).run(path.clone(), bytes),
         }
     }
@@ -156,7 +158,8 @@ impl<'f> Reader<'f> {
             return Ok(*reading);
         }
         // The bytes are lent out while the file is read; a cycle is found before anyone would miss them.
-        let bytes = self.config.files.get_mut(file as usize).map(|file| std::mem::take(&mut file.bytes)).unwrap_or_default();
+        let bytes =
+            self.config.files.get_mut(file as usize).map(|file| std::mem::take(&mut file.bytes)).unwrap_or_default();
         self.open.push(file);
         let mut current = Current {
             file,
@@ -206,7 +209,8 @@ impl<'f> Reader<'f> {
             },
             Ending::Close => match current.blocks.pop() {
                 None => {
-                    let fault = FaultAt { fault: Fault::Unexpected(b'}'), offset: statement.start, line: statement.line };
+                    let fault =
+                        FaultAt { fault: Fault::Unexpected(b'}'), offset: statement.start, line: statement.line };
                     Err(current.error(fault))
                 }
                 Some((node, mode)) => {
@@ -316,7 +320,8 @@ impl<'f> Reader<'f> {
                 return Err(Error::new(Problem::IncludeCycle { chain }, current.place(span)));
             }
             if self.open.len() >= limits::INCLUDE_DEPTH {
-                let problem = Problem::Limit { what: "files that include one another", limit: limits::INCLUDE_DEPTH as u64 };
+                let problem =
+                    Problem::Limit { what: "files that include one another", limit: limits::INCLUDE_DEPTH as u64 };
                 return Err(Error::new(problem, current.place(span)));
             }
             let reading = self.reading(file, current.mode)?;
@@ -403,11 +408,10 @@ impl Current<'_> {
         let Some(node) = self.reading.nodes.get(node) else {
             return Error::new(Problem::UnexpectedEnd, Place::default());
         };
-        let name = self.reading.words.get(node.first_word as usize).map(|word| word.text(self.bytes)).unwrap_or_default();
-        let problem = Problem::UnclosedBlock {
-            opened: node.span.line,
-            block: String::from_utf8_lossy(&name).into_owned(),
-        };
+        let name =
+            self.reading.words.get(node.first_word as usize).map(|word| word.text(self.bytes)).unwrap_or_default();
+        let problem =
+            Problem::UnclosedBlock { opened: node.span.line, block: String::from_utf8_lossy(&name).into_owned() };
         Error::new(problem, self.place(node.span))
     }
 }
@@ -441,7 +445,8 @@ impl Columns {
             }
             None => passed,
         };
-        let characters = if on_line.is_ascii() { on_line.len() } else { String::from_utf8_lossy(on_line).chars().count() };
+        let characters =
+            if on_line.is_ascii() { on_line.len() } else { String::from_utf8_lossy(on_line).chars().count() };
         self.characters = self.characters.saturating_add(narrow(characters));
         self.offset = offset;
         self.characters.saturating_add(1)

@@ -107,7 +107,9 @@ fn set_is_host_only(items: &[u8]) -> bool {
             b'.' | b'_' => {}
             b'-' => {
                 // A range between other characters than letters and digits can hold anything.
-                let neighbour = |at: Option<usize>| at.and_then(|at| items.get(at)).is_some_and(|byte| !byte.is_ascii_alphanumeric());
+                let neighbour = |at: Option<usize>| {
+                    at.and_then(|at| items.get(at)).is_some_and(|byte| !byte.is_ascii_alphanumeric())
+                };
                 if (neighbour(at.checked_sub(1)) && at + 1 < items.len()) && neighbour(Some(at + 1)) {
                     return false;
                 }

@@ -18,7 +18,11 @@ use super::variables::{Piece, ServerFacts, Value};
 use super::walk::text;
 
 /// Turns everything that a model holds into endpoints.
-pub(crate) fn resolve<'c>(model: &mut Model<'c>, services: &mut Services<'c>, sink: &mut Sink<'c>) -> Result<(), Error> {
+pub(crate) fn resolve<'c>(
+    model: &mut Model<'c>,
+    services: &mut Services<'c>,
+    sink: &mut Sink<'c>,
+) -> Result<(), Error> {
     if model.scopes.is_empty() {
         return Ok(());
     }
@@ -93,7 +97,8 @@ fn server_facts(kind: Kind, server: &ServerBlock, tls_sockets: &HashSet<&[u8]>) 
     if listens.iter().any(is_tls) {
         schemes.push("https");
     }
-    let mut ports: Vec<u16> = listens.iter().filter_map(|listen| listen.ports.clone()).flat_map(RangeInclusive::into_iter).collect();
+    let mut ports: Vec<u16> =
+        listens.iter().filter_map(|listen| listen.ports.clone()).flat_map(RangeInclusive::into_iter).collect();
     ports.sort_unstable();
     ports.dedup();
     ServerFacts {
@@ -146,8 +151,15 @@ impl<'c> Passes<'_, 'c> {
         let protocols = self.protocols(pass)?;
         let source = self.source(pass, &facts)?;
         let note = (!pass.module.stock).then(|| ASSUMED.to_owned());
-        let common =
-            Common { directive: text(&pass.directive), span: pass.span, protocols, state, source, note, scope: pass.scope };
+        let common = Common {
+            directive: text(&pass.directive),
+            span: pass.span,
+            protocols,
+            state,
+            source,
+            note,
+            scope: pass.scope,
+        };
         match &pass.to {
             PassTo::Entry(entry) => self.entry(*entry, &common),
             PassTo::Anything => {
@@ -167,9 +179,11 @@ impl<'c> Passes<'_, 'c> {
 
     fn state_of(&mut self, pass: &Pass<'c>) -> Option<State> {
         let scope = self.model.scope(pass.scope)?;
-        let overridden = scope.passes.iter().take(scope.overridden).any(|index| {
-            self.model.passes.get(*index).is_some_and(|earlier| std::ptr::eq(earlier, pass))
-        });
+        let overridden = scope
+            .passes
+            .iter()
+            .take(scope.overridden)
+            .any(|index| self.model.passes.get(*index).is_some_and(|earlier| std::ptr::eq(earlier, pass)));
         if overridden {
             return Some(State::Overridden);
         }
@@ -178,10 +192,10 @@ impl<'c> Passes<'_, 'c> {
 
     fn facts_at(&self, scope: usize) -> ServerFacts {
         let server = self.model.scope(scope).and_then(|scope| scope.server);
-        let mut facts = server.and_then(|server| self.facts.get(server)).cloned().unwrap_or_else(|| ServerFacts {
-            schemes: vec!["http", "https"],
-            ..ServerFacts::default()
-        });
+        let mut facts = server
+            .and_then(|server| self.facts.get(server))
+            .cloned()
+            .unwrap_or_else(|| ServerFacts { schemes: vec!["http", "https"], ..ServerFacts::default() });
         let regex = self.model.location_of(scope).and_then(|location| self.model.scope(location)?.regex.as_deref());
         if let Some(regex) = regex {
             facts.host_only_captures = regex::host_only_captures(regex);
@@ -211,9 +225,10 @@ impl<'c> Passes<'_, 'c> {
     }
 
     fn source(&mut self, pass: &Pass<'c>, facts: &ServerFacts) -> Result<SourceAddress, Error> {
-        let bind = self.model.outward(pass.scope).find_map(|scope| {
-            scope.binds.iter().find(|(name, _)| &**name == pass.module.bind).map(|(_, bind)| bind)
-        });
+        let bind = self
+            .model
+            .outward(pass.scope)
+            .find_map(|scope| scope.binds.iter().find(|(name, _)| &**name == pass.module.bind).map(|(_, bind)| bind));
         let (value, transparent) = match bind {
             None | Some(Bind::Off) => return Ok(SourceAddress::Default),
             Some(Bind::Address(address)) => return Ok(SourceAddress::Bind(*address)),
@@ -234,10 +249,9 @@ impl<'c> Passes<'_, 'c> {
             [value] if transparent && names_client(value) => SourceAddress::Client,
             [value] => match value.as_slice() {
                 [] => SourceAddress::Default,
-                [Piece::Text(address)] => address::bound(address).map_or_else(
-                    || SourceAddress::Dynamic(text(address)),
-                    SourceAddress::Bind,
-                ),
+                [Piece::Text(address)] => {
+                    address::bound(address).map_or_else(|| SourceAddress::Dynamic(text(address)), SourceAddress::Bind)
+                }
                 _ => SourceAddress::Dynamic(judge::shown_value(value)),
             },
             _ => SourceAddress::Dynamic(text(value)),

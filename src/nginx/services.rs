@@ -37,11 +37,17 @@ struct Resolver<'c> {
 
 impl<'c> Services<'c> {
     /// Reads a `resolver` line (`ngx_resolver_create`) and gives its index.
-    pub(crate) fn resolver(&mut self, directive: Directive<'c>, context: Context, sink: &mut Sink<'c>) -> Result<usize, Error> {
+    pub(crate) fn resolver(
+        &mut self,
+        directive: Directive<'c>,
+        context: Context,
+        sink: &mut Sink<'c>,
+    ) -> Result<usize, Error> {
         let mut addresses = Vec::new();
         for argument in directive.arguments() {
-            let is_setting =
-                [b"valid=".as_slice(), b"ipv4=", b"ipv6=", b"status_zone="].iter().any(|name| argument.starts_with(name));
+            let is_setting = [b"valid=".as_slice(), b"ipv4=", b"ipv6=", b"status_zone="]
+                .iter()
+                .any(|name| argument.starts_with(name));
             if is_setting {
                 continue;
             }
@@ -109,7 +115,13 @@ impl<'c> Services<'c> {
         Ok(())
     }
 
-    fn mail_block(&mut self, directives: Directives<'c>, found: &mut Mail, sink: &mut Sink<'c>, depth: usize) -> Result<(), Error> {
+    fn mail_block(
+        &mut self,
+        directives: Directives<'c>,
+        found: &mut Mail,
+        sink: &mut Sink<'c>,
+        depth: usize,
+    ) -> Result<(), Error> {
         for directive in directives {
             if depth > limits::BLOCK_DEPTH {
                 let problem = Problem::Limit { what: "blocks inside one another", limit: limits::BLOCK_DEPTH as u64 };
@@ -156,7 +168,12 @@ impl<'c> Services<'c> {
     }
 
     /// `otel_exporter { endpoint host:port; }`: gRPC, the port is required, a scheme is allowed.
-    pub(crate) fn telemetry(&mut self, directive: Directive<'c>, context: Context, sink: &mut Sink<'c>) -> Result<(), Error> {
+    pub(crate) fn telemetry(
+        &mut self,
+        directive: Directive<'c>,
+        context: Context,
+        sink: &mut Sink<'c>,
+    ) -> Result<(), Error> {
         for inner in directive.children().filter(|inner| &*inner.name() == b"endpoint") {
             let Some(argument) = inner.argument(0) else { continue };
             let schemes = [b"http://".as_slice(), b"https://"];
@@ -174,11 +191,22 @@ impl<'c> Services<'c> {
 
     /// A block of a module that nginx does not ship, outside of `http`, `stream` and `mail`: what looks like a pass to
     /// an address is taken for one.
-    pub(crate) fn foreign(&mut self, directive: Directive<'c>, context: Context, sink: &mut Sink<'c>) -> Result<(), Error> {
+    pub(crate) fn foreign(
+        &mut self,
+        directive: Directive<'c>,
+        context: Context,
+        sink: &mut Sink<'c>,
+    ) -> Result<(), Error> {
         self.foreign_block(directive.children(), context, sink, 1)
     }
 
-    fn foreign_block(&mut self, directives: Directives<'c>, context: Context, sink: &mut Sink<'c>, depth: usize) -> Result<(), Error> {
+    fn foreign_block(
+        &mut self,
+        directives: Directives<'c>,
+        context: Context,
+        sink: &mut Sink<'c>,
+        depth: usize,
+    ) -> Result<(), Error> {
         for directive in directives {
             if depth > limits::BLOCK_DEPTH {
                 let problem = Problem::Limit { what: "blocks inside one another", limit: limits::BLOCK_DEPTH as u64 };
@@ -336,7 +364,13 @@ fn at_start(url: &[u8], grammar: Grammar, what: &'static str) -> Result<(Target,
     upstreams::at_start(&parsed, what)
 }
 
-fn endpoint(directive: Directive<'_>, protocol: Protocol, target: Target, context: Context, purpose: Purpose) -> Endpoint {
+fn endpoint(
+    directive: Directive<'_>,
+    protocol: Protocol,
+    target: Target,
+    context: Context,
+    purpose: Purpose,
+) -> Endpoint {
     Endpoint {
         protocol,
         target,

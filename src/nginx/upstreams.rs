@@ -132,8 +132,14 @@ impl Groups {
             }
             return Ok(at);
         }
-        let entry =
-            Entry { host: Vec::new(), kind: Host::Name, port: None, has_port: false, span: block.span, block: Some(block) };
+        let entry = Entry {
+            host: Vec::new(),
+            kind: Host::Name,
+            port: None,
+            has_port: false,
+            span: block.span,
+            block: Some(block),
+        };
         Ok(self.push(key, entry))
     }
 
@@ -168,7 +174,13 @@ impl Groups {
 impl Entry {
     /// The server of an entry without a block, as nginx looks it up when it starts.
     pub(crate) fn direct(&self) -> Result<(Target, Option<String>), Problem> {
-        let url = Url { host: self.kind.clone(), written: &self.host, port: self.port, has_port: self.has_port, has_uri: false };
+        let url = Url {
+            host: self.kind.clone(),
+            written: &self.host,
+            port: self.port,
+            has_port: self.has_port,
+            has_uri: false,
+        };
         at_start(&url, "upstream")
     }
 }
@@ -187,7 +199,10 @@ pub(crate) fn at_start(url: &Url<'_>, what: &'static str) -> Result<(Target, Opt
         _ => match address::c_library(url.written) {
             Some(address) => {
                 let note = if url.written.iter().all(u8::is_ascii_digit) {
-                    format!("the C library reads the number `{}` as the address {address}; a port goes after `host:`", written())
+                    format!(
+                        "the C library reads the number `{}` as the address {address}; a port goes after `host:`",
+                        written()
+                    )
                 } else {
                     format!("the C library reads `{}` as the address {address}", written())
                 };
@@ -266,7 +281,11 @@ fn service_record(url: &Url<'_>, service: &str, resolve: bool, text: String) -> 
     let host = text_of(url.written);
     // A service with a dot is used as it is, any other gets the usual underscores (ngx_http_upstream_resolve_srv).
     let record = if service.contains('.') { format!("{service}.{host}") } else { format!("_{service}._tcp.{host}") };
-    Ok(Target::Dynamic { host: None, port: None, reason: format!("hosts and ports come from the SRV record `{record}`") })
+    Ok(Target::Dynamic {
+        host: None,
+        port: None,
+        reason: format!("hosts and ports come from the SRV record `{record}`"),
+    })
 }
 
 fn text_of(bytes: &[u8]) -> String {

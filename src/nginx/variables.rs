@@ -326,8 +326,9 @@ impl<'c> Variables<'c> {
             // Some other place sets it; here it is empty.
             return Ok(Set { values: Rc::new(vec![Value::new()]), local: true });
         }
-        let texts = |texts: &mut dyn Iterator<Item = Vec<u8>>| {
-            Set { values: Rc::new(texts.map(|text| vec![Piece::Text(text)]).collect()), local: true }
+        let texts = |texts: &mut dyn Iterator<Item = Vec<u8>>| Set {
+            values: Rc::new(texts.map(|text| vec![Piece::Text(text)]).collect()),
+            local: true,
         };
         Ok(match builtins::builtin(self.kind, name) {
             Some(Builtin::Scheme) => texts(&mut place.facts.schemes.iter().map(|scheme| scheme.as_bytes().to_vec())),
@@ -335,7 +336,9 @@ impl<'c> Variables<'c> {
                 texts(&mut place.facts.ports.iter().map(|port| port.to_string().into_bytes()))
             }
             Some(Builtin::ServerName) => match &place.facts.name {
-                Some(name) if name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')) => {
+                Some(name)
+                    if name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')) =>
+                {
                     texts(&mut std::iter::once(name.clone()))
                 }
                 _ => Set { values: one(unknown(&shown(), String::new(), Class::HostOnly)), local: true },

@@ -96,7 +96,9 @@ impl<'c> Walk<'_, 'c> {
             return Err(self.sink.error(problem, span));
         }
         let name = directive.name();
-        let Some((kind, server)) = self.model.scope(scope).map(|scope| (scope.kind, scope.server)) else { return Ok(()) };
+        let Some((kind, server)) = self.model.scope(scope).map(|scope| (scope.kind, scope.server)) else {
+            return Ok(());
+        };
         if directive.is_block() {
             return self.inner_block(directive, &name, scope, kind, server, depth);
         }
@@ -120,11 +122,16 @@ impl<'c> Walk<'_, 'c> {
                     scope.jumps = true;
                 });
             }
-            b"try_files" | b"auth_request" | b"mirror" | b"post_action" | b"add_before_body" | b"add_after_body" | b"ssi" => {
+            b"try_files" | b"auth_request" | b"mirror" | b"post_action" | b"add_before_body" | b"add_after_body"
+            | b"ssi" => {
                 self.at(scope, |scope| scope.jumps = true);
             }
             b"access_log" | b"error_log" => self.services.log(directive, self.model.context(), self.sink)?,
-            b"ssl_stapling" | b"ssl_ocsp" | b"ssl_stapling_file" | b"ssl_stapling_responder" | b"ssl_ocsp_responder" => {
+            b"ssl_stapling"
+            | b"ssl_ocsp"
+            | b"ssl_stapling_file"
+            | b"ssl_stapling_responder"
+            | b"ssl_ocsp_responder" => {
                 self.stapling(directive, &name, scope);
             }
             name if passes::is_bind(name) => self.bind(directive, scope)?,
@@ -262,7 +269,8 @@ impl<'c> Walk<'_, 'c> {
         let replacement = directive.argument(1).unwrap_or_default();
         let flag = directive.argument(2).unwrap_or_default();
         self.model.variables.define_captures(&regex);
-        let absolute = [b"http://".as_slice(), b"https://", b"$scheme"].iter().any(|start| replacement.starts_with(start));
+        let absolute =
+            [b"http://".as_slice(), b"https://", b"$scheme"].iter().any(|start| replacement.starts_with(start));
         let effect = match &*flag {
             b"redirect" | b"permanent" => Rewrite::Redirect,
             _ if absolute => Rewrite::Redirect,
@@ -273,15 +281,31 @@ impl<'c> Walk<'_, 'c> {
         let keeps_slash = [b"/".as_slice(), b"$uri", b"$request_uri", b"$document_uri"]
             .iter()
             .any(|start| replacement.starts_with(start));
-        if effect != Rewrite::Redirect && !keeps_slash
+        if effect != Rewrite::Redirect
+            && !keeps_slash
             && let Some(server) = server.and_then(|server| self.model.servers.get_mut(server))
         {
             server.uri_may_lose_slash = true;
         }
         let always = matches!(
             &*regex,
-            b"^" | b"^/" | b"/" | b".*" | b"(.*)" | b"^.*" | b"^(.*)" | b"^/.*" | b"^/(.*)" | b"^.*$" | b"^(.*)$" | b"^/.*$"
-                | b"^/(.*)$" | b"^(.*)?$" | b"." | b"^." | b"^.+$" | b"^(.+)$"
+            b"^" | b"^/"
+                | b"/"
+                | b".*"
+                | b"(.*)"
+                | b"^.*"
+                | b"^(.*)"
+                | b"^/.*"
+                | b"^/(.*)"
+                | b"^.*$"
+                | b"^(.*)$"
+                | b"^/.*$"
+                | b"^/(.*)$"
+                | b"^(.*)?$"
+                | b"."
+                | b"^."
+                | b"^.+$"
+                | b"^(.+)$"
         );
         self.at(scope, |scope| scope.jumps |= effect == Rewrite::Jump);
         self.statement(scope, Statement::Rewrite { effect, always });
@@ -346,7 +370,13 @@ impl<'c> Walk<'_, 'c> {
         self.at(scope, |scope| scope.overridden = scope.passes.len());
     }
 
-    fn pass(&mut self, directive: Directive<'c>, module: &'static Module, scope: usize, kind: ScopeKind) -> Result<(), Error> {
+    fn pass(
+        &mut self,
+        directive: Directive<'c>,
+        module: &'static Module,
+        scope: usize,
+        kind: ScopeKind,
+    ) -> Result<(), Error> {
         let span = directive.span();
         let name = directive.name();
         let around = self.model.scope(scope).and_then(|inner| self.model.scope(inner.parent?)).map(|scope| scope.kind);
@@ -385,10 +415,20 @@ impl<'c> Walk<'_, 'c> {
         }
     }
 
-    fn literal(&mut self, value: &[u8], module: &Module, kind: ScopeKind, span: Span, name: &[u8]) -> Result<usize, Problem> {
+    fn literal(
+        &mut self,
+        value: &[u8],
+        module: &Module,
+        kind: ScopeKind,
+        span: Span,
+        name: &[u8],
+    ) -> Result<usize, Problem> {
         let (rest, grammar) = module.strip_scheme(value)?;
-        let url = address::parse(rest, grammar)
-            .map_err(|problem| Problem::Address { problem, what: "upstream", url: text(rest) })?;
+        let url = address::parse(rest, grammar).map_err(|problem| Problem::Address {
+            problem,
+            what: "upstream",
+            url: text(rest),
+        })?;
         let no_uri = matches!(kind, ScopeKind::Location { no_uri: true } | ScopeKind::If | ScopeKind::LimitExcept);
         if url.has_uri && no_uri {
             return Err(Problem::UriPart { directive: text(name) });
@@ -424,7 +464,9 @@ impl<'c> Walk<'_, 'c> {
                 Some(scheme) => value.get(scheme + 3..).unwrap_or_default(),
                 None => &value,
             };
-            let Ok(url) = address::parse(address, Grammar { default_port: None, uri_part: true }) else { return Ok(()) };
+            let Ok(url) = address::parse(address, Grammar { default_port: None, uri_part: true }) else {
+                return Ok(());
+            };
             let local = address.starts_with(b"/") || address.starts_with(b"@");
             let is_group = || self.model.groups.at_run_time(url.written, None, false).is_some();
             if local || !(url.has_port || url.host == Host::Unix || is_group()) {
@@ -440,7 +482,8 @@ impl<'c> Walk<'_, 'c> {
 
     /// Directives that only matter for the variables or name look-ups they stand for.
     fn other(&mut self, directive: Directive<'c>, name: &[u8]) {
-        let script = name.windows(7).any(|window| window == b"_by_lua") || name.starts_with(b"js_") || name.starts_with(b"perl");
+        let script =
+            name.windows(7).any(|window| window == b"_by_lua") || name.starts_with(b"js_") || name.starts_with(b"perl");
         self.model.has_scripts |= script;
         self.model.variables.define_by(directive, name);
     }
@@ -483,7 +526,12 @@ impl<'c> Walk<'_, 'c> {
         Ok(())
     }
 
-    fn group_directive(&mut self, inner: Directive<'c>, block: &mut Block, rules: &mut ServerRules) -> Result<(), Error> {
+    fn group_directive(
+        &mut self,
+        inner: Directive<'c>,
+        block: &mut Block,
+        rules: &mut ServerRules,
+    ) -> Result<(), Error> {
         let name = inner.name();
         match &*name {
             b"server" => match upstreams::server(inner, *rules) {

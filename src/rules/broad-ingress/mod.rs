@@ -124,10 +124,8 @@ fn door(context: &Context<'_>, flows: &[&Judged], address: IpAddr) -> Option<Fin
     }
     finding.reasons.push(format!("nginx needs it from {}", needed(flows)));
     if let Some(first) = blockers.first() {
-        let shown = excerpt(network, first).map(|excerpt| crate::report::Excerpt {
-            label: "far wider than nginx needs".to_owned(),
-            ..excerpt
-        });
+        let shown = excerpt(network, first)
+            .map(|excerpt| crate::report::Excerpt { label: "far wider than nginx needs".to_owned(), ..excerpt });
         finding.excerpts.extend(shown);
     }
     finding.remedy = remedy(context.providers, Fix::Narrow, &blockers);
@@ -167,8 +165,7 @@ fn listed(set: &AddressSet) -> String {
 }
 
 fn needed(flows: &[&Judged]) -> String {
-    let mut addresses: Vec<String> =
-        flows.iter().filter_map(|flow| flow.flow.from.address.clone()).collect();
+    let mut addresses: Vec<String> = flows.iter().filter_map(|flow| flow.flow.from.address.clone()).collect();
     addresses.sort();
     addresses.dedup();
     addresses.join(", ")

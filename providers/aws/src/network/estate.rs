@@ -111,6 +111,9 @@ pub(super) enum Target {
     Other(&'static str, NameId),
 }
 
+/// Makes a target of the id that a field of a route holds.
+type MakeTarget = fn(NameId) -> Target;
+
 /// Destination of a route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Destination {
@@ -470,8 +473,7 @@ impl Estate {
                 _ => Target::Other("a gateway of a kind that is not known", name),
             };
         }
-        type Make = fn(NameId) -> Target;
-        let candidates: [(&Option<Text<'_>>, Make); 9] = [
+        let candidates: [(&Option<Text<'_>>, MakeTarget); 9] = [
             (&route.network_interface_id, Target::Interface),
             (&route.instance_id, Target::Instance),
             (&route.nat_gateway_id, Target::Nat),

@@ -1,0 +1,1 @@
+//! A slow evaluator to compare the fast one with.
