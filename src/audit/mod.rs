@@ -2,6 +2,8 @@
 //!
 //! Pure: everything that had to be read or asked was read and asked before, and comes in as arguments.
 
+mod wanted;
+
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
@@ -9,6 +11,8 @@ use reachlint_model::{InterfaceId, PortRange, Protocol, Provider, Verdict};
 
 use crate::evaluate::{Evaluator, Explanation, Query};
 use crate::report::{Flow, FlowVerdict, Place, Source, Target};
+
+pub use wanted::{is_live, shown, texts, upstreams, wanted};
 
 /// A connection that nginx's configuration asks for, before its host is resolved.
 #[derive(Clone, Debug, PartialEq, Eq)]

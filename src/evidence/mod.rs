@@ -175,12 +175,6 @@ fn lists_interfaces(path: &Path) -> bool {
 impl Reader {
     fn document(&mut self, path: &Path, bytes: &[u8], named: bool) -> Result<(), EvidenceError> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        if let Some(manifest) = manifest(path, bytes)? {
-            self.note(path, None, "manifest".to_owned());
-            self.estate.manifest(&manifest);
-            self.names.extend(manifest.names);
-            return Ok(());
-        }
         let broken = |error: ReadError| EvidenceError::Broken { path: path.to_owned(), why: error.to_string() };
         match read(&name, bytes, &mut self.estate).map_err(broken)? {
             Recognised::Evidence(found) => {
@@ -194,6 +188,12 @@ impl Reader {
     }
 
     fn other(&mut self, path: &Path, bytes: &[u8], named: bool, why: String) -> Result<(), EvidenceError> {
+        if let Some(manifest) = manifest(path, bytes)? {
+            self.note(path, None, "manifest".to_owned());
+            self.estate.manifest(&manifest);
+            self.names.extend(manifest.names);
+            return Ok(());
+        }
         let gcp = reachlint_gcp::records::recognise(bytes).map(|kind| (Cloud::Gcp, kind));
         let other = gcp.or_else(|| reachlint_azure::records::recognise(bytes).map(|kind| (Cloud::Azure, kind)));
         if let Some((cloud, kind)) = other {
@@ -227,9 +227,13 @@ impl Reader {
 
 /// A manifest, if the document is one.
 fn manifest(path: &Path, bytes: &[u8]) -> Result<Option<Manifest>, EvidenceError> {
+    #[derive(serde::Deserialize)]
+    struct Marked {
+        schema: String,
+    }
     let family = SNAPSHOT_SCHEMA.split('/').next().unwrap_or_default();
-    let start = bytes.get(..bytes.len().min(256)).unwrap_or_default();
-    if !start.windows(family.len()).any(|window| window == family.as_bytes()) {
+    let marked = serde_json::from_slice::<Marked>(bytes).ok();
+    if !marked.is_some_and(|marked| marked.schema.starts_with(family)) {
         return Ok(None);
     }
     let broken = |why: String| EvidenceError::Broken { path: path.to_owned(), why };

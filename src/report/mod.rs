@@ -408,6 +408,20 @@ pub struct Upstream {
 }
 
 impl Report {
+    /// The report on these flows and findings.
+    #[must_use]
+    pub fn new(inputs: Vec<Input>, evidence: Vec<Evidence>, flows: Vec<Flow>, findings: Vec<Finding>) -> Self {
+        Self {
+            schema: REPORT_SCHEMA.to_owned(),
+            tool: Tool { name: env!("CARGO_PKG_NAME").to_owned(), version: env!("CARGO_PKG_VERSION").to_owned() },
+            summary: Self::count(&flows, &findings),
+            inputs,
+            evidence,
+            flows,
+            findings,
+        }
+    }
+
     /// Counts of these flows and findings.
     #[must_use]
     pub fn count(flows: &[Flow], findings: &[Finding]) -> Summary {

@@ -273,7 +273,11 @@ impl Estate {
 
     /// Takes over what a manifest says about calls that failed.
     pub fn manifest(&mut self, manifest: &Manifest) {
-        self.failures.extend(manifest.failures.iter().filter(|failure| failure.call.starts_with("ec2:")).cloned());
+        let ours = manifest
+            .failures
+            .iter()
+            .filter(|failure| failure.call.starts_with("ec2:") || failure.call.starts_with("sts:"));
+        self.failures.extend(ours.cloned());
     }
 
     /// Whether anything was read at all.

@@ -136,19 +136,49 @@ impl<'a> Leaving<'a> {
                 Step::Done(Crossing { destination, ..self.end(via) })
             }
             Choice::None(table) => {
-                self.leave_subnet(self.identity_in(self.vpc), false);
                 let note = Note::new("no route of {} leads to {address}").about(table).at(to);
-                self.hop(fact(ROUTE, Direction::Egress, table, Outcome::Block, note));
-                Step::Done(self.end(Via::Nowhere))
+                Step::Done(self.lost(table, note))
             }
             Choice::Blackhole(route) => {
-                self.leave_subnet(self.identity_in(self.vpc), false);
                 let note = Note::new("the route {} is a blackhole: its target is gone").about(route.name);
-                self.hop(fact(ROUTE, Direction::Egress, route.name, Outcome::Block, note));
-                Step::Done(self.end(Via::Nowhere))
+                Step::Done(self.lost(route.name, note))
             }
             Choice::Route(route) => self.follow(&route),
         }
+    }
+
+    /// Without a route the connection is lost. The receiver is looked at all the same where only one way could lead
+    /// there, so that everything that blocks is found at once.
+    fn lost(&mut self, subject: NameId, note: Note) -> Crossing {
+        let to = self.packet.destination;
+        let here = self.aws.owner_in(self.vpc, to).ok();
+        let (via, destination) = match here.or_else(|| self.only_owner(to).ok()) {
+            Some(owner) if here.is_some() => (Via::Network { subnet: self.subnet, network: self.vpc }, Some(owner)),
+            Some(owner) => match self.link_to(owner) {
+                Some((link, network)) => (Via::Link { link, network }, Some(owner)),
+                None => (Via::Nowhere, None),
+            },
+            None => (Via::Nowhere, None),
+        };
+        let identity = destination.map_or_else(|| self.identity_in(self.vpc), Identity::Interface);
+        self.leave_subnet(identity, false);
+        self.hop(fact(ROUTE, Direction::Egress, subject, Outcome::Block, note));
+        Crossing { destination, ..self.end(via) }
+    }
+
+    /// The active peering of one Region between this VPC and that of an interface.
+    fn link_to(&self, owner: InterfaceId) -> Option<(NameId, NameId)> {
+        let network = self.aws.network.interface(owner)?.network;
+        let joins = |vpc: NameId| move |side: &super::estate::RawSide| side.vpc == Some(vpc);
+        let link = self.aws.peerings.values().find(|peering| {
+            let [first, second] = &peering.sides;
+            let region = first.region == second.region || first.region.is_none() || second.region.is_none();
+            peering.active
+                && region
+                && peering.sides.iter().any(joins(self.vpc))
+                && peering.sides.iter().any(joins(network))
+        })?;
+        Some((link.id, network))
     }
 
     /// What the sender's side filters: its security groups once, and the ACL of the subnet that is left.
@@ -190,6 +220,7 @@ impl<'a> Leaving<'a> {
                 // Beyond a gateway that is not modelled the sender's groups are not known to the receiver's side,
                 // and the other way round (Reachability Analyzer, SG_REFERENCES_NOT_PRESERVED).
                 self.leave_subnet(Identity::Nobody, false);
+                self.pass(route, "leads to {}", id);
                 let reason = route.opaque.unwrap_or(self.aws.appliance);
                 let note = Note::new("the route {} leads there").about(route.name);
                 self.hop(Hop {
