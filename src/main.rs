@@ -1,3 +1,7 @@
 //! The `reachlint` program.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    reachlint::cli::main()
+}

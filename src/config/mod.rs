@@ -18,6 +18,9 @@ pub struct Config {
     pub fail_on: Option<String>,
     /// Ports that nginx's host opens connections from.
     pub ephemeral_ports: Option<String>,
+    /// Where nginx runs: selectors as `--from` takes them.
+    #[serde(default)]
+    pub from: Vec<String>,
     /// Names and what they resolve to on nginx's host.
     #[serde(default)]
     pub resolve: BTreeMap<String, Answers>,

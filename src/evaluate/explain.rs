@@ -1,8 +1,8 @@
 //! Words for what was judged.
 
 use reachlint_model::{
-    Direction, Hop, HopKind, Identity, ListId, Network, Note, Packet, Peer, PortRange, ProtocolMatch, ReasonCode,
-    ReasonId, Rule, RuleId, Verdict,
+    Direction, Hop, HopKind, Identity, ListId, Network, Note, Packet, Peer, PortRange, Protocol, ProtocolMatch,
+    ReasonCode, ReasonId, Rule, RuleId, Verdict,
 };
 
 use super::gate::{Actions, Decision, refused_ports};
@@ -265,7 +265,10 @@ pub fn rule_text(network: &Network, rule: &Rule) -> String {
     let ports = match (rule.protocol, rule.ports) {
         (ProtocolMatch::Any, PortRange::ALL) => "all traffic".to_owned(),
         (ProtocolMatch::Any, ports) => format!("any protocol {ports}"),
-        (ProtocolMatch::Only(protocol), PortRange::ALL) => format!("{protocol} all ports"),
+        (ProtocolMatch::Only(protocol @ (Protocol::TCP | Protocol::UDP)), PortRange::ALL) => {
+            format!("{protocol} all ports")
+        }
+        (ProtocolMatch::Only(protocol), PortRange::ALL) => protocol.to_string(),
         (ProtocolMatch::Only(protocol), ports) => format!("{protocol} {ports}"),
     };
     let peer = match rule.peer {

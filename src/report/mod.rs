@@ -2,9 +2,19 @@
 //!
 //! A [`Report`] is plain data. Every format is made from it, one file each, and none adds a fact of its own.
 
+mod human;
+mod json;
+mod short;
+mod text;
+
 use reachlint_model::{Remedy, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
+
+pub use human::{Look, human, trace};
+pub use json::{SCHEMAS, json, schema};
+pub use short::short;
+pub(crate) use text::neutral;
 
 /// The `schema` of the reports that this version writes.
 pub const REPORT_SCHEMA: &str = "reachlint.report/1";

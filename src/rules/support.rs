@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 
-use reachlint_model::{Fix, HopKind, Network, Provider, Remedy, Rule};
+use reachlint_model::{Action, Fix, HopKind, Network, Provider, Remedy, Rule};
 
 use super::Context;
 use crate::audit::{Judged, destination};
@@ -179,7 +179,14 @@ pub(super) fn excerpt(network: &Network, blocker: &Blocker) -> Option<Excerpt> {
             rows.push((decided, near, line(network, rule), decided));
         }
     }
-    rows.sort_by_key(|(decided, near, ..)| (!decided, !near));
+    if network.lists(gate).any(|(_, list)| network.rules(list).iter().any(|rule| rule.action != Action::Allow)) {
+        // The order of evaluation says something: what stands before the deciding rule, and what it hides.
+        let decided = rows.iter().position(|(decided, ..)| *decided).unwrap_or(rows.len());
+        let from = decided.saturating_sub(MOST_LINES / 2);
+        rows.drain(..from.min(rows.len()));
+    } else {
+        rows.sort_by_key(|(decided, near, ..)| (!decided, !near));
+    }
     rows.truncate(MOST_LINES);
     let marked = rows.iter().position(|(.., decided)| *decided);
     let direction = match gate.side {

@@ -16,6 +16,10 @@ impl Protocol {
     pub const TCP: Self = Self(6);
     /// User Datagram Protocol.
     pub const UDP: Self = Self(17);
+    /// Internet Control Message Protocol, for IPv4.
+    pub const ICMP: Self = Self(1);
+    /// Internet Control Message Protocol, for IPv6.
+    pub const ICMP_V6: Self = Self(58);
 }
 
 impl fmt::Display for Protocol {
@@ -23,6 +27,8 @@ impl fmt::Display for Protocol {
         match *self {
             Self::TCP => f.write_str("tcp"),
             Self::UDP => f.write_str("udp"),
+            Self::ICMP => f.write_str("icmp"),
+            Self::ICMP_V6 => f.write_str("icmpv6"),
             Self(number) => write!(f, "protocol {number}"),
         }
     }

@@ -34,13 +34,8 @@ pub(super) fn about(context: &Context<'_>, flows: &[&Judged], slug: &str, severi
         }
     }
     finding.remedy = remedy(context.providers, Fix::Open, blockers());
-    for flow in flows {
-        for reason in &flow.flow.reasons {
-            if !finding.reasons.contains(reason) {
-                finding.reasons.push(reason.clone());
-            }
-        }
-    }
+    // The other machines of nginx fare alike; their own sentences stand with their flows.
+    finding.reasons = flows.first().map(|flow| flow.flow.reasons.clone()).unwrap_or_default();
     for blocker in flows.first().map(|flow| flow.explanation.blockers.as_slice()).unwrap_or_default() {
         let network = context.providers.get(blocker.provider).map(|provider| provider.network());
         finding.excerpts.extend(network.and_then(|network| excerpt(network, blocker)));

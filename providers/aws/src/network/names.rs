@@ -54,3 +54,13 @@ fn resolves_privately(aws: &AwsNetwork, here: NameId, there: NameId) -> bool {
             && peering.sides.iter().any(|side| side.vpc == Some(there) && side.private_dns)
     })
 }
+
+/// Whether a name is one of EC2's own, which says its address itself.
+#[must_use]
+pub fn is_private_name(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    host.split_once('.').is_some_and(|(label, domain)| {
+        (domain == "ec2.internal" || domain.ends_with(".compute.internal"))
+            && (label.strip_prefix("ip-").and_then(dashed).is_some() || label.starts_with("i-"))
+    })
+}

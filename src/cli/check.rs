@@ -1,0 +1,92 @@
+//! `reachlint check`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use reachlint_model::{Provider, Selector};
+
+use super::CliError;
+use super::evidence::{Gathered, gather};
+use super::nginx::{Loaded, load};
+use super::options::{EvidenceOptions, FailOptions, NginxOptions, PolicyOptions, Settings, settings};
+use super::output::{self, Destination};
+use crate::audit::{Subject, Wanted, judge};
+use crate::report::Report;
+use crate::rules::{self, Context};
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// nginx's main configuration files, outputs of `nginx -T`, or `-` for standard input.
+    #[arg(value_name = "CONF", required = true)]
+    conf: Vec<PathBuf>,
+    /// Where nginx runs: an instance or interface id, a name, an address, `tag:KEY=VALUE` or `self`; may be repeated.
+    #[arg(long, value_name = "SELECTOR", help_heading = "Input")]
+    from: Vec<Selector>,
+    #[command(flatten)]
+    nginx: NginxOptions,
+    #[command(flatten)]
+    evidence: EvidenceOptions,
+    #[command(flatten)]
+    policy: PolicyOptions,
+    #[command(flatten)]
+    fail: FailOptions,
+    /// `human`, `short` or `json`, with `=FILE` to a file; may be repeated.
+    #[arg(long, value_name = "FORMAT[=FILE]", help_heading = "Output")]
+    report: Vec<Destination>,
+    /// List every allowed connection, however many there are.
+    #[arg(long, help_heading = "Output")]
+    all: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
+    output::check(&arguments.report)?;
+    let beside = arguments.conf.first().map(PathBuf::as_path);
+    let settings = settings(beside, &arguments.policy, &arguments.fail, &arguments.evidence, &arguments.from)?;
+    let mut loaded = Vec::new();
+    for path in &arguments.conf {
+        loaded.push(load(path, &arguments.nginx)?);
+    }
+    let wanted: Vec<Wanted> = loaded.iter().flat_map(Loaded::wanted).collect();
+    if wanted.is_empty() {
+        return Err(CliError::nothing(
+            "the configuration connects to nothing",
+            "give the main file, from which the others are included, or the output of `nginx -T`",
+        ));
+    }
+    let settings = Settings { from: origin(settings.from, &arguments.evidence)?, ..settings };
+    let gathered = gather(&arguments.evidence, &settings, &wanted)?;
+    let report = audit(&loaded, &wanted, &gathered, &settings)?;
+    let sources: Vec<_> = loaded.iter().flat_map(Loaded::texts).collect();
+    output::write(&arguments.report, &report, &sources, arguments.all)?;
+    Ok(arguments.fail.code(&report, settings.fail_on))
+}
+
+/// Where nginx runs: what was said, or this machine when evidence is live.
+pub(super) fn origin(from: Vec<Selector>, evidence: &EvidenceOptions) -> Result<Vec<Selector>, CliError> {
+    match (from.is_empty(), evidence.snapshot.is_empty()) {
+        (false, _) => Ok(from),
+        (true, true) => Ok(vec![Selector::Itself]),
+        (true, false) => Err(CliError::usage(
+            "a snapshot does not say where nginx runs",
+            "name its machines, such as `--from i-0123456789abcdef0` or `--from tag:Role=edge`",
+        )),
+    }
+}
+
+/// Judges everything and applies the rules.
+pub(super) fn audit(
+    loaded: &[Loaded],
+    wanted: &[Wanted],
+    gathered: &Gathered,
+    settings: &Settings,
+) -> Result<Report, CliError> {
+    let providers: [&dyn Provider; 1] = [&gathered.snapshot.aws];
+    let nodes = gathered.nodes(&settings.from)?;
+    let subject = Subject { providers: &providers, nodes: &nodes, wanted, ephemeral: settings.ephemeral };
+    let judged = judge(&subject, &gathered.resolver(settings, &providers));
+    let findings = rules::run(&Context { providers: &providers, flows: &judged });
+    let inputs = loaded.iter().map(Loaded::input).collect();
+    let flows = judged.into_iter().map(|judged| judged.flow).collect();
+    Ok(Report::new(inputs, gathered.snapshot.evidence.clone(), flows, findings))
+}

@@ -1,0 +1,128 @@
+//! Evidence for an audit: a snapshot, or fresh from the cloud; and answers to names.
+
+use std::collections::HashMap;
+
+use reachlint_aws::network::is_private_name;
+use reachlint_model::{NameAnswer, Provider, Selector};
+
+use super::CliError;
+use super::options::{EvidenceOptions, Settings};
+use crate::audit::{Node, Wanted, WantedTarget, host_address};
+use crate::evidence::{self, Snapshot};
+use crate::resolve::{self, Resolver, normal};
+
+/// Everything that an audit stands on.
+pub(super) struct Gathered {
+    pub(super) snapshot: Snapshot,
+    recorded: HashMap<String, NameAnswer>,
+    asked: bool,
+}
+
+impl Gathered {
+    pub(super) fn resolver<'a>(&'a self, settings: &Settings, providers: &'a [&'a dyn Provider]) -> Resolver<'a> {
+        Resolver { given: settings.resolve.clone(), recorded: self.recorded.clone(), providers, asked: self.asked }
+    }
+
+    /// nginx's interfaces.
+    pub(super) fn nodes(&self, from: &[Selector]) -> Result<Vec<Node>, CliError> {
+        let mut nodes: Vec<Node> = Vec::new();
+        for selector in from {
+            let found = self.snapshot.aws.select(selector);
+            if found.is_empty() {
+                return Err(self.nowhere(selector));
+            }
+            for interface in found {
+                let node = Node { provider: 0, interface };
+                if !nodes.contains(&node) {
+                    nodes.push(node);
+                }
+            }
+        }
+        Ok(nodes)
+    }
+
+    fn nowhere(&self, selector: &Selector) -> CliError {
+        if *selector == Selector::Itself {
+            return CliError::usage(
+                "`self` is this machine as the metadata service knows it, which a snapshot does not tell",
+                "name the instance, an address or a tag: `--from i-0123456789abcdef0`",
+            );
+        }
+        let network = self.snapshot.aws.network();
+        let mut known: Vec<&str> = network
+            .interfaces()
+            .filter_map(|(_, interface)| interface.label.or(interface.owner))
+            .map(|name| network.name(name))
+            .collect();
+        known.sort_unstable();
+        known.dedup();
+        let more = known.len().saturating_sub(8);
+        let mut some: Vec<String> = known.iter().take(8).map(|name| format!("`{name}`")).collect();
+        if more > 0 {
+            some.push(format!("{more} more"));
+        }
+        CliError::usage(
+            format!("no interface in the evidence is {selector}"),
+            format!("the evidence has {}", some.join(", ")),
+        )
+    }
+}
+
+/// Reads the snapshot that was given, or collects.
+pub(super) fn gather(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Gathered, CliError> {
+    let only = options.provider.map(super::options::CloudName::cloud).transpose()?;
+    if options.snapshot.is_empty() {
+        return live(options, settings, wanted);
+    }
+    let snapshot = evidence::load(&options.snapshot, only)?;
+    let mut recorded = by_name(&snapshot.names);
+    if options.dns {
+        for name in names(wanted, settings) {
+            recorded.entry(normal(&name)).or_insert_with(|| resolve::system(&name));
+        }
+    }
+    Ok(Gathered { snapshot, recorded, asked: options.dns })
+}
+
+pub(super) fn gathered(snapshot: Snapshot) -> Gathered {
+    let recorded = by_name(&snapshot.names);
+    Gathered { snapshot, recorded, asked: false }
+}
+
+fn by_name(answers: &[NameAnswer]) -> HashMap<String, NameAnswer> {
+    answers.iter().map(|answer| (normal(&answer.name), answer.clone())).collect()
+}
+
+/// Names of the configuration that a resolver has to answer.
+pub(super) fn names(wanted: &[Wanted], settings: &Settings) -> Vec<String> {
+    let mut names: Vec<String> = wanted
+        .iter()
+        .filter_map(|wanted| match &wanted.target {
+            WantedTarget::Host { host, .. } if host_address(host).is_none() => Some(host.clone()),
+            _ => None,
+        })
+        .filter(|host| !settings.resolve.contains_key(&normal(host)) && !is_private_name(host))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
+}
+
+#[cfg(not(feature = "aws"))]
+fn live(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Gathered, CliError> {
+    Err(CliError::usage(
+        "this build cannot collect live",
+        "give a snapshot with `--snapshot PATH`, or build with the default features",
+    ))
+}
+
+#[cfg(feature = "aws")]
+fn live(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Gathered, CliError> {
+    let collected = super::collect::collect(&options.live, settings, wanted, false)?;
+    let documents = collected.documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    let manifest = super::collect::manifest(&collected);
+    let documents = documents.chain([("manifest.json", manifest.as_slice())]);
+    let snapshot = evidence::from_documents(documents, "what the cloud answered")?;
+    let recorded = by_name(&snapshot.names);
+    Ok(Gathered { snapshot, recorded, asked: true })
+}
