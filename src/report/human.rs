@@ -205,23 +205,18 @@ fn group<'a>(finding: &'a Finding, sources: &'a [SourceText]) -> Group<'a> {
     group
 }
 
-/// The cloud's rules, beside which nginx's line stands.
+/// The cloud's rules, beside which nginx's line stands. Only the line of nginx is a place that an editor can go to, so
+/// the rule that matters is marked in its own line.
 fn rules(excerpt: &Excerpt) -> Snippet<'_, annotate_snippets::Annotation<'_>> {
-    let lines: Vec<_> = excerpt.lines.iter().map(|line| neutral(line)).collect();
-    let mut span = None;
-    let mut from = 0;
-    for (at, line) in lines.iter().enumerate() {
+    let lines = excerpt.lines.iter().enumerate().map(|(at, line)| {
         if excerpt.marked == Some(at) {
-            span = Some(from..from + line.len());
+            format!("{}   <-- {}", neutral(line), neutral(&excerpt.label))
+        } else {
+            neutral(line).into_owned()
         }
-        from += line.len() + 1;
-    }
-    let snippet = Snippet::source(lines.join("\n")).path(neutral(&excerpt.origin)).line_numbering(false).fold(false);
-    match span {
-        // Only the line of nginx is a place that an editor can go to.
-        Some(span) => snippet.annotation(AnnotationKind::Context.span(span).label(neutral(&excerpt.label))),
-        None => snippet,
-    }
+    });
+    let lines: Vec<String> = lines.collect();
+    Snippet::source(lines.join("\n")).path(neutral(&excerpt.origin)).line_numbering(false).fold(false)
 }
 
 /// A line of a file, and the bytes of the statement in it.
