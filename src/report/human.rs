@@ -35,7 +35,13 @@ pub fn human(report: &Report, sources: &[SourceText], look: Look) -> String {
     upstreams(&mut out, &report.flows, look);
     let renderer = Renderer::styled().term_width(look.width);
     for finding in &report.findings {
-        out.push_str(&renderer.render(&[group(finding, sources)]));
+        let mut shown = renderer.render(&[group(finding, sources)]);
+        for excerpt in &finding.excerpts {
+            // The renderer counts the lines of everything; those of a rule list are no place in a file.
+            let origin = neutral(&excerpt.origin);
+            shown = shown.replace(&format!("{origin}:1"), &origin);
+        }
+        out.push_str(&shown);
         out.push('\n');
         remedy(&mut out, finding);
         out.push('\n');
