@@ -1,1 +1,431 @@
-//! Live collection.
+//! Live collection: the EC2 API's answers as the documents that `aws ec2 describe-*` would print.
+//!
+//! Nothing here decides anything about a connection. What comes out is the same bytes as files would be, so live
+//! runs and runs on files are one path. Only calls that read are made; [`PERMISSIONS`] lists them all.
+
+mod calls;
+mod client;
+mod convert;
+mod fault;
+mod plan;
+mod write;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use aws_config::SdkConfig;
+use reachlint_model::{Cloud, Failure, Manifest, SNAPSHOT_SCHEMA, Scope, Selector};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::records::Listing;
+use calls::Ask;
+use fault::Fault;
+use plan::Plan;
+
+/// Calls under way at the same time in one region. The account's allowance is shared with everybody in it (EC2 API,
+/// request throttling).
+const AT_ONCE: usize = 8;
+/// Call and permission that tell whose credentials they are.
+const IDENTITY: &str = "sts:GetCallerIdentity";
+
+/// A permission that collection uses, and what is unknown without it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Permission {
+    /// The IAM action, which has the name of the call: `ec2:DescribeSubnets`.
+    pub action: &'static str,
+    /// What it is for.
+    pub purpose: &'static str,
+}
+
+const fn permission(listing: Listing, purpose: &'static str) -> Permission {
+    Permission { action: listing.permission(), purpose }
+}
+
+/// Every permission that collection uses. All of them only read.
+pub const PERMISSIONS: [Permission; 16] = [
+    permission(Listing::NetworkInterfaces, "who has which address and carries which security groups"),
+    permission(Listing::Instances, "names, tags and states of machines"),
+    permission(Listing::SecurityGroups, "names and owners of security groups"),
+    permission(Listing::SecurityGroupRules, "rules of security groups and their ids"),
+    permission(Listing::PrefixLists, "names of prefix lists"),
+    permission(Listing::PrefixListEntries, "what prefix lists hold"),
+    permission(Listing::NetworkAcls, "rules of network ACLs"),
+    permission(Listing::RouteTables, "where packets go"),
+    permission(Listing::Subnets, "address blocks of subnets"),
+    permission(Listing::Vpcs, "address blocks of VPCs"),
+    permission(Listing::PeeringConnections, "peerings between VPCs"),
+    permission(Listing::InternetGateways, "ways to the internet"),
+    permission(Listing::EgressOnlyInternetGateways, "ways out to the internet for IPv6"),
+    permission(Listing::NatGateways, "address translation on the way out"),
+    permission(Listing::Addresses, "elastic addresses"),
+    Permission { action: IDENTITY, purpose: "which account was read; AWS grants it to everybody" },
+];
+
+/// What to collect.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Wanted {
+    /// Whole regions.
+    Everything,
+    /// What decides on connections from some machines to some addresses.
+    Evidence {
+        /// nginx's machines. [`Selector::Itself`] is not among them: see [`this_instance`].
+        from: Vec<Selector>,
+        /// Addresses that nginx connects to.
+        addresses: Vec<IpAddr>,
+    },
+}
+
+/// How long to try.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Attempts for each call; 1 is without a retry.
+    pub attempts: u32,
+    /// Longest wait before the first retry; each further one waits about twice as long, at random within that.
+    pub backoff: Duration,
+    /// Longest wait for a connection.
+    pub connect: Duration,
+    /// Longest wait for an answer, for each attempt.
+    pub answer: Duration,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self {
+            attempts: 5,
+            backoff: Duration::from_secs(1),
+            connect: Duration::from_secs(5),
+            answer: Duration::from_secs(30),
+        }
+    }
+}
+
+/// An access key that the caller holds, in place of the usual chain of credentials.
+#[derive(Clone, PartialEq, Eq)]
+pub struct AccessKey {
+    /// Its id.
+    pub id: String,
+    /// Its secret.
+    pub secret: String,
+    /// Token of the session that it belongs to.
+    pub token: Option<String>,
+}
+
+impl fmt::Debug for AccessKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AccessKey(…)")
+    }
+}
+
+/// Where and what to collect, and as whom.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Profile of the AWS configuration files; without it the usual chain of credentials decides.
+    pub profile: Option<String>,
+    /// An access key that goes before all of those.
+    pub access_key: Option<AccessKey>,
+    /// Regions to read; without any, the one that the environment or the profile names.
+    pub regions: Vec<String>,
+    /// Address of the API, where it is not that of AWS.
+    pub endpoint_url: Option<String>,
+    /// What to collect.
+    pub wanted: Wanted,
+    /// When collection began, as RFC 3339 in UTC.
+    pub collected_at: String,
+    /// How long to try.
+    pub patience: Patience,
+}
+
+impl Options {
+    /// Collection of `wanted` with the usual credentials, region and patience.
+    #[must_use]
+    pub fn new(wanted: Wanted, collected_at: String) -> Self {
+        Self {
+            profile: None,
+            access_key: None,
+            regions: Vec::new(),
+            endpoint_url: None,
+            wanted,
+            collected_at,
+            patience: Patience::default(),
+        }
+    }
+}
+
+/// What collection is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// A call was read to its last page.
+    Read {
+        /// Region that was asked.
+        region: String,
+        /// Permission that names the call.
+        call: &'static str,
+        /// Number of records it brought.
+        records: usize,
+        /// Number of pages they came in.
+        pages: usize,
+    },
+    /// A call failed, after all retries.
+    Failed {
+        /// Region that was asked.
+        region: String,
+        /// Permission that names the call.
+        call: &'static str,
+        /// The error code.
+        error: String,
+    },
+}
+
+/// What was collected.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Collected {
+    /// Documents by their path in a snapshot: `111122223333/us-east-1/describe-subnets.json`.
+    pub documents: Vec<(String, Vec<u8>)>,
+    /// What they cover, and which calls failed.
+    pub manifest: Manifest,
+}
+
+/// Why nothing was collected.
+#[derive(Debug, thiserror::Error)]
+pub enum CollectError {
+    /// Nobody named a region.
+    #[error("no AWS region is set; name one with `--region`, AWS_REGION or the profile's `region`")]
+    NoRegion,
+    /// There are no credentials, or they cannot be had.
+    #[error(
+        "no AWS credentials were found ({detail}); set up a profile with `aws configure` or log in with \
+         `aws sso login`, or run where an instance profile or role gives them"
+    )]
+    NoCredentials {
+        /// What the chain of credentials says.
+        detail: String,
+    },
+    /// `self` was not resolved.
+    #[error("`self` was not resolved to an instance; name the instance by its id")]
+    ItselfUnresolved,
+    /// The metadata service did not answer.
+    #[error(
+        "the metadata service of EC2 did not say which instance this is ({detail}); name the machine by instance id, \
+         address or tag, or run on the instance itself"
+    )]
+    NotAnInstance {
+        /// What went wrong.
+        detail: String,
+    },
+    /// Not one call brought anything.
+    #[error("nothing could be read from AWS: {}", first(.failures))]
+    NothingRead {
+        /// The calls that failed.
+        failures: Vec<Failure>,
+    },
+    /// The system refuses what any program needs.
+    #[error("collection could not start: {0}")]
+    Start(#[from] std::io::Error),
+    /// A record could not be written as JSON, which is a bug.
+    #[error("a record could not be written, which is a bug in reachlint: {0}")]
+    Write(#[from] serde_json::Error),
+}
+
+/// The first failure, and what to do about it.
+fn first(failures: &[Failure]) -> String {
+    let Some(failure) = failures.iter().find(|failure| failure.call != IDENTITY).or(failures.first()) else {
+        return "no call was made".to_owned();
+    };
+    let region = failure.region.as_ref().map_or(String::new(), |region| format!(" in {region}"));
+    let message = if failure.message.is_empty() { String::new() } else { format!(" ({})", failure.message) };
+    let next = match failure.error.as_str() {
+        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
+            format!("grant {} and the other read permissions", failure.call)
+        }
+        "AuthFailure" | "ExpiredToken" | "RequestExpired" | "InvalidClientTokenId" | "SignatureDoesNotMatch" => {
+            "renew the credentials, and check the clock and that the region is enabled".to_owned()
+        }
+        "Timeout" | "ConnectionFailed" => "check the region's name, the network and the proxy".to_owned(),
+        _ => "see the message, or try again later".to_owned(),
+    };
+    format!("{} failed{region} with {}{message}; {next}", failure.call, failure.error)
+}
+
+/// Collects, and tells `progress` of each call that ended.
+///
+/// Calls that fail leave the others standing and are in the manifest.
+///
+/// # Errors
+/// When nothing at all could be read.
+pub fn collect(options: &Options, progress: &(dyn Fn(Event) + Sync)) -> Result<Collected, CollectError> {
+    if let Wanted::Evidence { from, .. } = &options.wanted
+        && from.contains(&Selector::Itself)
+    {
+        return Err(CollectError::ItselfUnresolved);
+    }
+    runtime()?.block_on(run(options, progress))
+}
+
+/// Instance id and region of the machine that this runs on, from the metadata service.
+///
+/// # Errors
+/// When the machine is no instance of EC2, or its metadata service is switched off.
+pub fn this_instance() -> Result<(String, String), CollectError> {
+    runtime()?.block_on(client::this_instance(None))
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()
+}
+
+/// Account and principal of the credentials.
+type Identity = Result<(String, Option<String>), Fault>;
+
+async fn identity(client: aws_sdk_sts::Client) -> Identity {
+    let answer = client.get_caller_identity().send().await.map_err(|error| Fault::of(&error))?;
+    let account = answer.account.filter(|account| !account.is_empty());
+    let account = account.ok_or_else(|| Fault::new("BrokenAnswer", "the answer names no account"))?;
+    Ok((account, answer.arn))
+}
+
+async fn run(options: &Options, progress: &(dyn Fn(Event) + Sync)) -> Result<Collected, CollectError> {
+    let config = client::load(options).await?;
+    let mut regions: Vec<String> = options.regions.clone();
+    if regions.is_empty() {
+        regions.extend(config.region().map(ToString::to_string));
+    }
+    regions.sort();
+    regions.dedup();
+    let (events, mut heard) = mpsc::unbounded_channel();
+    let whose = tokio::spawn(identity(client::sts(&config, &options.patience)));
+    let mut reading = JoinSet::new();
+    for region in regions {
+        reading.spawn(read(config.clone(), region, Plan::new(&options.wanted), events.clone()));
+    }
+    drop(events);
+    while let Some(event) = heard.recv().await {
+        progress(event);
+    }
+    let mut plans = Vec::new();
+    while let Some(joined) = reading.join_next().await {
+        plans.push(bug(joined));
+    }
+    plans.sort_by(|a, b| a.0.cmp(&b.0));
+    assemble(options, bug(whose.await), plans)
+}
+
+/// What a task came to. A task that panicked is a bug, and is shown as one.
+fn bug<T>(joined: Result<T, tokio::task::JoinError>) -> T {
+    match joined {
+        Ok(value) => value,
+        Err(error) => std::panic::resume_unwind(error.into_panic()),
+    }
+}
+
+/// Reads one region, round by round.
+async fn read(
+    config: SdkConfig,
+    region: String,
+    mut plan: Plan,
+    events: mpsc::UnboundedSender<Event>,
+) -> (String, Plan) {
+    let client = client::ec2(&config, &region);
+    let slots = Arc::new(Semaphore::new(AT_ONCE));
+    loop {
+        let asks = plan.next();
+        if asks.is_empty() {
+            return (region, plan);
+        }
+        let mut calls = JoinSet::new();
+        for ask in asks {
+            let (client, slots) = (client.clone(), Arc::clone(&slots));
+            calls.spawn(async move {
+                // Nobody closes the semaphore, so a slot always comes.
+                let _slot = slots.acquire().await;
+                calls::answer(&client, ask).await
+            });
+        }
+        while let Some(joined) = calls.join_next().await {
+            let answer = bug(joined);
+            let (region, call) = (region.clone(), answer.ask.listing.permission());
+            let event = match &answer.fault {
+                None => Event::Read { region, call, records: answer.count, pages: answer.pages },
+                Some(fault) => Event::Failed { region, call, error: fault.code.clone() },
+            };
+            // Nobody hears when the caller is gone, and then nobody misses it.
+            let _ = events.send(event);
+            plan.take(answer);
+        }
+    }
+}
+
+/// Documents and manifest of what the regions brought.
+fn assemble(options: &Options, identity: Identity, plans: Vec<(String, Plan)>) -> Result<Collected, CollectError> {
+    let mut failures = Vec::new();
+    let (account, principal) = match identity {
+        Ok((account, principal)) => (Some(account), principal),
+        Err(fault) => {
+            failures.push(failure(IDENTITY, fault, Vec::new(), None, None));
+            (None, None)
+        }
+    };
+    let account = account.or_else(|| owner(&plans));
+    let folder = |region: &str| format!("{}/{}", file_safe(account.as_deref().unwrap_or("unknown")), file_safe(region));
+    let nothing = plans.iter().all(|(_, plan)| plan.read.is_empty());
+    let (mut documents, mut scopes) = (Vec::new(), Vec::new());
+    for (region, mut plan) in plans {
+        plan.faults.sort_by(|(a, _), (b, _)| (a.listing, &a.filter, &a.list).cmp(&(b.listing, &b.filter, &b.list)));
+        for (Ask { listing, resources, .. }, fault) in plan.faults {
+            failures.push(failure(listing.permission(), fault, resources, account.as_deref(), Some(&region)));
+        }
+        let (written, nameless) = write::documents(&folder(&region), &plan.read, plan.records)?;
+        documents.extend(written);
+        for listing in nameless {
+            let fault = Fault::new("BrokenAnswer", "a record without an id was left out");
+            failures.push(failure(listing.permission(), fault, Vec::new(), account.as_deref(), Some(&region)));
+        }
+        scopes.push(Scope {
+            provider: Cloud::Aws.word().to_owned(),
+            account: account.clone().unwrap_or_else(|| "unknown".to_owned()),
+            region: Some(region),
+            principal: principal.clone(),
+        });
+    }
+    if nothing {
+        return Err(CollectError::NothingRead { failures });
+    }
+    documents.sort();
+    let manifest = Manifest {
+        schema: SNAPSHOT_SCHEMA.to_owned(),
+        tool: concat!("reachlint ", env!("CARGO_PKG_VERSION")).to_owned(),
+        collected_at: options.collected_at.clone(),
+        scopes,
+        failures,
+        names: Vec::new(),
+    };
+    Ok(Collected { documents, manifest })
+}
+
+fn failure(call: &str, fault: Fault, resources: Vec<String>, account: Option<&str>, region: Option<&str>) -> Failure {
+    Failure {
+        call: call.to_owned(),
+        error: fault.code,
+        message: fault.message,
+        resources,
+        account: account.map(str::to_owned),
+        region: region.map(str::to_owned),
+    }
+}
+
+/// The account that owns what was read, where there is only one: in a shared VPC there are several, and then none
+/// of them is known to be the reader's.
+fn owner(plans: &[(String, Plan)]) -> Option<String> {
+    let interfaces = plans.iter().flat_map(|(_, plan)| &plan.records.interfaces);
+    let owners: BTreeSet<&str> = interfaces.filter_map(|interface| interface.owner_id.as_deref()).collect();
+    let mut owners = owners.into_iter().filter(|owner| !owner.is_empty());
+    owners.next().filter(|_| owners.next().is_none()).map(str::to_owned)
+}
+
+/// A name that stays inside of the folder that it is written to.
+fn file_safe(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' }).collect()
+}

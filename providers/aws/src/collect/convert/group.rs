@@ -2,10 +2,10 @@
 
 use aws_sdk_ec2::types;
 
-use super::{id, list, tags, text, word};
+use super::{id, list, tags, text};
 use crate::records::{
     GroupReference, IpPermission, IpRange, Ipv6Range, ManagedPrefixList, PrefixListEntry, PrefixListId, SecurityGroup,
-    SecurityGroupRule, SecurityGroupVpcAssociation,
+    SecurityGroupRule,
 };
 
 pub(in crate::collect) fn group(from: types::SecurityGroup) -> SecurityGroup<'static> {
@@ -60,14 +60,6 @@ pub(in crate::collect) fn rule(from: types::SecurityGroupRule) -> SecurityGroupR
             vpc_peering_connection_id: text(peer.vpc_peering_connection_id),
         }),
         description: text(from.description),
-    }
-}
-
-pub(in crate::collect) fn association(from: types::SecurityGroupVpcAssociation) -> SecurityGroupVpcAssociation<'static> {
-    SecurityGroupVpcAssociation {
-        group_id: id(from.group_id),
-        vpc_id: text(from.vpc_id),
-        state: from.state.map(|state| word(state.as_str())),
     }
 }
 

@@ -13,10 +13,7 @@ pub(in crate::collect) fn reservation(from: types::Reservation) -> Reservation<'
         owner_id: text(from.owner_id),
         instances: list(from.instances, |instance| Instance {
             instance_id: id(instance.instance_id),
-            state: instance
-                .state
-                .and_then(|state| state.name)
-                .map(|name| InstanceState { name: word(name.as_str()) }),
+            state: instance.state.and_then(|state| state.name).map(|name| InstanceState { name: word(name.as_str()) }),
             private_dns_name: text(instance.private_dns_name),
             tags: tags(instance.tags),
             // The interfaces come from their own listing, which says more about them.

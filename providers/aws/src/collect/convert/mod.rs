@@ -8,7 +8,7 @@ mod interface;
 mod routing;
 mod vpc;
 
-pub(super) use group::{association, entry, group, prefix_list, rule};
+pub(super) use group::{entry, group, prefix_list, rule};
 pub(super) use interface::{elastic_address, interface, reservation};
 pub(super) use routing::{egress_only_gateway, internet_gateway, nat_gateway, peering, route_table};
 pub(super) use vpc::{network_acl, subnet, vpc};

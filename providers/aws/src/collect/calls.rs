@@ -1,0 +1,238 @@
+//! The calls, each read to its last page.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_ec2::Client;
+use aws_sdk_ec2::types::Filter;
+
+use super::convert;
+use super::fault::Fault;
+use crate::records::{
+    EgressOnlyInternetGateway, ElasticAddress, InternetGateway, Listing, ManagedPrefixList, NatGateway, NetworkAcl,
+    NetworkInterface, PrefixListEntry, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
+    VpcPeeringConnection,
+};
+
+/// More pages than any estate has: an endpoint that never ends is not AWS.
+const MOST_PAGES: usize = 10_000;
+
+/// Records of every kind.
+#[derive(Debug, Default)]
+pub(super) struct Records {
+    pub(super) interfaces: Vec<NetworkInterface<'static>>,
+    pub(super) reservations: Vec<Reservation<'static>>,
+    pub(super) groups: Vec<SecurityGroup<'static>>,
+    pub(super) rules: Vec<SecurityGroupRule<'static>>,
+    pub(super) prefix_lists: Vec<ManagedPrefixList<'static>>,
+    /// Entries by the id of their list, which the entries do not repeat.
+    pub(super) entries: BTreeMap<String, Vec<PrefixListEntry<'static>>>,
+    pub(super) acls: Vec<NetworkAcl<'static>>,
+    pub(super) tables: Vec<RouteTable<'static>>,
+    pub(super) subnets: Vec<Subnet<'static>>,
+    pub(super) vpcs: Vec<Vpc<'static>>,
+    pub(super) peerings: Vec<VpcPeeringConnection<'static>>,
+    pub(super) internet_gateways: Vec<InternetGateway<'static>>,
+    pub(super) egress_only_gateways: Vec<EgressOnlyInternetGateway<'static>>,
+    pub(super) nat_gateways: Vec<NatGateway<'static>>,
+    pub(super) addresses: Vec<ElasticAddress<'static>>,
+}
+
+impl Records {
+    pub(super) fn extend(&mut self, more: Self) {
+        self.interfaces.extend(more.interfaces);
+        self.reservations.extend(more.reservations);
+        self.groups.extend(more.groups);
+        self.rules.extend(more.rules);
+        self.prefix_lists.extend(more.prefix_lists);
+        self.entries.extend(more.entries);
+        self.acls.extend(more.acls);
+        self.tables.extend(more.tables);
+        self.subnets.extend(more.subnets);
+        self.vpcs.extend(more.vpcs);
+        self.peerings.extend(more.peerings);
+        self.internet_gateways.extend(more.internet_gateways);
+        self.egress_only_gateways.extend(more.egress_only_gateways);
+        self.nat_gateways.extend(more.nat_gateways);
+        self.addresses.extend(more.addresses);
+    }
+}
+
+/// One call to make, with all its pages.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Ask {
+    pub(super) listing: Listing,
+    /// Name of the filter and its values, unless everything is asked for.
+    pub(super) filter: Option<(String, Vec<String>)>,
+    /// The prefix list whose entries are asked for.
+    pub(super) list: Option<String>,
+    /// What stays unknown if the call fails; empty for everything.
+    pub(super) resources: Vec<String>,
+}
+
+/// What came of a call.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) ask: Ask,
+    pub(super) records: Records,
+    pub(super) count: usize,
+    pub(super) pages: usize,
+    pub(super) fault: Option<Fault>,
+}
+
+impl Answer {
+    fn new(ask: Ask) -> Self {
+        Self { ask, records: Records::default(), count: 0, pages: 0, fault: None }
+    }
+
+    fn filters(&self) -> Option<Vec<Filter>> {
+        let (name, values) = self.ask.filter.clone()?;
+        Some(vec![Filter::builder().name(name).set_values(Some(values)).build()])
+    }
+
+    /// Takes note of a page; false when the pages do not end.
+    fn page(&mut self, records: usize) -> bool {
+        self.pages += 1;
+        self.count += records;
+        self.pages < MOST_PAGES
+    }
+}
+
+/// Reads a paged call to its end. A page may be empty and name a next one all the same, so only the token decides.
+macro_rules! every_page {
+    ($answer:ident, $request:expr, $field:ident, $take:expr) => {{
+        let mut pages = $request.into_paginator().send();
+        let mut more = false;
+        while let Some(page) = pages.next().await {
+            match page {
+                Ok(page) => {
+                    more = page.next_token.as_deref().is_some_and(|token| !token.is_empty());
+                    let found = page.$field.unwrap_or_default();
+                    let on = $answer.page(found.len());
+                    $take(&mut $answer.records, found);
+                    if !on {
+                        break;
+                    }
+                }
+                Err(error) => {
+                    $answer.fault = Some(Fault::of(&error));
+                    more = false;
+                    break;
+                }
+            }
+        }
+        // The SDK ends the pages when it is given the same token twice.
+        if more {
+            $answer.fault = Some(Fault::new("EndlessPages", "the last page names a further page that never comes"));
+        }
+    }};
+}
+
+/// A function for a listing: its operation, the most records that a page of it may have, and where they go.
+macro_rules! listing {
+    ($name:ident, $operation:ident, $filters:ident, $most:literal, $field:ident, $into:ident, $convert:ident
+        $(, $option:ident)?) => {
+        async fn $name(client: &Client, answer: &mut Answer) {
+            let request = client.$operation().$filters(answer.filters()).max_results($most)$(.$option(true))?;
+            every_page!(answer, request, $field, |records: &mut Records, found: Vec<_>| {
+                records.$into.extend(found.into_iter().map(convert::$convert));
+            });
+        }
+    };
+}
+
+// Without a page size EC2 tries to answer with one page, and refuses for large accounts. Interfaces of services may
+// be hidden unless they are asked for (EC2 API, managed resource visibility).
+listing!(
+    interfaces,
+    describe_network_interfaces,
+    set_filters,
+    1000,
+    network_interfaces,
+    interfaces,
+    interface,
+    include_managed_resources
+);
+listing!(
+    instances,
+    describe_instances,
+    set_filters,
+    1000,
+    reservations,
+    reservations,
+    reservation,
+    include_managed_resources
+);
+listing!(groups, describe_security_groups, set_filters, 1000, security_groups, groups, group);
+listing!(rules, describe_security_group_rules, set_filters, 1000, security_group_rules, rules, rule);
+listing!(prefix_lists, describe_managed_prefix_lists, set_filters, 100, prefix_lists, prefix_lists, prefix_list);
+listing!(acls, describe_network_acls, set_filters, 1000, network_acls, acls, network_acl);
+listing!(tables, describe_route_tables, set_filters, 100, route_tables, tables, route_table);
+listing!(subnets, describe_subnets, set_filters, 1000, subnets, subnets, subnet);
+listing!(vpcs, describe_vpcs, set_filters, 1000, vpcs, vpcs, vpc);
+listing!(peerings, describe_vpc_peering_connections, set_filters, 1000, vpc_peering_connections, peerings, peering);
+listing!(
+    internet_gateways,
+    describe_internet_gateways,
+    set_filters,
+    1000,
+    internet_gateways,
+    internet_gateways,
+    internet_gateway
+);
+listing!(
+    egress_only_gateways,
+    describe_egress_only_internet_gateways,
+    set_filters,
+    255,
+    egress_only_internet_gateways,
+    egress_only_gateways,
+    egress_only_gateway
+);
+listing!(nat_gateways, describe_nat_gateways, set_filter, 1000, nat_gateways, nat_gateways, nat_gateway);
+
+async fn entries(client: &Client, answer: &mut Answer) {
+    let list = answer.ask.list.clone().unwrap_or_default();
+    let request = client.get_managed_prefix_list_entries().prefix_list_id(&list).max_results(100);
+    every_page!(answer, request, entries, |records: &mut Records, found: Vec<_>| {
+        records.entries.entry(list.clone()).or_default().extend(found.into_iter().map(convert::entry));
+    });
+}
+
+/// The one listing that has no pages.
+async fn addresses(client: &Client, answer: &mut Answer) {
+    match client.describe_addresses().set_filters(answer.filters()).send().await {
+        Ok(page) => {
+            let found = page.addresses.unwrap_or_default();
+            answer.page(found.len());
+            answer.records.addresses.extend(found.into_iter().map(convert::elastic_address));
+        }
+        Err(error) => answer.fault = Some(Fault::of(&error)),
+    }
+}
+
+/// Makes a call.
+pub(super) async fn answer(client: &Client, ask: Ask) -> Answer {
+    let mut answer = Answer::new(ask);
+    let into = &mut answer;
+    match into.ask.listing {
+        Listing::NetworkInterfaces => interfaces(client, into).await,
+        Listing::Instances => instances(client, into).await,
+        Listing::SecurityGroups => groups(client, into).await,
+        Listing::SecurityGroupRules => rules(client, into).await,
+        Listing::PrefixLists => prefix_lists(client, into).await,
+        Listing::PrefixListEntries => entries(client, into).await,
+        Listing::NetworkAcls => acls(client, into).await,
+        Listing::RouteTables => tables(client, into).await,
+        Listing::Subnets => subnets(client, into).await,
+        Listing::Vpcs => vpcs(client, into).await,
+        Listing::PeeringConnections => peerings(client, into).await,
+        Listing::InternetGateways => internet_gateways(client, into).await,
+        Listing::EgressOnlyInternetGateways => egress_only_gateways(client, into).await,
+        Listing::NatGateways => nat_gateways(client, into).await,
+        Listing::Addresses => addresses(client, into).await,
+        // An interface can only carry a group of another VPC while the association is in force, so nothing hangs
+        // on this listing and nobody plans it.
+        Listing::SecurityGroupVpcAssociations => {}
+    }
+    answer
+}

@@ -1,0 +1,132 @@
+//! The SDK, configured: one TLS library, short timeouts, and retries that spread out.
+
+use std::time::{Duration, SystemTime};
+
+use aws_config::imds;
+use aws_config::provider_config::ProviderConfig;
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::provider::future::ProvideCredentials as Provided;
+use aws_sdk_ec2::config::{Credentials, ProvideCredentials, SharedCredentialsProvider, SharedHttpClient};
+use aws_smithy_http_client::proxy::ProxyConfig;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, Connector, tls};
+
+use super::fault::clean;
+use super::{CollectError, Options, Patience};
+
+/// Credentials that expire within this time are asked for anew.
+const MARGIN: Duration = Duration::from_secs(300);
+/// The metadata service is one hop away: what takes longer is not there.
+const METADATA_PATIENCE: Duration = Duration::from_secs(1);
+/// Longest wait for credentials, which may come from a person who has to log in.
+const CREDENTIALS_PATIENCE: Duration = Duration::from_secs(60);
+
+/// HTTPS with ring, through the proxy that the environment names.
+fn http() -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(|settings, components| {
+        let mut builder = Connector::builder().proxy_config(ProxyConfig::from_env());
+        builder.set_connector_settings(settings.cloned());
+        builder.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        builder.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build()
+    })
+}
+
+fn retries(patience: &Patience) -> RetryConfig {
+    RetryConfig::adaptive().with_max_attempts(patience.attempts.max(1)).with_initial_backoff(patience.backoff)
+}
+
+fn timeouts(patience: &Patience) -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(patience.connect).operation_attempt_timeout(patience.answer).build()
+}
+
+/// The configuration for all regions, with credentials that were tried.
+pub(super) async fn load(options: &Options) -> Result<SdkConfig, CollectError> {
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http())
+        .retry_config(retries(&options.patience))
+        .timeout_config(timeouts(&options.patience));
+    if let Some(profile) = &options.profile {
+        loader = loader.profile_name(profile);
+    }
+    if let Some(key) = &options.access_key {
+        loader = loader.credentials_provider(Credentials::new(&key.id, &key.secret, key.token.clone(), None, "caller"));
+    }
+    if let Some(endpoint) = &options.endpoint_url {
+        loader = loader.endpoint_url(endpoint);
+    }
+    if let Some(region) = options.regions.first() {
+        loader = loader.region(Region::new(region.clone()));
+    }
+    let config = loader.load().await;
+    if config.region().is_none() {
+        return Err(CollectError::NoRegion);
+    }
+    let none = |detail: &str| CollectError::NoCredentials { detail: clean(detail) };
+    let source = config.credentials_provider().ok_or_else(|| none("no source of credentials is set up"))?;
+    let first = match tokio::time::timeout(CREDENTIALS_PATIENCE, source.provide_credentials()).await {
+        Ok(Ok(first)) => first,
+        Ok(Err(error)) => return Err(none(&super::fault::chain(&error))),
+        Err(_) => return Err(none("no source of credentials answered in time")),
+    };
+    let held = SharedCredentialsProvider::new(Held { first, source });
+    Ok(config.into_builder().credentials_provider(held).build())
+}
+
+/// The client of one region.
+pub(super) fn ec2(config: &SdkConfig, region: &str) -> aws_sdk_ec2::Client {
+    let builder = aws_sdk_ec2::config::Builder::from(config).region(Region::new(region.to_owned()));
+    aws_sdk_ec2::Client::from_conf(builder.build())
+}
+
+/// The client that tells whose credentials they are. It is not worth waiting for: an account without a way to STS
+/// still has a way to EC2.
+pub(super) fn sts(config: &SdkConfig, patience: &Patience) -> aws_sdk_sts::Client {
+    let patience = Patience { attempts: patience.attempts.min(2), ..*patience };
+    let builder = aws_sdk_sts::config::Builder::from(config).retry_config(retries(&patience));
+    aws_sdk_sts::Client::from_conf(builder.build())
+}
+
+/// The credentials that were tried, for as long as they hold. A source may be a program that asks a person, who is
+/// not to be asked twice.
+#[derive(Debug)]
+struct Held {
+    first: Credentials,
+    source: SharedCredentialsProvider,
+}
+
+impl ProvideCredentials for Held {
+    fn provide_credentials<'a>(&'a self) -> Provided<'a>
+    where
+        Self: 'a,
+    {
+        match self.first.expiry() {
+            Some(expiry) if expiry < SystemTime::now() + MARGIN => self.source.provide_credentials(),
+            _ => Provided::ready(Ok(self.first.clone())),
+        }
+    }
+}
+
+/// Id and region of the instance that this runs on.
+pub(super) async fn this_instance(endpoint: Option<&str>) -> Result<(String, String), CollectError> {
+    let failed = |detail: String| CollectError::NotAnInstance { detail: clean(&detail) };
+    let mut builder = imds::Client::builder()
+        .configure(&ProviderConfig::without_region().with_http_client(http()))
+        .connect_timeout(METADATA_PATIENCE)
+        .read_timeout(METADATA_PATIENCE)
+        .max_attempts(2);
+    if let Some(endpoint) = endpoint {
+        builder = builder.endpoint(endpoint).map_err(|error| failed(error.to_string()))?;
+    }
+    let client = builder.build();
+    let mut values = Vec::new();
+    for path in ["/latest/meta-data/instance-id", "/latest/meta-data/placement/region"] {
+        let value = client.get(path).await.map_err(|error| failed(super::fault::chain(&error)))?;
+        values.push(value.as_ref().trim().to_owned());
+    }
+    match <[String; 2]>::try_from(values) {
+        Ok([instance, region]) if instance.starts_with("i-") && !region.is_empty() => Ok((instance, region)),
+        _ => Err(failed("its answer names no instance of EC2".to_owned())),
+    }
+}

@@ -1,0 +1,361 @@
+//! Which calls to make next, from what is known so far.
+//!
+//! Pure: it never makes a call. Each round asks for everything that the records so far lead to and that was not
+//! asked before, so a small estate takes three rounds: interfaces; their groups and networks; what those name.
+
+use std::collections::{BTreeSet, HashSet};
+use std::net::IpAddr;
+
+use reachlint_model::{Prefix, Selector};
+
+use super::Wanted;
+use super::calls::{Answer, Ask, Records};
+use super::fault::Fault;
+use crate::records::{Listing, NetworkInterface, Text};
+
+/// Most values that a filter takes (EC2 API, filters).
+pub(super) const MOST_VALUES: usize = 200;
+/// Evidence that leads further than this leads in a circle.
+const MOST_ROUNDS: usize = 8;
+
+/// Filters of a VPC: everything in it is asked for at once. The main route table stands in for subnets without one
+/// of their own, so a table read without its siblings would be taken for the wrong subnets.
+const OF_A_VPC: [(Listing, &str); 8] = [
+    (Listing::Subnets, "vpc-id"),
+    (Listing::Vpcs, "vpc-id"),
+    (Listing::NetworkAcls, "vpc-id"),
+    (Listing::RouteTables, "vpc-id"),
+    (Listing::NatGateways, "vpc-id"),
+    (Listing::InternetGateways, "attachment.vpc-id"),
+    (Listing::PeeringConnections, "requester-vpc-info.vpc-id"),
+    (Listing::PeeringConnections, "accepter-vpc-info.vpc-id"),
+];
+
+/// What was gathered in one region, and what is still to be asked.
+#[derive(Debug)]
+pub(super) struct Plan {
+    wanted: Wanted,
+    addresses: BTreeSet<IpAddr>,
+    round: usize,
+    asked: HashSet<(Listing, String, String)>,
+    pub(super) records: Records,
+    /// Listings of which at least one page was read.
+    pub(super) read: BTreeSet<Listing>,
+    pub(super) faults: Vec<(Ask, Fault)>,
+}
+
+fn own<'a>(text: Option<&'a Text<'_>>) -> Option<&'a str> {
+    text.map(|text| &**text).filter(|text| !text.is_empty())
+}
+
+/// A value that means itself: `*` and `?` are wildcards of the filters and `\` takes that from them.
+fn literal(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('*', "\\*").replace('?', "\\?")
+}
+
+/// Addresses that only ever stand inside of a network (RFC 1918, RFC 6598).
+fn is_inside(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_private() || (address.octets()[0] == 100 && address.octets()[1] & 0xc0 == 64),
+        IpAddr::V6(_) => false,
+    }
+}
+
+/// Whether an interface of the cloud can have the address at all.
+fn is_assignable(address: &IpAddr) -> bool {
+    let link_local = match address {
+        IpAddr::V4(address) => address.is_link_local() || address.is_broadcast(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    };
+    !(link_local || address.is_loopback() || address.is_unspecified() || address.is_multicast())
+}
+
+/// What an interface has: its addresses, primary, secondary and public, and the blocks delegated to it.
+fn held(interface: &NetworkInterface<'_>) -> (Vec<IpAddr>, Vec<Prefix>) {
+    let public = interface.association.iter().filter_map(|association| association.public_ip.as_ref());
+    let secondary = interface.private_ip_addresses.iter().flat_map(|entry| {
+        let public = entry.association.as_ref().and_then(|association| association.public_ip.as_ref());
+        entry.private_ip_address.iter().chain(public)
+    });
+    let v6 = interface.ipv6_addresses.iter().filter_map(|entry| entry.ipv6_address.as_ref());
+    let addresses = interface.private_ip_address.iter().chain(public).chain(secondary).chain(v6);
+    let v4_blocks = interface.ipv4_prefixes.iter().filter_map(|entry| entry.ipv4_prefix.as_ref());
+    let blocks = v4_blocks.chain(interface.ipv6_prefixes.iter().filter_map(|entry| entry.ipv6_prefix.as_ref()));
+    (addresses.filter_map(|text| text.parse().ok()).collect(), blocks.filter_map(|text| text.parse().ok()).collect())
+}
+
+/// Who has what, by VPC: the same address may stand in several.
+#[derive(Default)]
+struct Held<'a> {
+    addresses: HashSet<(&'a str, IpAddr)>,
+    blocks: Vec<(&'a str, Prefix)>,
+}
+
+impl<'a> Held<'a> {
+    fn of(interfaces: &'a [NetworkInterface<'static>]) -> Self {
+        let mut all = Self::default();
+        for interface in interfaces {
+            let vpc = interface.vpc_id.as_deref().unwrap_or_default();
+            let (addresses, blocks) = held(interface);
+            all.addresses.extend(addresses.into_iter().map(|address| (vpc, address)));
+            all.blocks.extend(blocks.into_iter().map(|block| (vpc, block)));
+        }
+        all
+    }
+
+    fn has(&self, vpc: &str, address: IpAddr) -> bool {
+        self.addresses.contains(&(vpc, address))
+            || self.blocks.iter().any(|(known, block)| *known == vpc && block.contains(address))
+    }
+}
+
+fn blocks<'t>(texts: impl Iterator<Item = &'t Text<'static>>) -> Vec<Prefix> {
+    texts.filter_map(|text| text.parse().ok()).collect()
+}
+
+impl Plan {
+    pub(super) fn new(wanted: &Wanted) -> Self {
+        let mut addresses = BTreeSet::new();
+        if let Wanted::Evidence { from, addresses: upstream } = wanted {
+            addresses.extend(upstream.iter().map(IpAddr::to_canonical));
+            addresses.extend(from.iter().filter_map(|selector| match selector {
+                Selector::Address(address) => Some(address.to_canonical()),
+                _ => None,
+            }));
+            addresses.retain(is_assignable);
+        }
+        Self {
+            wanted: wanted.clone(),
+            addresses,
+            round: 0,
+            asked: HashSet::new(),
+            records: Records::default(),
+            read: BTreeSet::new(),
+            faults: Vec::new(),
+        }
+    }
+
+    /// The calls of the next round; none when everything is asked.
+    pub(super) fn next(&mut self) -> Vec<Ask> {
+        let mut asks = Vec::new();
+        let everything = matches!(self.wanted, Wanted::Everything);
+        match (everything, self.round) {
+            (true, 0) => {
+                let rest = [Listing::SecurityGroupVpcAssociations, Listing::PrefixListEntries];
+                let listings = Listing::ALL.into_iter().filter(|listing| !rest.contains(listing));
+                asks.extend(listings.map(|listing| Ask { listing, filter: None, list: None, resources: Vec::new() }));
+            }
+            (true, 1) => self.ask_entries(&mut asks),
+            (true, _) => {}
+            (false, 0) => self.ask_interfaces(&mut asks),
+            (false, MOST_ROUNDS..) => {}
+            (false, round) => {
+                if round == 1 {
+                    // Only instances that a selector named are known yet; those of upstreams come later.
+                    let named = self.instances();
+                    self.ask(&mut asks, Listing::NetworkInterfaces, "attachment.instance-id", named);
+                }
+                self.follow(&mut asks);
+            }
+        }
+        self.round += 1;
+        asks
+    }
+
+    /// Takes over what a call brought.
+    pub(super) fn take(&mut self, answer: Answer) {
+        let Answer { ask, mut records, pages, mut fault, .. } = answer;
+        let whole = fault.is_none();
+        if ask.filter.as_ref().is_some_and(|(name, _)| name == "subnet-id") {
+            // A whole subnet was listed to find who holds a few addresses of it.
+            records.interfaces.retain(|interface| {
+                let (addresses, blocks) = held(interface);
+                addresses.iter().any(|address| self.addresses.contains(address))
+                    || blocks.iter().any(|block| self.addresses.iter().any(|address| block.contains(*address)))
+            });
+        }
+        // What stands for more than it says is worth nothing in part: a prefix list without its other entries, or
+        // a main route table without the tables that subnets use in its place.
+        let partial = matches!(ask.listing, Listing::PrefixListEntries | Listing::RouteTables);
+        if pages > 0 && (whole || !partial) {
+            self.read.insert(ask.listing);
+            self.records.extend(records);
+        }
+        if let Some(fault) = fault.take() {
+            let resources = if pages > 0 && !partial { Vec::new() } else { ask.resources.clone() };
+            self.faults.push((Ask { resources, ..ask }, fault));
+        }
+    }
+
+    /// Asks for values that were not asked for before, no more of them in one call than the API takes.
+    fn ask(&mut self, asks: &mut Vec<Ask>, listing: Listing, filter: &str, values: BTreeSet<String>) {
+        let mut fresh = Vec::new();
+        for value in values {
+            if self.asked.insert((listing, filter.to_owned(), value.clone())) {
+                fresh.push(value);
+            }
+        }
+        for values in fresh.chunks(MOST_VALUES) {
+            let mut resources = values.to_vec();
+            if filter == "vpc-id" && matches!(listing, Listing::NetworkAcls | Listing::RouteTables) {
+                // These are missed by subnet.
+                resources.extend(self.subnets_of(values));
+            }
+            let filter = Some((filter.to_owned(), values.iter().map(|value| literal(value)).collect()));
+            asks.push(Ask { listing, filter, list: None, resources });
+        }
+    }
+
+    fn subnets_of(&self, vpcs: &[String]) -> BTreeSet<String> {
+        let within = self.records.interfaces.iter().filter(|interface| {
+            own(interface.vpc_id.as_ref()).is_some_and(|vpc| vpcs.iter().any(|known| known == vpc))
+        });
+        within.filter_map(|interface| own(interface.subnet_id.as_ref()).map(str::to_owned)).collect()
+    }
+
+    /// The first round: the interfaces that selectors and addresses name.
+    fn ask_interfaces(&mut self, asks: &mut Vec<Ask>) {
+        let Wanted::Evidence { from, .. } = &self.wanted else { return };
+        let listing = Listing::NetworkInterfaces;
+        for selector in from.clone() {
+            match selector {
+                Selector::Name(name) if name.starts_with("i-") => {
+                    self.ask(asks, listing, "attachment.instance-id", BTreeSet::from([name]));
+                }
+                Selector::Name(name) if name.starts_with("eni-") => {
+                    self.ask(asks, listing, "network-interface-id", BTreeSet::from([name]));
+                }
+                Selector::Name(name) => {
+                    self.ask(asks, Listing::Instances, "tag:Name", BTreeSet::from([name.clone()]));
+                    self.ask(asks, listing, "description", BTreeSet::from([name]));
+                }
+                Selector::Tag { key, value } => {
+                    let filter = format!("tag:{key}");
+                    self.ask(asks, Listing::Instances, &filter, BTreeSet::from([value.clone()]));
+                    self.ask(asks, listing, &filter, BTreeSet::from([value]));
+                }
+                // An address is found as those of upstreams are; the caller resolves `self`.
+                Selector::Address(_) | Selector::Itself => {}
+            }
+        }
+        // Filters of different names must all match, so each kind of address is a call of its own. A VPC may use
+        // public addresses as private ones.
+        let text = |address: &IpAddr| address.to_string();
+        let v4: BTreeSet<String> = self.addresses.iter().filter(|address| address.is_ipv4()).map(text).collect();
+        let v6 = self.addresses.iter().filter(|address| address.is_ipv6()).map(text).collect();
+        let outside = self.addresses.iter().filter(|address| address.is_ipv4() && !is_inside(**address));
+        let public: BTreeSet<String> = outside.map(text).collect();
+        self.ask(asks, listing, "private-ip-address", v4);
+        self.ask(asks, listing, "ipv6-addresses.ipv6-address", v6);
+        self.ask(asks, listing, "association.public-ip", public.clone());
+        // Finds elastic addresses of secondary private addresses too.
+        self.ask(asks, Listing::Addresses, "public-ip", public);
+    }
+
+    fn instances(&self) -> BTreeSet<String> {
+        let instances = self.records.reservations.iter().flat_map(|reservation| &reservation.instances);
+        instances.map(|instance| instance.instance_id.to_string()).filter(|id| !id.is_empty()).collect()
+    }
+
+    /// A later round: whatever the records name.
+    fn follow(&mut self, asks: &mut Vec<Ask>) {
+        let (mut instances, mut groups, mut vpcs) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for interface in &self.records.interfaces {
+            let attachment = interface.attachment.as_ref();
+            instances.extend(own(attachment.and_then(|it| it.instance_id.as_ref())).map(str::to_owned));
+            groups.extend(interface.groups.iter().map(|group| group.group_id.to_string()).filter(|id| !id.is_empty()));
+            vpcs.extend(own(interface.vpc_id.as_ref()).map(str::to_owned));
+        }
+        vpcs.extend(self.far_vpcs());
+        self.ask(asks, Listing::Instances, "instance-id", instances);
+        self.ask(asks, Listing::SecurityGroups, "group-id", groups.clone());
+        self.ask(asks, Listing::SecurityGroupRules, "group-id", groups);
+        for (listing, filter) in OF_A_VPC {
+            self.ask(asks, listing, filter, vpcs.clone());
+        }
+        let subnets = self.subnets_to_search();
+        self.ask(asks, Listing::NetworkInterfaces, "subnet-id", subnets);
+        self.ask_targets(asks);
+        self.ask_entries(asks);
+    }
+
+    /// Interfaces and gateways that routes lead to.
+    fn ask_targets(&mut self, asks: &mut Vec<Ask>) {
+        let (mut interfaces, mut machines, mut egress_only) = (BTreeSet::new(), BTreeSet::new(), false);
+        for route in self.records.tables.iter().flat_map(|table| &table.routes) {
+            match own(route.network_interface_id.as_ref()) {
+                Some(interface) => interfaces.extend([interface.to_owned()]),
+                None => machines.extend(own(route.instance_id.as_ref()).map(str::to_owned)),
+            }
+            egress_only |= own(route.egress_only_internet_gateway_id.as_ref()).is_some();
+        }
+        let elastic = self.records.addresses.iter();
+        interfaces.extend(elastic.filter_map(|entry| own(entry.network_interface_id.as_ref()).map(str::to_owned)));
+        let known = &self.records.interfaces;
+        interfaces.retain(|id| !known.iter().any(|interface| *interface.network_interface_id == **id));
+        self.ask(asks, Listing::NetworkInterfaces, "network-interface-id", interfaces);
+        self.ask(asks, Listing::NetworkInterfaces, "attachment.instance-id", machines);
+        // There is no filter by VPC (EC2 API, DescribeEgressOnlyInternetGateways), and few of them anywhere.
+        let listing = Listing::EgressOnlyInternetGateways;
+        if egress_only && self.asked.insert((listing, String::new(), String::new())) {
+            asks.push(Ask { listing, filter: None, list: None, resources: Vec::new() });
+        }
+    }
+
+    /// Entries and names of the prefix lists that rules and routes use, and in a whole region of every list.
+    fn ask_entries(&mut self, asks: &mut Vec<Ask>) {
+        let records = &self.records;
+        let rules = records.rules.iter().filter_map(|rule| rule.prefix_list_id.as_ref());
+        let permissions = records.groups.iter().flat_map(|group| {
+            let both = group.ip_permissions.iter().chain(&group.ip_permissions_egress).flatten();
+            both.flat_map(|permission| &permission.prefix_list_ids).filter_map(|peer| peer.prefix_list_id.as_ref())
+        });
+        let routes = records.tables.iter().flat_map(|table| &table.routes);
+        let routes = routes.filter_map(|route| route.destination_prefix_list_id.as_ref());
+        let listed = records.prefix_lists.iter().map(|list| &list.prefix_list_id);
+        let used = rules.chain(permissions).chain(routes).chain(listed);
+        let lists: BTreeSet<String> = used.filter_map(|id| own(Some(id)).map(str::to_owned)).collect();
+        for list in &lists {
+            if self.asked.insert((Listing::PrefixListEntries, String::new(), list.clone())) {
+                let (list, resources) = (Some(list.clone()), vec![list.clone()]);
+                asks.push(Ask { listing: Listing::PrefixListEntries, filter: None, list, resources });
+            }
+        }
+        if !matches!(self.wanted, Wanted::Everything) {
+            self.ask(asks, Listing::PrefixLists, "prefix-list-id", lists);
+        }
+    }
+
+    /// Whether blocks of a VPC hold an address that nobody there is known to have.
+    fn misses(&self, held: &Held<'_>, vpc: &str, blocks: &[Prefix]) -> bool {
+        self.addresses
+            .iter()
+            .any(|address| blocks.iter().any(|block| block.contains(*address)) && !held.has(vpc, *address))
+    }
+
+    /// Subnets that hold an address whose interface no filter found: the filters know primary addresses, and none
+    /// knows delegated blocks.
+    fn subnets_to_search(&self) -> BTreeSet<String> {
+        let held = Held::of(&self.records.interfaces);
+        let searched = self.records.subnets.iter().filter(|subnet| {
+            let v6 = subnet.ipv6_cidr_block_association_set.iter().filter_map(|set| set.ipv6_cidr_block.as_ref());
+            let blocks = blocks(subnet.cidr_block.iter().chain(v6));
+            self.misses(&held, subnet.vpc_id.as_deref().unwrap_or_default(), &blocks)
+        });
+        searched.map(|subnet| subnet.subnet_id.to_string()).collect()
+    }
+
+    /// VPCs beyond a peering whose blocks hold an address that nobody there is known to have.
+    fn far_vpcs(&self) -> BTreeSet<String> {
+        let held = Held::of(&self.records.interfaces);
+        let peerings = self.records.peerings.iter();
+        let sides = peerings.flat_map(|peering| peering.requester_vpc_info.iter().chain(&peering.accepter_vpc_info));
+        let missed = sides.filter(|side| {
+            let v4 = side.cidr_block_set.iter().filter_map(|block| block.cidr_block.as_ref());
+            let v6 = side.ipv6_cidr_block_set.iter().filter_map(|block| block.ipv6_cidr_block.as_ref());
+            let blocks = blocks(side.cidr_block.iter().chain(v4).chain(v6));
+            self.misses(&held, side.vpc_id.as_deref().unwrap_or_default(), &blocks)
+        });
+        missed.filter_map(|side| own(side.vpc_id.as_ref()).map(str::to_owned)).collect()
+    }
+}

@@ -1,0 +1,160 @@
+//! Records as the documents that `aws ec2 describe-*` would print, in a fixed order.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::calls::Records;
+use super::file_safe;
+use crate::records::{
+    EgressOnlyInternetGateway, ElasticAddress, Instance, InternetGateway, Listing, ManagedPrefixList, NatGateway,
+    NetworkAcl, NetworkInterface, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
+    VpcPeeringConnection,
+};
+
+/// Documents, and the listings in which a record without an id was left out.
+pub(super) type Written = (Vec<(String, Vec<u8>)>, BTreeSet<Listing>);
+
+/// A record that says what it is.
+trait Record: Serialize {
+    fn id(&self) -> String;
+}
+
+macro_rules! record {
+    ($($record:ident by $field:ident),* $(,)?) => {
+        $(impl Record for $record<'static> {
+            fn id(&self) -> String {
+                self.$field.to_string()
+            }
+        })*
+    };
+}
+
+record! {
+    NetworkInterface by network_interface_id,
+    SecurityGroup by group_id,
+    SecurityGroupRule by security_group_rule_id,
+    ManagedPrefixList by prefix_list_id,
+    NetworkAcl by network_acl_id,
+    RouteTable by route_table_id,
+    Subnet by subnet_id,
+    Vpc by vpc_id,
+    VpcPeeringConnection by vpc_peering_connection_id,
+    InternetGateway by internet_gateway_id,
+    EgressOnlyInternetGateway by egress_only_internet_gateway_id,
+    NatGateway by nat_gateway_id,
+    Instance by instance_id,
+}
+
+impl Record for ElasticAddress<'static> {
+    fn id(&self) -> String {
+        [&self.public_ip, &self.allocation_id].into_iter().flatten().map(|text| &**text).collect()
+    }
+}
+
+impl Record for Reservation<'static> {
+    fn id(&self) -> String {
+        self.instances.first().map(Instance::id).unwrap_or_default()
+    }
+}
+
+/// Name of the file of a listing, after the command of the AWS CLI.
+const fn command(listing: Listing) -> &'static str {
+    match listing {
+        Listing::NetworkInterfaces => "describe-network-interfaces",
+        Listing::Instances => "describe-instances",
+        Listing::SecurityGroups => "describe-security-groups",
+        Listing::SecurityGroupRules => "describe-security-group-rules",
+        Listing::SecurityGroupVpcAssociations => "describe-security-group-vpc-associations",
+        Listing::PrefixLists => "describe-managed-prefix-lists",
+        Listing::PrefixListEntries => "get-managed-prefix-list-entries",
+        Listing::NetworkAcls => "describe-network-acls",
+        Listing::RouteTables => "describe-route-tables",
+        Listing::Subnets => "describe-subnets",
+        Listing::Vpcs => "describe-vpcs",
+        Listing::PeeringConnections => "describe-vpc-peering-connections",
+        Listing::InternetGateways => "describe-internet-gateways",
+        Listing::EgressOnlyInternetGateways => "describe-egress-only-internet-gateways",
+        Listing::NatGateways => "describe-nat-gateways",
+        Listing::Addresses => "describe-addresses",
+    }
+}
+
+struct Writer<'a> {
+    folder: &'a str,
+    read: &'a BTreeSet<Listing>,
+    documents: Vec<(String, Vec<u8>)>,
+    nameless: BTreeSet<Listing>,
+}
+
+impl Writer<'_> {
+    /// A listing's document, sorted, every record once: several calls may bring the same one. An empty list says
+    /// that there is nothing, which is something else than not to know.
+    fn listing<T: Record>(&mut self, listing: Listing, mut records: Vec<T>) -> Result<(), serde_json::Error> {
+        if !self.read.contains(&listing) {
+            return Ok(());
+        }
+        let before = records.len();
+        records.retain(|record| !record.id().is_empty());
+        if records.len() < before {
+            self.nameless.insert(listing);
+        }
+        records.sort_by_cached_key(Record::id);
+        records.dedup_by_key(|record| record.id());
+        let bytes = document(&format!("{:?}", listing.key()), &records)?;
+        self.documents.push((format!("{}/{}.json", self.folder, command(listing)), bytes));
+        Ok(())
+    }
+}
+
+/// One record on each line, so that two snapshots can be compared line by line.
+fn document<T: Serialize>(key: &str, records: &[T]) -> Result<Vec<u8>, serde_json::Error> {
+    let mut bytes = format!("{{{key}:[").into_bytes();
+    for (at, record) in records.iter().enumerate() {
+        bytes.extend_from_slice(if at == 0 { b"\n" } else { b",\n" });
+        serde_json::to_writer(&mut bytes, record)?;
+    }
+    bytes.extend_from_slice(b"\n]}\n");
+    Ok(bytes)
+}
+
+/// The documents of one region. `read` names the listings that were answered, be it with nothing.
+pub(super) fn documents(
+    folder: &str,
+    read: &BTreeSet<Listing>,
+    records: Records,
+) -> Result<Written, serde_json::Error> {
+    let mut writer = Writer { folder, read, documents: Vec::new(), nameless: BTreeSet::new() };
+    writer.listing(Listing::NetworkInterfaces, records.interfaces)?;
+    // Calls may bring different instances of one reservation, so each stands alone.
+    let single = records.reservations.into_iter().flat_map(|reservation| {
+        let owner = reservation.owner_id;
+        reservation
+            .instances
+            .into_iter()
+            .map(move |instance| Reservation { owner_id: owner.clone(), instances: vec![instance] })
+    });
+    writer.listing(Listing::Instances, single.collect())?;
+    writer.listing(Listing::SecurityGroups, records.groups)?;
+    writer.listing(Listing::SecurityGroupRules, records.rules)?;
+    writer.listing(Listing::PrefixLists, records.prefix_lists)?;
+    writer.listing(Listing::NetworkAcls, records.acls)?;
+    writer.listing(Listing::RouteTables, records.tables)?;
+    writer.listing(Listing::Subnets, records.subnets)?;
+    writer.listing(Listing::Vpcs, records.vpcs)?;
+    writer.listing(Listing::PeeringConnections, records.peerings)?;
+    writer.listing(Listing::InternetGateways, records.internet_gateways)?;
+    writer.listing(Listing::EgressOnlyInternetGateways, records.egress_only_gateways)?;
+    writer.listing(Listing::NatGateways, records.nat_gateways)?;
+    writer.listing(Listing::Addresses, records.addresses)?;
+    for (list, mut entries) in records.entries {
+        entries.sort_by(|a, b| a.cidr.cmp(&b.cidr));
+        // The answer does not repeat which list was asked for; the request's own parameter says it.
+        let key = format!("\"PrefixListId\":{},\"Entries\"", serde_json::to_string(&list)?);
+        let bytes = document(&key, &entries)?;
+        let name = command(Listing::PrefixListEntries);
+        writer.documents.push((format!("{folder}/{name}-{}.json", file_safe(&list)), bytes));
+    }
+    writer.documents.sort();
+    Ok((writer.documents, writer.nameless))
+}
