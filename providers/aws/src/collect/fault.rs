@@ -66,7 +66,9 @@ pub(super) fn chain(error: &dyn Error) -> String {
     let mut next = Some(error);
     while let Some(error) = next {
         let text = error.to_string();
-        if parts.last() != Some(&text) {
+        // These only say that there is a cause.
+        let empty = ["dispatch failure", "io error", "other"].contains(&&*text);
+        if !empty && parts.last() != Some(&text) {
             parts.push(text);
         }
         next = error.source();

@@ -1,0 +1,123 @@
+//! A small estate as the EC2 API tells it.
+
+use super::server::{Form, Reply, filters, set};
+
+pub(crate) const ACCOUNT: &str = "111122223333";
+
+/// An interface of an instance in a subnet, with one group.
+pub(crate) fn interface(id: &str, instance: &str, subnet: &str, group: &str, address: &str, more: &str) -> String {
+    format!(
+        "<networkInterfaceId>{id}</networkInterfaceId><subnetId>{subnet}</subnetId><vpcId>vpc-1</vpcId>\
+         <availabilityZone>us-east-1a</availabilityZone><ownerId>{ACCOUNT}</ownerId><status>in-use</status>\
+         <privateIpAddress>{address}</privateIpAddress><sourceDestCheck>true</sourceDestCheck>\
+         <interfaceType>interface</interfaceType>\
+         <groupSet><item><groupId>{group}</groupId><groupName>{group}</groupName></item></groupSet>\
+         <attachment><instanceId>{instance}</instanceId><deviceIndex>0</deviceIndex><status>attached</status></attachment>\
+         <privateIpAddressesSet><item><privateIpAddress>{address}</privateIpAddress><primary>true</primary></item>\
+         </privateIpAddressesSet>{more}"
+    )
+}
+
+fn interfaces() -> Vec<(&'static str, String)> {
+    let block = "<ipv4PrefixSet><item><ipv4Prefix>10.0.2.64/28</ipv4Prefix></item></ipv4PrefixSet>";
+    vec![
+        ("i-nginx 10.0.1.10", interface("eni-nginx", "i-nginx", "subnet-1", "sg-nginx", "10.0.1.10", "")),
+        ("i-app 10.0.2.20", interface("eni-app", "i-app", "subnet-2", "sg-app", "10.0.2.20", "")),
+        ("i-node 10.0.2.30 subnet-2", interface("eni-node", "i-node", "subnet-2", "sg-node", "10.0.2.30", block)),
+        ("i-other 10.0.2.40 subnet-2", interface("eni-other", "i-other", "subnet-2", "sg-other", "10.0.2.40", "")),
+    ]
+}
+
+fn group(id: &str) -> String {
+    format!("<groupId>{id}</groupId><groupName>{id}</groupName><ownerId>{ACCOUNT}</ownerId><vpcId>vpc-1</vpcId>")
+}
+
+fn rule(id: &str, group: &str, peer: &str) -> String {
+    format!(
+        "<securityGroupRuleId>{id}</securityGroupRuleId><groupId>{group}</groupId><isEgress>false</isEgress>\
+         <ipProtocol>tcp</ipProtocol><fromPort>8080</fromPort><toPort>8080</toPort>{peer}"
+    )
+}
+
+/// The answer to any call, obeying its filters where a test depends on them.
+pub(crate) fn reply(action: &str, form: &Form) -> Reply {
+    let asked: Vec<String> = filters(form).into_values().flatten().collect();
+    let wanted = |key: &str| asked.is_empty() || key.split(' ').any(|word| asked.iter().any(|value| value == word));
+    let some = |all: Vec<(&str, String)>| -> Vec<String> {
+        all.into_iter().filter(|(key, _)| wanted(key)).map(|(_, item)| item).collect()
+    };
+    match action {
+        "GetCallerIdentity" => Reply::Answer(format!(
+            "<GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/reader</Arn><UserId>A</UserId>\
+             <Account>{ACCOUNT}</Account></GetCallerIdentityResult>"
+        )),
+        "DescribeNetworkInterfaces" => set("networkInterfaceSet", &some(interfaces()), None),
+        "DescribeInstances" => {
+            let machine = |id: &str| {
+                format!(
+                    "<reservationId>r-{id}</reservationId><ownerId>{ACCOUNT}</ownerId><instancesSet><item>\
+                     <instanceId>{id}</instanceId><instanceState><code>16</code><name>running</name></instanceState>\
+                     </item></instancesSet>"
+                )
+            };
+            let all = ["i-nginx", "i-app", "i-node", "i-other"].map(|id| (id, machine(id)));
+            set("reservationSet", &some(all.into()), None)
+        }
+        "DescribeSecurityGroups" => {
+            let all = ["sg-nginx", "sg-app", "sg-node", "sg-other"].map(|id| (id, group(id)));
+            set("securityGroupInfo", &some(all.into()), None)
+        }
+        "DescribeSecurityGroupRules" => {
+            let from = format!(
+                "<referencedGroupInfo><groupId>sg-nginx</groupId><userId>{ACCOUNT}</userId></referencedGroupInfo>"
+            );
+            let list = "<prefixListId>pl-1</prefixListId>";
+            let all = vec![
+                ("sg-app", rule("sgr-2", "sg-app", &from)),
+                ("sg-app", rule("sgr-1", "sg-app", list)),
+                ("sg-node", rule("sgr-3", "sg-node", "<cidrIpv4>10.0.0.0/16</cidrIpv4>")),
+            ];
+            set("securityGroupRuleSet", &some(all), None)
+        }
+        "DescribeManagedPrefixLists" => {
+            let list = "<prefixListId>pl-1</prefixListId><prefixListName>web</prefixListName>";
+            set("prefixListSet", &some(vec![("pl-1", list.to_owned())]), None)
+        }
+        "GetManagedPrefixListEntries" => set("entrySet", &["<cidr>10.0.1.0/24</cidr>".to_owned()], None),
+        "DescribeSubnets" => {
+            let subnet = |id: &str, block: &str| {
+                format!("<subnetId>{id}</subnetId><vpcId>vpc-1</vpcId><cidrBlock>{block}</cidrBlock>")
+            };
+            set("subnetSet", &[subnet("subnet-2", "10.0.2.0/24"), subnet("subnet-1", "10.0.1.0/24")], None)
+        }
+        "DescribeVpcs" => set("vpcSet", &["<vpcId>vpc-1</vpcId><cidrBlock>10.0.0.0/16</cidrBlock>".to_owned()], None),
+        "DescribeNetworkAcls" => {
+            let entry = |egress: bool| {
+                format!(
+                    "<item><ruleNumber>100</ruleNumber><ruleAction>allow</ruleAction><egress>{egress}</egress>\
+                     <protocol>-1</protocol><cidrBlock>0.0.0.0/0</cidrBlock></item>"
+                )
+            };
+            let acl = format!(
+                "<networkAclId>acl-1</networkAclId><vpcId>vpc-1</vpcId><entrySet>{}{}</entrySet><associationSet>\
+                 <item><subnetId>subnet-1</subnetId></item><item><subnetId>subnet-2</subnetId></item></associationSet>",
+                entry(true),
+                entry(false)
+            );
+            set("networkAclSet", &[acl], None)
+        }
+        "DescribeRouteTables" => {
+            let table = "<routeTableId>rtb-1</routeTableId><vpcId>vpc-1</vpcId><routeSet><item>\
+                         <destinationCidrBlock>10.0.0.0/16</destinationCidrBlock><gatewayId>local</gatewayId>\
+                         <state>active</state></item></routeSet><associationSet><item><main>true</main></item>\
+                         </associationSet>";
+            set("routeTableSet", &[table.to_owned()], None)
+        }
+        "DescribeVpcPeeringConnections" => set("vpcPeeringConnectionSet", &[], None),
+        "DescribeInternetGateways" => set("internetGatewaySet", &[], None),
+        "DescribeEgressOnlyInternetGateways" => set("egressOnlyInternetGatewaySet", &[], None),
+        "DescribeNatGateways" => set("natGatewaySet", &[], None),
+        "DescribeAddresses" => set("addressesSet", &[], None),
+        _ => Reply::Error(400, "InvalidAction", format!("{action} is not valid")),
+    }
+}
