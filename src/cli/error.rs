@@ -15,7 +15,7 @@ pub struct CliError {
     code: u8,
     message: String,
     help: Option<String>,
-    place: Option<nginx::Place>,
+    place: Option<Box<nginx::Place>>,
     broken_pipe: bool,
 }
 
@@ -97,7 +97,7 @@ impl From<nginx::Error> for CliError {
             code: exit::USAGE,
             message: format!("{refused}{}", error.problem),
             help: error.help(),
-            place: Some(error.place),
+            place: Some(Box::new(error.place)),
             broken_pipe: false,
         }
     }

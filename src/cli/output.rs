@@ -113,11 +113,6 @@ pub(super) fn say(text: &str) {
     let _ = writeln!(anstream::stderr(), "{}", crate::report::neutral(text));
 }
 
-/// Whether progress can be shown without filling a log.
-pub(super) fn is_watched() -> bool {
-    io::stderr().is_terminal()
-}
-
 fn width() -> usize {
     const NO_TERMINAL: usize = 140;
     if io::stdout().is_terminal() {

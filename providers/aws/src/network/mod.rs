@@ -20,7 +20,7 @@ use reachlint_model::{
 
 pub use compile::AwsNetwork;
 pub use estate::Estate;
-pub use names::is_private_name;
+pub use names::{address_in_name, is_private_name};
 
 /// Delivery inside the machine itself.
 const LOOPBACK: Layer = Layer("host.local");

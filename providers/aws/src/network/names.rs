@@ -55,6 +55,20 @@ fn resolves_privately(aws: &AwsNetwork, here: NameId, there: NameId) -> bool {
     })
 }
 
+/// The address that stands in a name of EC2's own.
+#[must_use]
+pub fn address_in_name(host: &str) -> Option<IpAddr> {
+    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+    let (label, domain) = host.split_once('.')?;
+    let private = domain == "ec2.internal" || domain.ends_with(".compute.internal");
+    let public = domain == "compute-1.amazonaws.com" || domain.ends_with(".compute.amazonaws.com");
+    match label.split_once('-')? {
+        ("ip", dashes) if private => dashed(dashes),
+        ("ec2", dashes) if public => dashed(dashes),
+        _ => None,
+    }
+}
+
 /// Whether a name is one of EC2's own, which says its address itself.
 #[must_use]
 pub fn is_private_name(host: &str) -> bool {

@@ -1,0 +1,214 @@
+//! `reachlint collect`, and collection for a live audit.
+
+use std::fs;
+use std::io::{self, IsTerminal, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use clap::{Args, Subcommand};
+use reachlint_aws::collect::{self, Collected, Event, Options, this_instance};
+use reachlint_model::Selector;
+
+use super::CliError;
+use super::check::origin;
+use super::evidence::names;
+use super::nginx::{Loaded, load};
+use super::options::{EvidenceOptions, FailOptions, LiveOptions, NginxOptions, PolicyOptions, Settings, settings};
+use super::output::say;
+use crate::audit::{Wanted, WantedTarget, host_address};
+use crate::exit;
+use crate::resolve;
+
+/// Arguments of `collect`.
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    cloud: Cloud,
+}
+
+#[derive(Debug, Subcommand)]
+enum Cloud {
+    /// Amazon Web Services.
+    Aws(Box<AwsArguments>),
+}
+
+/// Arguments of `collect aws`.
+#[derive(Debug, Args)]
+struct AwsArguments {
+    /// nginx's main configuration files; what decides on their connections is collected.
+    #[arg(value_name = "CONF", required_unless_present = "all", conflicts_with = "all")]
+    conf: Vec<PathBuf>,
+    /// Where nginx runs: an instance or interface id, a name, an address, `tag:KEY=VALUE` or `self`; may be repeated.
+    #[arg(long, value_name = "SELECTOR", help_heading = "Input", conflicts_with = "all")]
+    from: Vec<Selector>,
+    /// Everything in the Regions instead.
+    #[arg(long, help_heading = "Input")]
+    all: bool,
+    /// Folder to write; it must be empty or not exist.
+    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
+    output: PathBuf,
+    /// What a name resolves to on nginx's host; may be repeated, also for one name.
+    #[arg(long, value_name = "HOST=ADDR", help_heading = "Input")]
+    resolve: Vec<super::options::Answer>,
+    #[command(flatten)]
+    nginx: NginxOptions,
+    #[command(flatten)]
+    live: LiveOptions,
+    #[command(flatten)]
+    policy: PolicyOptions,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
+    let Cloud::Aws(arguments) = &arguments.cloud;
+    vacant(&arguments.output)?;
+    let beside = arguments.conf.first().map(PathBuf::as_path);
+    let evidence = EvidenceOptions {
+        resolve: arguments.resolve.clone(),
+        live: arguments.live.clone(),
+        ..EvidenceOptions::default()
+    };
+    let settings = settings(beside, &arguments.policy, &FailOptions::default(), &evidence, &arguments.from)?;
+    let mut wanted = Vec::new();
+    for path in &arguments.conf {
+        wanted.extend(Loaded::wanted(&load(path, &arguments.nginx)?));
+    }
+    if wanted.is_empty() && !arguments.all {
+        return Err(CliError::nothing(
+            "the configuration connects to nothing, so nothing decides on its connections",
+            "give the main file, or collect whole Regions with `--all`",
+        ));
+    }
+    let from = if arguments.all { Vec::new() } else { origin(settings.from, &evidence)? };
+    let settings = Settings { from, ..settings };
+    let collected = collect(&arguments.live, &settings, &wanted, arguments.all)?;
+    write(&arguments.output, &collected)?;
+    let failures = &collected.manifest.failures;
+    for failure in failures {
+        let region = failure.region.as_ref().map_or(String::new(), |region| format!(" in {region}"));
+        say(&format!("warning: {} failed{region} with {}; what it tells is unknown", failure.call, failure.error));
+    }
+    Ok(exit::OK)
+}
+
+/// Asks names, finds this machine, and collects.
+pub(super) fn collect(
+    live: &LiveOptions,
+    settings: &Settings,
+    wanted: &[Wanted],
+    all: bool,
+) -> Result<Collected, CliError> {
+    let mut answers = Vec::new();
+    for name in names(wanted, settings) {
+        answers.push(resolve::system(&name));
+    }
+    let mut regions = live.region.clone();
+    let what = if all {
+        collect::Wanted::Everything
+    } else {
+        let mut from = Vec::new();
+        for selector in &settings.from {
+            if *selector == Selector::Itself {
+                let (instance, region) = this_instance().map_err(|error| failed(&error))?;
+                from.push(Selector::Name(instance));
+                if regions.is_empty() {
+                    regions.push(region);
+                }
+            } else {
+                from.push(selector.clone());
+            }
+        }
+        let mut addresses: Vec<IpAddr> = wanted.iter().filter_map(literal).collect();
+        addresses.extend(answers.iter().flat_map(|answer| &answer.addresses));
+        addresses.extend(settings.resolve.values().flatten());
+        addresses = addresses.iter().map(IpAddr::to_canonical).collect();
+        addresses.sort();
+        addresses.dedup();
+        collect::Wanted::Evidence { from, addresses }
+    };
+    let options = Options {
+        profile: live.profile.clone(),
+        regions,
+        endpoint_url: live.endpoint_url.clone(),
+        ..Options::new(what, humantime::format_rfc3339_seconds(SystemTime::now()).to_string())
+    };
+    let watched = io::stderr().is_terminal();
+    let mut collected =
+        collect::collect(&options, &|event| progress(watched, &event)).map_err(|error| failed(&error))?;
+    collected.manifest.names = answers;
+    Ok(collected)
+}
+
+fn literal(wanted: &Wanted) -> Option<IpAddr> {
+    match &wanted.target {
+        WantedTarget::Host { host, .. } => host_address(host).or_else(|| reachlint_aws::network::address_in_name(host)),
+        _ => None,
+    }
+}
+
+fn failed(error: &collect::CollectError) -> CliError {
+    CliError::no_evidence(error.to_string(), "docs/evidence.md lists credentials, permissions and offline ways")
+}
+
+/// One line for each call, on a terminal only: a log of a nightly run wants the result.
+fn progress(watched: bool, event: &Event) {
+    if !watched {
+        return;
+    }
+    match event {
+        Event::Read { region, call, records, pages } => {
+            say(&format!("{region}  {call}: {records} in {pages} {}", if *pages == 1 { "page" } else { "pages" }));
+        }
+        Event::Failed { region, call, error } => say(&format!("{region}  {call}: {error}")),
+    }
+}
+
+/// The manifest of what was collected, as a file of the snapshot.
+pub(super) fn manifest(collected: &Collected) -> Vec<u8> {
+    crate::report::json(&collected.manifest).into_bytes()
+}
+
+/// Refuses a folder that holds something.
+fn vacant(folder: &Path) -> Result<(), CliError> {
+    let holds = match fs::read_dir(folder) {
+        Ok(mut entries) => entries.next().is_some(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+        Err(_) => true,
+    };
+    if holds {
+        return Err(CliError::usage(
+            format!("`{}` is not an empty folder", folder.display()),
+            "name a folder that does not exist yet; a snapshot never mixes with older evidence",
+        ));
+    }
+    Ok(())
+}
+
+/// Writes a snapshot whole or not at all.
+fn write(folder: &Path, collected: &Collected) -> Result<(), CliError> {
+    let failed = |error: io::Error| {
+        CliError::usage(format!("cannot write `{}`: {error}", folder.display()), "check the disk and its permissions")
+    };
+    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let part = folder.with_file_name(format!(".{name}.{}.part", std::process::id()));
+    let fill = || -> io::Result<()> {
+        let manifest = manifest(collected);
+        let documents = collected.documents.iter().map(|(path, bytes)| (path.as_str(), bytes));
+        for (path, bytes) in documents.chain([("manifest.json", &manifest)]) {
+            let path = part.join(path);
+            if let Some(parent) = path.parent() {
+                fs::create_dir_all(parent)?;
+            }
+            fs::File::create(path)?.write_all(bytes)?;
+        }
+        match fs::remove_dir(folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        fs::rename(&part, folder)
+    };
+    fill().map_err(|error| {
+        let _ = fs::remove_dir_all(&part);
+        failed(error)
+    })
+}
