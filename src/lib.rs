@@ -5,13 +5,18 @@
 //! answers names, [`evidence`] reads what the clouds said, [`evaluate`] judges one connection, [`audit`] all of them,
 //! [`rules`] finds what is wrong, and [`report`] tells it. [`cli`] ties them together.
 
+#[deny(clippy::disallowed_methods)]
 pub mod audit;
 pub mod cli;
 pub mod config;
+#[deny(clippy::disallowed_methods)]
 pub mod evaluate;
 pub mod evidence;
 pub mod exit;
+#[deny(clippy::disallowed_methods)]
 pub mod nginx;
+#[deny(clippy::disallowed_methods)]
 pub mod report;
 pub mod resolve;
+#[deny(clippy::disallowed_methods)]
 pub mod rules;

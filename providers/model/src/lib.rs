@@ -4,6 +4,8 @@
 //! [`Packet`] that passes [`Hop`]s, and a [`Provider`] answers two questions about it: how it leaves the
 //! sender, and how it enters the receiver. This crate holds the data; the evaluation is the caller's.
 
+#![deny(clippy::disallowed_methods)]
+
 mod address;
 mod evidence;
 mod gate;
