@@ -14,9 +14,9 @@ use super::estate::{
 use crate::records::Listing;
 
 /// Security groups of an interface.
-pub(super) const SECURITY_GROUP: Layer = Layer("aws.security-group");
+pub(crate) const SECURITY_GROUP: Layer = Layer("aws.security-group");
 /// The network ACL of a subnet.
-pub(super) const NETWORK_ACL: Layer = Layer("aws.network-acl");
+pub(crate) const NETWORK_ACL: Layer = Layer("aws.network-acl");
 
 /// What the path needs to know of an interface beyond the neutral model.
 #[derive(Clone, Copy, Debug)]
@@ -34,40 +34,40 @@ pub(super) struct Facts {
 
 /// A subnet with what serves it.
 #[derive(Clone, Debug)]
-pub(super) struct SubnetFacts {
-    pub(super) vpc: NameId,
+pub(crate) struct SubnetFacts {
+    pub(crate) vpc: NameId,
     pub(super) blocks: Vec<Prefix>,
-    pub(super) acl: Result<Acl, ReasonId>,
-    pub(super) table: Result<usize, ReasonId>,
+    pub(crate) acl: Result<Acl, ReasonId>,
+    pub(crate) table: Result<usize, ReasonId>,
 }
 
 /// A network ACL as two gates.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Acl {
+pub(crate) struct Acl {
     pub(super) name: NameId,
-    pub(super) ingress: GateId,
-    pub(super) egress: GateId,
+    pub(crate) ingress: GateId,
+    pub(crate) egress: GateId,
 }
 
 /// A route.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Route {
-    pub(super) prefix: Prefix,
-    pub(super) target: Target,
-    pub(super) blackhole: bool,
+pub(crate) struct Route {
+    pub(crate) prefix: Prefix,
+    pub(crate) target: Target,
+    pub(crate) blackhole: bool,
     /// Ties of equal length go to static routes, then prefix lists, then propagated ones (VPC guide, route priority).
     pub(super) rank: u8,
     /// The target is of a kind that is not modelled.
     pub(super) opaque: Option<ReasonId>,
     /// What the report calls the route: table and destination.
-    pub(super) name: NameId,
+    pub(crate) name: NameId,
 }
 
 /// A route table.
 #[derive(Clone, Debug)]
-pub(super) struct Table {
-    pub(super) id: NameId,
-    pub(super) routes: Vec<Route>,
+pub(crate) struct Table {
+    pub(crate) id: NameId,
+    pub(crate) routes: Vec<Route>,
     /// Routes by a prefix list whose entries could not be read, and whether only public addresses can be meant.
     pub(super) unread: Vec<(ReasonId, bool)>,
 }
@@ -85,14 +85,16 @@ type Tags = HashMap<(NameId, NameId), Vec<InterfaceId>>;
 /// AWS evidence, compiled.
 #[derive(Debug)]
 pub struct AwsNetwork {
-    pub(super) network: Network,
+    pub(crate) network: Network,
     pub(super) facts: Vec<Facts>,
-    pub(super) subnets: HashMap<NameId, SubnetFacts>,
-    pub(super) tables: Vec<Table>,
-    pub(super) vpcs: HashMap<NameId, AddressSet>,
-    pub(super) peerings: HashMap<NameId, RawPeering>,
-    pub(super) nats: HashMap<NameId, RawNat>,
+    pub(crate) subnets: HashMap<NameId, SubnetFacts>,
+    pub(crate) tables: Vec<Table>,
+    pub(crate) vpcs: HashMap<NameId, AddressSet>,
+    pub(crate) peerings: HashMap<NameId, RawPeering>,
+    pub(crate) nats: HashMap<NameId, RawNat>,
     pub(super) tags: Tags,
+    /// The accounts that own the security groups.
+    pub(crate) group_owners: HashMap<NameId, NameId>,
     /// Why an address of a VPC has no known owner; the entry under `None` is for addresses of no known VPC.
     pub(super) unowned: HashMap<Option<NameId>, ReasonId>,
     pub(super) unread_peering: ReasonId,
@@ -132,6 +134,7 @@ const WITHOUT_GROUPS: [&str; 7] = [
 
 impl Compiler {
     fn run(mut self) -> AwsNetwork {
+        let group_owners = self.estate.groups.iter().filter_map(|(id, group)| Some((*id, group.owner?))).collect();
         let groups = self.compile_groups();
         let (tables, table_of, main_of) = self.compile_tables();
         let acl_of = self.compile_acls();
@@ -166,6 +169,7 @@ impl Compiler {
             peerings,
             nats,
             tags,
+            group_owners,
             unowned,
         }
     }
@@ -601,7 +605,7 @@ impl Compiler {
 /// Whether an address can only be meant inside private networks: RFC 1918 and the shared space of RFC 6598, which
 /// an internet gateway drops (Reachability Analyzer guide, `IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS`,
 /// `…_RFC6598_EGRESS`), and for IPv6 anything that is not global unicast.
-pub(super) fn is_private(address: IpAddr) -> bool {
+pub(crate) fn is_private(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(v4) => v4.is_private() || v4.is_link_local() || (v4.to_bits() >> 22) == (0x6440_0000 >> 22),
         IpAddr::V6(v6) => (v6.to_bits() >> 125) != 1,

@@ -97,7 +97,7 @@ pub(super) struct RawAcl {
 
 /// Where a route leads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Target {
+pub(crate) enum Target {
     Local,
     Internet(NameId),
     EgressOnly(NameId),
@@ -142,33 +142,33 @@ pub(super) struct RawTable {
 
 /// One side of a peering.
 #[derive(Clone, Debug, Default)]
-pub(super) struct RawSide {
-    pub(super) vpc: Option<NameId>,
-    pub(super) owner: Option<NameId>,
-    pub(super) region: Option<NameId>,
-    pub(super) blocks: Vec<Prefix>,
-    pub(super) private_dns: bool,
+pub(crate) struct RawSide {
+    pub(crate) vpc: Option<NameId>,
+    pub(crate) owner: Option<NameId>,
+    pub(crate) region: Option<NameId>,
+    pub(crate) blocks: Vec<Prefix>,
+    pub(crate) private_dns: bool,
 }
 
 /// A peering connection.
 #[derive(Clone, Debug)]
-pub(super) struct RawPeering {
-    pub(super) id: NameId,
-    pub(super) status: Option<NameId>,
-    pub(super) active: bool,
-    pub(super) sides: [RawSide; 2],
+pub(crate) struct RawPeering {
+    pub(crate) id: NameId,
+    pub(crate) status: Option<NameId>,
+    pub(crate) active: bool,
+    pub(crate) sides: [RawSide; 2],
 }
 
 /// A NAT gateway.
 #[derive(Clone, Debug)]
-pub(super) struct RawNat {
-    pub(super) id: NameId,
-    pub(super) subnet: Option<NameId>,
-    pub(super) vpc: Option<NameId>,
-    pub(super) available: bool,
-    pub(super) public: bool,
-    pub(super) private_address: Option<IpAddr>,
-    pub(super) public_address: Option<IpAddr>,
+pub(crate) struct RawNat {
+    pub(crate) id: NameId,
+    pub(crate) subnet: Option<NameId>,
+    pub(crate) vpc: Option<NameId>,
+    pub(crate) available: bool,
+    pub(crate) public: bool,
+    pub(crate) private_address: Option<IpAddr>,
+    pub(crate) public_address: Option<IpAddr>,
 }
 
 /// Entries of a prefix list.

@@ -14,6 +14,9 @@ use super::{INTERNET_GATEWAY, LOOPBACK, NAT_GATEWAY, OPAQUE, PEERING, ROUTE, SER
 
 /// Source ports that a NAT gateway opens connections from (VPC guide, network ACLs, ephemeral ports).
 const NAT_PORTS: (u16, u16) = (1024, u16::MAX);
+/// What an internet gateway says of a sender that it cannot give a public address.
+pub(crate) const NO_PUBLIC_ADDRESS: &str =
+    "an internet gateway passes nothing from {address}, which has no public address";
 /// A packet that passes more NAT gateways than this goes in circles.
 const MOST_GATEWAYS: usize = 8;
 
@@ -354,7 +357,7 @@ impl<'a> Leaving<'a> {
             Family::V4 => self.public,
         };
         let Some(source) = source else {
-            let note = Note::new("an internet gateway passes nothing from {address}, which has no public address");
+            let note = Note::new(NO_PUBLIC_ADDRESS);
             let note = note.at(self.packet.source);
             self.hop(fact(INTERNET_GATEWAY, Direction::Egress, gateway, Outcome::Block, note));
             return self.end(Via::Nowhere);

@@ -19,23 +19,26 @@ use reachlint_model::{
 };
 
 pub use compile::AwsNetwork;
+pub(crate) use compile::{NETWORK_ACL, Route, SECURITY_GROUP, Table, is_private};
 pub use estate::Estate;
+pub(crate) use estate::{RawPeering, RawSide, Target};
+pub(crate) use leave::NO_PUBLIC_ADDRESS;
 pub use names::{address_in_name, is_private_name};
 
 /// Delivery inside the machine itself.
 const LOOPBACK: Layer = Layer("host.local");
 /// A route of a subnet's table.
-const ROUTE: Layer = Layer("aws.route");
+pub(crate) const ROUTE: Layer = Layer("aws.route");
 /// A peering connection.
-const PEERING: Layer = Layer("aws.peering");
+pub(crate) const PEERING: Layer = Layer("aws.peering");
 /// A NAT gateway.
-const NAT_GATEWAY: Layer = Layer("aws.nat-gateway");
+pub(crate) const NAT_GATEWAY: Layer = Layer("aws.nat-gateway");
 /// An internet gateway.
-const INTERNET_GATEWAY: Layer = Layer("aws.internet-gateway");
+pub(crate) const INTERNET_GATEWAY: Layer = Layer("aws.internet-gateway");
 /// An interface's check of its own addresses.
-const SOURCE_DEST_CHECK: Layer = Layer("aws.source-dest-check");
+pub(crate) const SOURCE_DEST_CHECK: Layer = Layer("aws.source-dest-check");
 /// Whether a machine runs behind the interface.
-const INSTANCE_STATE: Layer = Layer("aws.instance-state");
+pub(crate) const INSTANCE_STATE: Layer = Layer("aws.instance-state");
 /// A service of AWS that has no interface.
 const SERVICE: Layer = Layer("aws.service");
 /// Something that is not modelled, or not in the evidence.
