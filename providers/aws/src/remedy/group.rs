@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use reachlint_model::{
-    Group, Hop, HopKind, Identity, ListId, NameId, Packet, Peer, PortRange, Prefix, Protocol, ProtocolMatch, Remedy,
-    Rule, RuleId, Side,
+    Family, Group, Hop, HopKind, Identity, ListId, NameId, Packet, Peer, PortRange, Prefix, Protocol, ProtocolMatch,
+    Remedy, Rule, RuleId, Side,
 };
 use serde_json::{Value as Json, json};
 
@@ -97,6 +97,7 @@ pub(super) fn narrow<'a>(aws: &'a AwsNetwork, hop: &Hop, list: ListId, rule: Rul
     let old = aws.network.rule(rule)?;
     let ends = Ends::new(&packet, gate.side);
     let new = opening(aws, &packet, gate.side, group)?;
+    let new = Opening { far: no_wider(aws, &ends, old, new.far, group), ..new };
     let is_new = |rule: &Rule| is(aws, rule, &new);
     if is_new(old) {
         return None;
@@ -159,15 +160,46 @@ fn far<'a>(aws: &'a AwsNetwork, ends: &Ends, account: Option<NameId>) -> Far<'a>
     if !aws.network.owners(ends.address).any(|owner| owner == id) {
         return host;
     }
-    let Some(group) = choose(aws, aws.network.groups(interface).iter().copied()) else { return host };
-    let theirs = owner(aws, group.0).or(Some(interface.account)).filter(|theirs| Some(*theirs) != account);
-    let account = theirs.and_then(|theirs| aws.argument(theirs));
-    match aws.argument(group.0) {
-        Some(id) => {
-            let others = carriers(aws, group).saturating_sub(1);
-            Far::Group { id, label: aws.network.label(group.0), account, others }
-        }
-        None => host,
+    let group = choose(aws, aws.network.groups(interface).iter().copied());
+    group.and_then(|group| reference(aws, group, interface.account, account)).unwrap_or(host)
+}
+
+/// A group as the far end; `account` is that of the group that gets the rule.
+fn reference(aws: &AwsNetwork, group: Group, holder: NameId, account: Option<NameId>) -> Option<Far<'_>> {
+    let theirs = owner(aws, group.0).or(Some(holder)).filter(|theirs| Some(*theirs) != account);
+    Some(Far::Group {
+        id: aws.argument(group.0)?,
+        label: aws.network.label(group.0),
+        account: theirs.and_then(|theirs| aws.argument(theirs)),
+        others: carriers(aws, group).saturating_sub(1),
+    })
+}
+
+/// The far end of a rule that replaces `old`, so that it lets nobody through whom `old` did not: a group that `old`
+/// names stays, and a new one is taken only if `old` covers everybody who carries it.
+fn no_wider<'a>(aws: &'a AwsNetwork, ends: &Ends, old: &Rule, far: Far<'a>, holder: NameId) -> Far<'a> {
+    let (Far::Group { id, .. }, Some((_, interface))) = (far, aws.known(ends.far)) else { return far };
+    if let Peer::Group(group) = old.peer
+        && aws.network.groups(interface).contains(&group)
+    {
+        return reference(aws, group, interface.account, owner(aws, holder)).unwrap_or(far);
+    }
+    let family = Family::of(ends.address);
+    let covered = aws.network.interfaces().all(|(_, carrier)| {
+        let carries = aws.network.groups(carrier).iter().any(|group| aws.network.name(group.0) == id);
+        let mut own = aws.network.addresses(carrier).iter().map(|address| address.private);
+        !carries || own.all(|address| Family::of(address) != family || covers(aws, old.peer, address))
+    });
+    if covered && block(aws, old.peer) != Some(Prefix::host(ends.address)) { far } else { Far::Host(ends.address) }
+}
+
+/// Whether a peer that is made of addresses holds one.
+fn covers(aws: &AwsNetwork, peer: Peer, address: IpAddr) -> bool {
+    match peer {
+        Peer::Any => true,
+        Peer::V4 { .. } | Peer::V6(_) => block(aws, peer).is_some_and(|block| block.contains(address)),
+        Peer::Set(id) => aws.network.set(id).is_some_and(|set| set.contains(address)),
+        Peer::Group(_) | Peer::Gone | Peer::Unknown(_) => false,
     }
 }
 
@@ -182,11 +214,8 @@ fn admits(aws: &AwsNetwork, rule: &Rule, packet: &Packet, ends: &Ends) -> bool {
         && rule.ports.contains(ports.first())
         && rule.ports.contains(ports.last())
         && match rule.peer {
-            Peer::Any => true,
-            Peer::V4 { .. } | Peer::V6(_) => block(aws, rule.peer).is_some_and(|block| block.contains(ends.address)),
-            Peer::Set(id) => aws.network.set(id).is_some_and(|set| set.contains(ends.address)),
             Peer::Group(group) => aws.known(ends.far).is_some_and(|(id, _)| aws.network.carries(id, group)),
-            Peer::Gone | Peer::Unknown(_) => false,
+            peer => covers(aws, peer, ends.address),
         }
 }
 
@@ -365,7 +394,7 @@ impl Opening<'_> {
             && others > 0
         {
             let what = if self.egress { "lets it reach" } else { "admits" };
-            reach = format!("{reach} It {what} the {} of {} too.", count(others, "other interface"), plain(id));
+            reach = format!("{reach} It {what} {} of {} too.", count(others, "other interface"), plain(id));
         }
         reach
     }
