@@ -247,16 +247,11 @@ fn spaced(character: char) -> char {
 fn remedy(out: &mut String, finding: &Finding) {
     let Some(remedy) = &finding.remedy else { return };
     let style = AnsiColor::Cyan.on_default().bold();
-    if !remedy.cli.is_empty() {
-        let _ =
-            writeln!(out, "{style}fix{style:#}: run what is right for you; the JSON report has it as Terraform too");
-        for line in neutral_lines(&remedy.cli).lines() {
+    let texts = [("on the command line", &remedy.cli), ("in the console", &remedy.console)];
+    for (tool, text) in texts.iter().filter(|(_, text)| !text.is_empty()) {
+        let _ = writeln!(out, "{style}fix{style:#} {tool}:");
+        for line in neutral_lines(text).lines() {
             let _ = writeln!(out, "    {line}");
-        }
-    }
-    if !remedy.console.is_empty() {
-        for line in neutral_lines(&remedy.console).lines() {
-            let _ = writeln!(out, "  {style}or{style:#} {line}");
         }
     }
 }

@@ -14,13 +14,18 @@ pub struct Remedy {
 }
 
 impl Remedy {
-    /// Several changes as one.
+    /// Several changes as one. A change that a dialect has no words for is left out there.
     #[must_use]
     pub fn join(parts: impl IntoIterator<Item = Self>) -> Option<Self> {
+        let joined = |one: String, other: String, between: &str| match (one.is_empty(), other.is_empty()) {
+            (_, true) => one,
+            (true, false) => other,
+            (false, false) => format!("{one}{between}{other}"),
+        };
         parts.into_iter().reduce(|all, next| Self {
-            cli: format!("{}\n{}", all.cli, next.cli),
-            terraform: format!("{}\n\n{}", all.terraform, next.terraform),
-            console: format!("{}\n{}", all.console, next.console),
+            cli: joined(all.cli, next.cli, "\n"),
+            terraform: joined(all.terraform, next.terraform, "\n\n"),
+            console: joined(all.console, next.console, "\n"),
         })
     }
 }
