@@ -92,7 +92,9 @@ fn snippet(place: &nginx::Place) -> Option<Snippet<'_, annotate_snippets::Annota
 
 impl From<nginx::Error> for CliError {
     fn from(error: nginx::Error) -> Self {
-        let refused = if error.is_nginx_refusal() { "nginx refuses this configuration: " } else { "" };
+        // A file that cannot be opened is no matter of what stands in it.
+        let refused =
+            if error.is_nginx_refusal() && error.place.line > 0 { "nginx refuses this configuration: " } else { "" };
         Self {
             code: exit::USAGE,
             message: format!("{refused}{}", error.problem),

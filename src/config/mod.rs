@@ -62,7 +62,11 @@ pub struct ConfigError {
 pub fn read(path: &Path) -> Result<Config, ConfigError> {
     let error = |why: String| ConfigError { path: path.to_owned(), why };
     let text = fs::read_to_string(path).map_err(|cause| error(cause.to_string()))?;
-    toml::from_str(&text).map_err(|cause| error(cause.to_string()))
+    toml::from_str(&text).map_err(|cause| {
+        let before = cause.span().and_then(|span| text.get(..span.start));
+        let line = before.map_or(1, |before| before.matches('\n').count() + 1);
+        error(format!("line {line}: {}", cause.message()))
+    })
 }
 
 /// The file that belongs to an nginx configuration: in its folder or the nearest one above, up to the repository root.

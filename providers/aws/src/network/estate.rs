@@ -261,7 +261,7 @@ fn id<'t>(text: &'t Text<'_>, field: &str) -> Result<&'t str, String> {
 }
 
 fn block(text: &str, owner: &str) -> Result<Prefix, String> {
-    text.parse().map_err(|error| format!("`{owner}` names {error}"))
+    text.parse().map_err(|error| format!("`{owner}`: {error}"))
 }
 
 impl Estate {
