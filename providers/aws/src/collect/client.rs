@@ -8,33 +8,39 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::future::ProvideCredentials as Provided;
-use aws_sdk_ec2::config::{Credentials, ProvideCredentials, SharedCredentialsProvider, SharedHttpClient};
+use aws_sdk_ec2::config::{
+    Credentials, ProvideCredentials, RuntimeComponents, SharedCredentialsProvider, SharedHttpClient,
+};
 use aws_smithy_http_client::proxy::ProxyConfig;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector, tls};
 
 use super::fault::clean;
+use super::whole::WholeAnswers;
 use super::{CollectError, Options, Patience};
 
 /// Credentials that expire within this time are asked for anew.
-const MARGIN: Duration = Duration::from_secs(300);
+const MARGIN: Duration = Duration::from_mins(5);
 /// The metadata service is one hop away: what takes longer is not there.
 const METADATA_PATIENCE: Duration = Duration::from_secs(1);
 /// Longest wait for credentials, which may come from a person who has to log in.
-const CREDENTIALS_PATIENCE: Duration = Duration::from_secs(60);
+const CREDENTIALS_PATIENCE: Duration = Duration::from_mins(1);
 
-/// HTTPS with ring, through the proxy that the environment names.
-fn http() -> SharedHttpClient {
-    Builder::new().build_with_connector_fn(|settings, components| {
-        let mut builder = Connector::builder().proxy_config(ProxyConfig::from_env());
+/// HTTPS with ring.
+fn http(proxy: ProxyConfig) -> SharedHttpClient {
+    Builder::new().build_with_connector_fn(move |settings, components| {
+        let mut builder = Connector::builder().proxy_config(proxy.clone());
         builder.set_connector_settings(settings.cloned());
-        builder.set_sleep_impl(components.and_then(|components| components.sleep_impl()));
+        builder.set_sleep_impl(components.and_then(RuntimeComponents::sleep_impl));
         builder.tls_provider(tls::Provider::Rustls(CryptoMode::Ring)).build()
     })
 }
 
+/// Waits twice as long each time, at random within that. The SDK's adaptive mode is not used: its one limiter for
+/// all calls of a region falls to half a request a second when a single call is throttled, and 15 calls then take
+/// 40 seconds, while the allowance of EC2 is one for each call and is full again after five (EC2 API, throttling).
 fn retries(patience: &Patience) -> RetryConfig {
-    RetryConfig::adaptive().with_max_attempts(patience.attempts.max(1)).with_initial_backoff(patience.backoff)
+    RetryConfig::standard().with_max_attempts(patience.attempts.max(1)).with_initial_backoff(patience.backoff)
 }
 
 fn timeouts(patience: &Patience) -> TimeoutConfig {
@@ -44,7 +50,7 @@ fn timeouts(patience: &Patience) -> TimeoutConfig {
 /// The configuration for all regions, with credentials that were tried.
 pub(super) async fn load(options: &Options) -> Result<SdkConfig, CollectError> {
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http())
+        .http_client(http(ProxyConfig::from_env()))
         .retry_config(retries(&options.patience))
         .timeout_config(timeouts(&options.patience));
     if let Some(profile) = &options.profile {
@@ -76,7 +82,8 @@ pub(super) async fn load(options: &Options) -> Result<SdkConfig, CollectError> {
 
 /// The client of one region.
 pub(super) fn ec2(config: &SdkConfig, region: &str) -> aws_sdk_ec2::Client {
-    let builder = aws_sdk_ec2::config::Builder::from(config).region(Region::new(region.to_owned()));
+    let builder =
+        aws_sdk_ec2::config::Builder::from(config).region(Region::new(region.to_owned())).interceptor(WholeAnswers);
     aws_sdk_ec2::Client::from_conf(builder.build())
 }
 
@@ -112,7 +119,7 @@ impl ProvideCredentials for Held {
 pub(super) async fn this_instance(endpoint: Option<&str>) -> Result<(String, String), CollectError> {
     let failed = |detail: String| CollectError::NotAnInstance { detail: clean(&detail) };
     let mut builder = imds::Client::builder()
-        .configure(&ProviderConfig::without_region().with_http_client(http()))
+        .configure(&ProviderConfig::without_region().with_http_client(http(ProxyConfig::disabled())))
         .connect_timeout(METADATA_PATIENCE)
         .read_timeout(METADATA_PATIENCE)
         .max_attempts(2);
@@ -128,5 +135,62 @@ pub(super) async fn this_instance(endpoint: Option<&str>) -> Result<(String, Str
     match <[String; 2]>::try_from(values) {
         Ok([instance, region]) if instance.starts_with("i-") && !region.is_empty() => Ok((instance, region)),
         _ => Err(failed("its answer names no instance of EC2".to_owned())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Write};
+    use std::net::TcpListener;
+
+    use super::*;
+
+    /// The metadata service: a token first, and nothing without it (EC2 guide, version 2).
+    fn metadata(instance: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        std::thread::spawn(move || {
+            for mut stream in listener.incoming().map_while(Result::ok) {
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
+                let first = lines.next().unwrap();
+                let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+                let token = head.iter().any(|line| line.eq_ignore_ascii_case("x-aws-ec2-metadata-token: the-token"));
+                let (status, body) = match (first.split(' ').nth(1).unwrap(), token) {
+                    ("/latest/api/token", _) => (200, "the-token"),
+                    ("/latest/meta-data/instance-id", true) => (200, instance),
+                    ("/latest/meta-data/placement/region", true) => (200, "eu-west-1"),
+                    (_, false) => (401, ""),
+                    _ => (404, ""),
+                };
+                let length = body.len();
+                write!(
+                    stream,
+                    "HTTP/1.1 {status} X\r\nX-Aws-Ec2-Metadata-Token-Ttl-Seconds: 60\r\nContent-Length: {length}\r\n\
+                     Connection: close\r\n\r\n{body}"
+                )
+                .unwrap();
+            }
+        });
+        url
+    }
+
+    fn ask(endpoint: &str) -> Result<(String, String), CollectError> {
+        super::super::runtime().unwrap().block_on(this_instance(Some(endpoint)))
+    }
+
+    #[test]
+    fn an_instance_knows_itself() {
+        let answer = ask(&metadata("i-0123456789abcdef0")).unwrap();
+        assert_eq!(answer, ("i-0123456789abcdef0".to_owned(), "eu-west-1".to_owned()));
+    }
+
+    #[test]
+    fn another_machine_is_no_instance() {
+        let began = std::time::Instant::now();
+        for endpoint in ["http://127.0.0.1:1".to_owned(), metadata("mi-0123456789abcdef0")] {
+            let error = ask(&endpoint).unwrap_err();
+            assert!(matches!(error, CollectError::NotAnInstance { .. }), "{error}");
+        }
+        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     }
 }

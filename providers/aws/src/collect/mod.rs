@@ -8,6 +8,7 @@ mod client;
 mod convert;
 mod fault;
 mod plan;
+mod whole;
 mod write;
 
 use std::collections::BTreeSet;

@@ -359,3 +359,6 @@ impl Plan {
         missed.filter_map(|side| own(side.vpc_id.as_ref()).map(str::to_owned)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests;

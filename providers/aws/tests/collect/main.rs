@@ -271,13 +271,25 @@ mod tests {
 
     #[test]
     fn a_broken_answer_leaves_the_others() {
-        let server = Server::start(|action, form, _| match action {
-            "DescribeVpcs" => Reply::Raw(200, "<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-1</vp"),
-            _ => reply(action, form),
-        });
-        let collected = everything(&server);
-        assert_eq!(failure(&collected, "ec2:DescribeVpcs").error, "BrokenAnswer");
-        only_missing(&collected, "describe-vpcs");
+        // Each is taken by the SDK for an answer, or for the beginning of one.
+        let broken = [
+            "<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-1</vpcId></item></vpcSet>",
+            "<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-1</vpcId></item><item><vpcId>vpc-2</vp",
+            "<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-1</item></vpcSet></DescribeVpcsResponse>",
+            "<DescribeVpcsResponse><vpcSet/></DescribeVpcsRes",
+            "<html><body>Please log in</body></html>",
+            "{}",
+            "",
+        ];
+        for body in broken {
+            let server = Server::start(move |action, form, _| match action {
+                "DescribeVpcs" => Reply::Raw(200, body),
+                _ => reply(action, form),
+            });
+            let collected = everything(&server);
+            assert_eq!(failure(&collected, "ec2:DescribeVpcs").error, "BrokenAnswer", "{body}");
+            only_missing(&collected, "describe-vpcs");
+        }
     }
 
     #[test]
