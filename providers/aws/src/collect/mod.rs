@@ -245,6 +245,9 @@ fn first(failures: &[Failure]) -> String {
         "AuthFailure" | "ExpiredToken" | "RequestExpired" | "InvalidClientTokenId" | "SignatureDoesNotMatch" => {
             "renew the credentials, and check the clock and that the region is enabled".to_owned()
         }
+        "ConnectionFailed" if failure.message.contains("certificate") => {
+            "name the file of the certificates to trust in SSL_CERT_FILE".to_owned()
+        }
         "Timeout" | "ConnectionFailed" => "check the region's name, the network and the proxy".to_owned(),
         _ => "see the message, or try again later".to_owned(),
     };
@@ -253,7 +256,8 @@ fn first(failures: &[Failure]) -> String {
 
 /// Collects, and tells `progress` of each call that ended.
 ///
-/// Calls that fail leave the others standing and are in the manifest.
+/// Calls that fail leave the others standing and are in the manifest. It brings its own runtime and waits for it, so
+/// it is not for the inside of another one.
 ///
 /// # Errors
 /// When nothing at all could be read.
