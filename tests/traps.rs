@@ -28,6 +28,8 @@ struct Case {
     findings: Option<Vec<String>>,
     pages: Option<usize>,
     #[serde(default)]
+    cut: Vec<String>,
+    #[serde(default)]
     without: Vec<String>,
     #[serde(default)]
     resolve: BTreeMap<String, Vec<IpAddr>>,
@@ -129,7 +131,10 @@ fn documents(evidence: &Map<String, Value>, case: &Case) -> Vec<(String, Vec<u8>
     for (listing, records) in evidence {
         if listing == "PrefixListEntries" {
             for (list, entries) in records.as_object().unwrap() {
-                let document = json!({ "PrefixListId": list, "Entries": entries });
+                let mut document = json!({ "PrefixListId": list, "Entries": entries });
+                if case.cut.contains(list) {
+                    document["NextToken"] = json!("more");
+                }
                 documents.push((format!("entries-{}.json", documents.len()), document));
             }
             continue;

@@ -175,6 +175,8 @@ fn lists_interfaces(path: &Path) -> bool {
 impl Reader {
     fn document(&mut self, path: &Path, bytes: &[u8], named: bool) -> Result<(), EvidenceError> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let folder = path.parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
+        self.estate.folder(&folder);
         let broken = |error: ReadError| EvidenceError::Broken { path: path.to_owned(), why: error.to_string() };
         match read(&name, bytes, &mut self.estate).map_err(broken)? {
             Recognised::Evidence(found) => {

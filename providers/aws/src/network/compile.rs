@@ -184,26 +184,34 @@ impl Compiler {
 
     /// Why something is not there: the call that failed, or that nobody made.
     fn missing(&mut self, listing: Listing, id: Option<NameId>, what: &str) -> ReasonId {
-        let reason = self.missing_text(listing, id, what);
+        let reason = self.missing_text(listing, id, None, what);
         self.builder.reason(reason)
     }
 
-    fn missing_text(&self, listing: Listing, id: Option<NameId>, what: &str) -> Reason {
+    /// The same for what is asked by the VPC that it is in.
+    fn missing_in(&mut self, vpc: NameId, listing: Listing, id: NameId, what: &str) -> ReasonId {
+        let reason = self.missing_text(listing, Some(id), Some(vpc), what);
+        self.builder.reason(reason)
+    }
+
+    fn missing_text(&self, listing: Listing, id: Option<NameId>, vpc: Option<NameId>, what: &str) -> Reason {
         let id = id.map(|id| self.text(id).to_owned());
         let subject = id.as_ref().map_or_else(|| what.to_owned(), |id| format!("{what} `{id}`"));
         let call = listing.permission();
-        let text = match self.estate.failure(listing, id.as_deref()) {
+        let asked_by_vpc = || self.estate.failure(listing, Some(self.text(vpc?)));
+        let (text, denied) = match self.estate.failure(listing, id.as_deref()).or_else(asked_by_vpc) {
             Some(failure) => {
                 let account =
                     failure.account.as_ref().map_or(String::new(), |account| format!(" in account {account}"));
-                format!("{subject} could not be read: {call} failed{account} with {}", failure.error)
+                let text = format!("{subject} could not be read: {call} failed{account} with {}", failure.error);
+                if is_refusal(&failure.error) { (text, true) } else { (format!("{text}; run again"), false) }
             }
             None if self.estate.truncated(listing) => {
-                format!("{subject} may be on a further page of {call} that the evidence does not hold")
+                (format!("{subject} may be on a further page of {call} that the evidence does not hold"), false)
             }
-            None => format!("{subject} is not in the evidence, which lacks it from {call}"),
+            None => (format!("{subject} is not in the evidence, which lacks it from {call}"), true),
         };
-        Reason { code: ReasonCode::NotRead, text, permission: Some(call.to_owned()) }
+        Reason { code: ReasonCode::NotRead, text, permission: denied.then(|| call.to_owned()) }
     }
 
     // Security groups.
@@ -269,7 +277,14 @@ impl Compiler {
             self.builder.label(id, label);
         }
         let lists = self.estate.prefix_lists.iter();
-        lists.map(|(id, list)| (*id, list.entries.as_ref().map(|entries| entries.iter().copied().collect()))).collect()
+        lists.map(|(id, _)| (*id, self.entries(*id).map(|entries| entries.iter().copied().collect()))).collect()
+    }
+
+    /// All entries of a prefix list. A part of them is none: what the rest holds could be anything.
+    fn entries(&self, id: NameId) -> Option<&[Prefix]> {
+        let list = self.estate.prefix_lists.get(&id).filter(|list| !list.truncated())?;
+        let failed = self.estate.failure(Listing::PrefixListEntries, Some(self.text(id))).is_some();
+        list.entries.as_deref().filter(|_| !failed)
     }
 
     fn rule(
@@ -384,8 +399,7 @@ impl Compiler {
         let (prefixes, destination, rank) = match raw.destination {
             Destination::Block(prefix) => (vec![prefix], prefix.to_string(), if raw.propagated { 2 } else { 0 }),
             Destination::PrefixList(id) => {
-                let entries = self.estate.prefix_lists.get(&id).and_then(|list| list.entries.clone());
-                let Some(entries) = entries else {
+                let Some(entries) = self.entries(id).map(<[Prefix]>::to_vec) else {
                     let reason = self.missing(Listing::PrefixListEntries, Some(id), "a route's prefix list");
                     table.unread.push((reason, matches!(raw.target, Target::GatewayEndpoint(_))));
                     return;
@@ -419,14 +433,18 @@ impl Compiler {
         let mut ordered: Vec<_> = vpc_of.into_iter().collect();
         ordered.sort_unstable();
         for (id, vpc) in ordered {
-            // An unassociated subnet uses its own VPC's main table (VPC guide, route tables).
-            let table = match table_of.get(&id).or_else(|| main_of.get(&vpc)) {
+            // An unassociated subnet uses its own VPC's main table (VPC guide, route tables). Where tables are missing
+            // from the evidence, one of those could be the subnet's own.
+            let tables = Listing::RouteTables;
+            let failed = [id, vpc].iter().any(|id| self.estate.failure(tables, Some(self.text(*id))).is_some());
+            let main = main_of.get(&vpc).filter(|_| !failed && !self.estate.truncated(tables));
+            let table = match table_of.get(&id).or(main) {
                 Some(table) => Ok(*table),
-                None => Err(self.missing(Listing::RouteTables, Some(id), "the route table of subnet")),
+                None => Err(self.missing_in(vpc, Listing::RouteTables, id, "the route table of subnet")),
             };
             let acl = match acl_of.get(&id) {
                 Some(acl) => Ok(*acl),
-                None => Err(self.missing(Listing::NetworkAcls, Some(id), "the network ACL of subnet")),
+                None => Err(self.missing_in(vpc, Listing::NetworkAcls, id, "the network ACL of subnet")),
             };
             let blocks = self.estate.subnets.get(&id).map(|subnet| subnet.blocks.clone()).unwrap_or_default();
             subnets.insert(id, SubnetFacts { vpc, blocks, acl, table });
@@ -445,7 +463,9 @@ impl Compiler {
         let mut reasons = HashMap::new();
         for (vpc, account) in owners {
             let account_failed = |failure: &&reachlint_model::Failure| {
-                failure.account.as_deref().is_some_and(|failed| account.is_some_and(|id| self.text(id) == failed))
+                let hides = failure.call == Listing::NetworkInterfaces.permission() || failure.call.starts_with("sts:");
+                let theirs = failure.account.as_deref().zip(account);
+                hides && theirs.is_some_and(|(failed, id)| self.text(id) == failed)
             };
             let vpc_text = self.text(vpc);
             let failed = self.estate.failures.iter().find(account_failed);
@@ -600,6 +620,11 @@ impl Compiler {
             self.builder.reason(Reason { code: ReasonCode::NotModelled, text, permission: None })
         })
     }
+}
+
+/// Whether an error says that a permission is missing. Others, such as throttling and time-outs, pass by themselves.
+fn is_refusal(error: &str) -> bool {
+    ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AuthFailure"].contains(&error)
 }
 
 /// Whether an address can only be meant inside private networks: RFC 1918 and the shared space of RFC 6598, which

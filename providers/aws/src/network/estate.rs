@@ -176,6 +176,15 @@ pub(crate) struct RawNat {
 pub(super) struct RawPrefixList {
     pub(super) label: Option<NameId>,
     pub(super) entries: Option<Vec<Prefix>>,
+    /// Number of documents that say more entries follow, and that do not.
+    pages: (usize, usize),
+}
+
+impl RawPrefixList {
+    /// Whether the last page of the entries is missing.
+    pub(super) fn truncated(&self) -> bool {
+        self.pages.0 > 0 && self.pages.1 == 0
+    }
 }
 
 /// Everything that was read, from any number of documents.
@@ -206,8 +215,10 @@ pub struct Estate {
     pub(super) gateways: HashMap<NameId, Vec<NameId>>,
     pub(super) elastic: Vec<(IpAddr, NameId, Option<IpAddr>)>,
     seen: HashSet<NameId>,
-    /// Number of documents of a listing that say more pages follow, and that do not.
-    pages: HashMap<Listing, (usize, usize)>,
+    /// Where the documents stand that are being read.
+    folder: String,
+    /// Number of documents of a listing in a folder that say more pages follow, and that do not.
+    pages: HashMap<(Listing, String), (usize, usize)>,
     pub(super) failures: Vec<Failure>,
 }
 
@@ -286,14 +297,22 @@ impl Estate {
         self.pages.is_empty()
     }
 
+    /// Says where the next documents stand: pages of one listing stand together, and those of another region or
+    /// account somewhere else.
+    pub fn folder(&mut self, folder: &str) {
+        if self.folder != folder {
+            folder.clone_into(&mut self.folder);
+        }
+    }
+
     /// Whether a listing was read, in whatever part.
     pub(super) fn has(&self, listing: Listing) -> bool {
-        self.pages.contains_key(&listing)
+        self.pages.keys().any(|(known, _)| *known == listing)
     }
 
     /// Whether the last page of a listing is missing: documents say that more follows, and none is the end.
     pub(super) fn truncated(&self, listing: Listing) -> bool {
-        self.pages.get(&listing).is_some_and(|(more, last)| *more > 0 && *last == 0)
+        self.pages.iter().any(|((known, _), (more, last))| *known == listing && *more > 0 && *last == 0)
     }
 
     /// The failed call that explains why something of a listing is missing.
@@ -589,9 +608,11 @@ impl Sink for Estate {
         Ok(())
     }
 
-    fn prefix_list_entries(&mut self, list: &str, entries: &[PrefixListEntry<'_>]) -> Result<(), String> {
+    fn prefix_list_entries(&mut self, list: &str, entries: &[PrefixListEntry<'_>], more: bool) -> Result<(), String> {
         let name = self.name(list);
-        let known = self.prefix_lists.entry(name).or_default().entries.get_or_insert_default();
+        let record = self.prefix_lists.entry(name).or_default();
+        *(if more { &mut record.pages.0 } else { &mut record.pages.1 }) += 1;
+        let known = record.entries.get_or_insert_default();
         for entry in entries {
             let Some(text) = entry.cidr.as_deref() else { continue };
             known.push(block(text, list)?);
@@ -747,7 +768,9 @@ impl Sink for Estate {
     }
 
     fn listed(&mut self, listing: Listing, more: bool) {
-        let (open, last) = self.pages.entry(listing).or_default();
+        // The entries of every prefix list have pages of their own.
+        let more = more && listing != Listing::PrefixListEntries;
+        let (open, last) = self.pages.entry((listing, self.folder.clone())).or_default();
         *(if more { open } else { last }) += 1;
     }
 }

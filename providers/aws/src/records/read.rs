@@ -153,11 +153,12 @@ pub trait Sink {
     /// # Errors
     /// See [`Sink::interface`].
     fn prefix_list(&mut self, record: ManagedPrefixList<'_>) -> Result<(), String>;
-    /// Entries of a prefix list; a second call for the same list brings its next page.
+    /// Entries of a prefix list; a second call for the same list brings its next page, and `more` says that this one
+    /// is not the last.
     ///
     /// # Errors
     /// See [`Sink::interface`].
-    fn prefix_list_entries(&mut self, list: &str, entries: &[PrefixListEntry<'_>]) -> Result<(), String>;
+    fn prefix_list_entries(&mut self, list: &str, entries: &[PrefixListEntry<'_>], more: bool) -> Result<(), String>;
     /// A network ACL.
     ///
     /// # Errors
@@ -286,6 +287,8 @@ impl<'de, T: Deserialize<'de>, F: FnMut(T) -> Result<(), String>> Visitor<'de> f
 struct Entries<'a> {
     #[serde(rename = "Entries", borrow, default)]
     entries: Vec<PrefixListEntry<'a>>,
+    #[serde(rename = "NextToken", borrow, default)]
+    next_token: Option<Text<'a>>,
 }
 
 impl<'de> Visitor<'de> for &mut Top<'_> {
@@ -309,7 +312,8 @@ impl<'de> Visitor<'de> for &mut Top<'_> {
             } else if key.starts_with("pl-") {
                 self.key.get_or_insert_with(|| key.to_string());
                 let answer: Entries<'de> = map.next_value()?;
-                self.sink.prefix_list_entries(&key, &answer.entries).map_err(A::Error::custom)?;
+                let more = answer.next_token.is_some_and(|token| !token.is_empty());
+                self.sink.prefix_list_entries(&key, &answer.entries, more).map_err(A::Error::custom)?;
                 self.found.push((Listing::PrefixListEntries, answer.entries.len()));
             } else if &*key == "NextToken" {
                 more = map.next_value::<Option<Text<'de>>>()?.is_some_and(|token| !token.is_empty());
@@ -322,7 +326,7 @@ impl<'de> Visitor<'de> for &mut Top<'_> {
         if let Some(entries) = entries
             && let Some(list) = list.as_deref().or_else(|| prefix_list_in(self.name))
         {
-            self.sink.prefix_list_entries(list, &entries).map_err(A::Error::custom)?;
+            self.sink.prefix_list_entries(list, &entries, more).map_err(A::Error::custom)?;
             self.found.push((Listing::PrefixListEntries, entries.len()));
         }
         for (listing, _) in &self.found {
