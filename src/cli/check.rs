@@ -6,7 +6,7 @@ use clap::Args;
 use reachlint_model::{Provider, Selector};
 
 use super::CliError;
-use super::evidence::{Gathered, gather};
+use super::evidence::{Gathered, gather, origin};
 use super::nginx::{Loaded, load};
 use super::options::{EvidenceOptions, FailOptions, NginxOptions, PolicyOptions, Settings, settings};
 use super::output::{self, Destination};
@@ -60,18 +60,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
     let sources: Vec<_> = loaded.iter().flat_map(Loaded::texts).collect();
     output::write(&arguments.report, &report, &sources, arguments.all)?;
     Ok(arguments.fail.code(&report, settings.fail_on))
-}
-
-/// Where nginx runs: what was said, or this machine when evidence is live.
-pub(super) fn origin(from: Vec<Selector>, evidence: &EvidenceOptions) -> Result<Vec<Selector>, CliError> {
-    match (from.is_empty(), evidence.snapshot.is_empty()) {
-        (false, _) => Ok(from),
-        (true, true) => Ok(vec![Selector::Itself]),
-        (true, false) => Err(CliError::usage(
-            "a snapshot does not say where nginx runs",
-            "name its machines, such as `--from i-0123456789abcdef0` or `--from tag:Role=edge`",
-        )),
-    }
 }
 
 /// Judges everything and applies the rules.

@@ -2,12 +2,11 @@
 
 use std::collections::HashMap;
 
-use reachlint_aws::network::is_private_name;
 use reachlint_model::{NameAnswer, Provider, Selector};
 
 use super::CliError;
 use super::options::{EvidenceOptions, Settings};
-use crate::audit::{Node, Wanted, WantedTarget, host_address};
+use crate::audit::{Node, Wanted};
 use crate::evidence::{self, Snapshot};
 use crate::resolve::{self, Resolver, normal};
 
@@ -77,7 +76,7 @@ pub(super) fn gather(options: &EvidenceOptions, settings: &Settings, wanted: &[W
     let snapshot = evidence::load(&options.snapshot, only)?;
     let mut recorded = by_name(&snapshot.names);
     if options.dns {
-        for name in names(wanted, settings) {
+        for name in resolve::questions(wanted, &settings.resolve) {
             recorded.entry(normal(&name)).or_insert_with(|| resolve::system(&name));
         }
     }
@@ -93,19 +92,16 @@ fn by_name(answers: &[NameAnswer]) -> HashMap<String, NameAnswer> {
     answers.iter().map(|answer| (normal(&answer.name), answer.clone())).collect()
 }
 
-/// Names of the configuration that a resolver has to answer.
-pub(super) fn names(wanted: &[Wanted], settings: &Settings) -> Vec<String> {
-    let mut names: Vec<String> = wanted
-        .iter()
-        .filter_map(|wanted| match &wanted.target {
-            WantedTarget::Host { host, .. } if host_address(host).is_none() => Some(host.clone()),
-            _ => None,
-        })
-        .filter(|host| !settings.resolve.contains_key(&normal(host)) && !is_private_name(host))
-        .collect();
-    names.sort();
-    names.dedup();
-    names
+/// Where nginx runs: what was said, or this machine when evidence is live.
+pub(super) fn origin(from: Vec<Selector>, evidence: &EvidenceOptions) -> Result<Vec<Selector>, CliError> {
+    match (from.is_empty(), evidence.snapshot.is_empty()) {
+        (false, _) => Ok(from),
+        (true, true) => Ok(vec![Selector::Itself]),
+        (true, false) => Err(CliError::usage(
+            "a snapshot does not say where nginx runs",
+            "name its machines, such as `--from i-0123456789abcdef0` or `--from tag:Role=edge`",
+        )),
+    }
 }
 
 #[cfg(not(feature = "aws"))]
@@ -118,9 +114,9 @@ fn live(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Gathered, Cli
 
 #[cfg(feature = "aws")]
 fn live(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Gathered, CliError> {
-    let collected = super::collect::collect(&options.live, settings, wanted, false)?;
+    let collected = super::live::collect(&options.live, settings, wanted, false)?;
     let documents = collected.documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-    let manifest = super::collect::manifest(&collected);
+    let manifest = super::live::manifest(&collected);
     let documents = documents.chain([("manifest.json", manifest.as_slice())]);
     let snapshot = evidence::from_documents(documents, "what the cloud answered")?;
     let recorded = by_name(&snapshot.names);

@@ -7,6 +7,8 @@ mod demo;
 mod error;
 mod evidence;
 mod explain;
+#[cfg(feature = "aws")]
+mod live;
 mod nginx;
 mod options;
 mod output;

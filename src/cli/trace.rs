@@ -6,8 +6,7 @@ use clap::Args;
 use reachlint_model::{Protocol, Provider, Selector};
 
 use super::CliError;
-use super::check::origin;
-use super::evidence::gather;
+use super::evidence::{gather, origin};
 use super::options::{EvidenceOptions, FailOptions, PolicyOptions, Settings, settings};
 use super::output::{Format, print};
 use crate::audit::{Subject, Wanted, WantedSource, WantedTarget, judge};

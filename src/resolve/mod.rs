@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, ToSocketAddrs};
 
+use reachlint_aws::network::is_private_name;
 use reachlint_model::{NameAnswer as Recorded, Provider};
 
-use crate::audit::{NameAnswer, Names, Node};
+use crate::audit::{NameAnswer, Names, Node, Wanted, WantedTarget, host_address};
 
 /// Everything that can answer a name, the first that does wins: what the user says, the cloud's own names, the
 /// snapshot's answers.
@@ -64,4 +65,20 @@ pub fn system(host: &str) -> Recorded {
         }
         Err(error) => Recorded { name: host.to_owned(), addresses: Vec::new(), error: Some(error.to_string()) },
     }
+}
+
+/// The names that a resolver has to be asked for: those that neither the user answers nor the cloud's own naming.
+#[must_use]
+pub fn questions(wanted: &[Wanted], given: &BTreeMap<String, Vec<IpAddr>>) -> Vec<String> {
+    let mut names: Vec<String> = wanted
+        .iter()
+        .filter_map(|wanted| match &wanted.target {
+            WantedTarget::Host { host, .. } if host_address(host).is_none() => Some(host.clone()),
+            _ => None,
+        })
+        .filter(|host| !given.contains_key(&normal(host)) && !is_private_name(host))
+        .collect();
+    names.sort();
+    names.dedup();
+    names
 }

@@ -1,0 +1,91 @@
+//! Evidence fresh from the cloud.
+
+use std::io::{self, IsTerminal};
+use std::net::IpAddr;
+use std::time::SystemTime;
+
+use reachlint_aws::collect::{self, Collected, Event, Options, this_instance};
+use reachlint_model::Selector;
+
+use super::CliError;
+use super::options::{LiveOptions, Settings};
+use super::output::say;
+use crate::audit::{Wanted, WantedTarget, host_address};
+use crate::resolve;
+
+/// Asks names, finds this machine, and collects.
+pub(super) fn collect(
+    live: &LiveOptions,
+    settings: &Settings,
+    wanted: &[Wanted],
+    all: bool,
+) -> Result<Collected, CliError> {
+    let mut answers = Vec::new();
+    for name in resolve::questions(wanted, &settings.resolve) {
+        answers.push(resolve::system(&name));
+    }
+    let mut regions = live.region.clone();
+    let what = if all {
+        collect::Wanted::Everything
+    } else {
+        let mut from = Vec::new();
+        for selector in &settings.from {
+            if *selector == Selector::Itself {
+                let (instance, region) = this_instance().map_err(|error| failed(&error))?;
+                from.push(Selector::Name(instance));
+                if regions.is_empty() {
+                    regions.push(region);
+                }
+            } else {
+                from.push(selector.clone());
+            }
+        }
+        let mut addresses: Vec<IpAddr> = wanted.iter().filter_map(literal).collect();
+        addresses.extend(answers.iter().flat_map(|answer| &answer.addresses));
+        addresses.extend(settings.resolve.values().flatten());
+        addresses = addresses.iter().map(IpAddr::to_canonical).collect();
+        addresses.sort();
+        addresses.dedup();
+        collect::Wanted::Evidence { from, addresses }
+    };
+    let options = Options {
+        profile: live.profile.clone(),
+        regions,
+        endpoint_url: live.endpoint_url.clone(),
+        ..Options::new(what, humantime::format_rfc3339_seconds(SystemTime::now()).to_string())
+    };
+    let watched = io::stderr().is_terminal();
+    let mut collected =
+        collect::collect(&options, &|event| progress(watched, &event)).map_err(|error| failed(&error))?;
+    collected.manifest.names = answers;
+    Ok(collected)
+}
+
+fn literal(wanted: &Wanted) -> Option<IpAddr> {
+    match &wanted.target {
+        WantedTarget::Host { host, .. } => host_address(host).or_else(|| reachlint_aws::network::address_in_name(host)),
+        _ => None,
+    }
+}
+
+fn failed(error: &collect::CollectError) -> CliError {
+    CliError::no_evidence(error.to_string(), "docs/evidence.md lists credentials, permissions and offline ways")
+}
+
+/// One line for each call, on a terminal only: a log of a nightly run wants the result.
+fn progress(watched: bool, event: &Event) {
+    if !watched {
+        return;
+    }
+    match event {
+        Event::Read { region, call, records, pages } => {
+            say(&format!("{region}  {call}: {records} in {pages} {}", if *pages == 1 { "page" } else { "pages" }));
+        }
+        Event::Failed { region, call, error } => say(&format!("{region}  {call}: {error}")),
+    }
+}
+
+/// The manifest of what was collected, as a file of the snapshot.
+pub(super) fn manifest(collected: &Collected) -> Vec<u8> {
+    crate::report::json(&collected.manifest).into_bytes()
+}
