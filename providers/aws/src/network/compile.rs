@@ -90,6 +90,8 @@ pub struct AwsNetwork {
     pub(crate) subnets: HashMap<NameId, SubnetFacts>,
     pub(crate) tables: Vec<Table>,
     pub(crate) vpcs: HashMap<NameId, AddressSet>,
+    /// The address of each VPC's own resolver.
+    pub(super) resolvers: HashMap<NameId, IpAddr>,
     pub(crate) peerings: HashMap<NameId, RawPeering>,
     pub(crate) nats: HashMap<NameId, RawNat>,
     pub(super) tags: Tags,
@@ -141,6 +143,8 @@ impl Compiler {
         let subnets = self.compile_subnets(&table_of, &main_of, &acl_of);
         let (facts, tags) = self.compile_interfaces(&groups);
         let unowned = self.compile_unowned(&subnets);
+        let resolvers = self.estate.vpcs.iter().filter_map(|(id, blocks)| Some((*id, resolver(*blocks.first()?)?)));
+        let resolvers = resolvers.collect();
         let vpcs = self.estate.vpcs.iter().map(|(id, blocks)| (*id, blocks.iter().copied().collect())).collect();
         let peerings = std::mem::take(&mut self.estate.peerings);
         let nats = std::mem::take(&mut self.estate.nats);
@@ -166,6 +170,7 @@ impl Compiler {
             subnets,
             tables,
             vpcs,
+            resolvers,
             peerings,
             nats,
             tags,
@@ -619,6 +624,14 @@ impl Compiler {
             );
             self.builder.reason(Reason { code: ReasonCode::NotModelled, text, permission: None })
         })
+    }
+}
+
+/// The Route 53 Resolver of a VPC: the base of its primary IPv4 block plus two (VPC guide, DNS attributes).
+fn resolver(primary: Prefix) -> Option<IpAddr> {
+    match primary.first() {
+        IpAddr::V4(base) => base.to_bits().checked_add(2).map(|address| std::net::Ipv4Addr::from_bits(address).into()),
+        IpAddr::V6(_) => None,
     }
 }
 

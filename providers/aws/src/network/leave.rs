@@ -97,6 +97,14 @@ impl<'a> Leaving<'a> {
         if is_link_local(to) {
             return self.link_local(to);
         }
+        // Security groups and network ACLs do not filter what goes to the VPC's resolver (VPC guide, security groups).
+        let dns = self.packet.destination_ports == PortRange::single(53);
+        if dns && self.aws.resolvers.get(&self.vpc) == Some(&to) {
+            let note =
+                Note::new("{address} is the VPC's resolver, which security groups and network ACLs do not filter");
+            self.hop(fact(SERVICE, Direction::Egress, self.interface, Outcome::Pass, note.at(to)));
+            return self.end(Via::Service);
+        }
         for _ in 0..MOST_GATEWAYS {
             match self.step() {
                 Step::Done(crossing) => return crossing,
