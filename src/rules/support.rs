@@ -113,8 +113,8 @@ pub(super) fn whither(flows: &[&Judged]) -> String {
     names.extend(first.flow.to.label.as_deref());
     for flow in flows {
         let to = &flow.flow.to;
-        let named = to.address.is_some() && host_address(&to.host).is_none();
-        if named && !names.contains(&to.host.as_str()) && names.len() < MOST_NAMES {
+        let resolved = to.address.is_some() && host_address(&to.host).is_none();
+        if resolved && !names.contains(&to.host.as_str()) && names.len() < MOST_NAMES {
             names.push(&to.host);
         }
     }

@@ -34,12 +34,10 @@ pub(super) fn check(context: &Context<'_>) -> Vec<Finding> {
     let mut found: Vec<Broad<'_>> = Vec::new();
     for flow in context.flows {
         for broad in rules(context, flow) {
-            match at.get(&(broad.hop.provider, broad.id)).and_then(|at| found.get_mut(*at)) {
+            let next = found.len();
+            match found.get_mut(*at.entry((broad.hop.provider, broad.id)).or_insert(next)) {
                 Some(known) => known.flows.push(flow),
-                None => {
-                    at.insert((broad.hop.provider, broad.id), found.len());
-                    found.push(broad);
-                }
+                None => found.push(broad),
             }
         }
     }

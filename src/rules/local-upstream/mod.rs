@@ -7,7 +7,7 @@ use crate::report::{Finding, Severity};
 
 pub(super) fn check(context: &Context<'_>) -> Vec<Finding> {
     let local = context.flows.iter().filter(|flow| flow.cause == Cause::Local);
-    groups(local, |flow| upstream(flow))
+    groups(local, upstream)
         .iter()
         .filter_map(|flows| {
             let message = format!("{} is on nginx's own machine, where no filter of the cloud applies", whither(flows));

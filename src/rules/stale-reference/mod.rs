@@ -28,12 +28,10 @@ pub(super) fn check(context: &Context<'_>) -> Vec<Finding> {
             let Some(network) = context.providers.get(provider).map(|provider| provider.network()) else { continue };
             let Some(gate) = network.gate(gate) else { continue };
             for stale in rules(network, gate) {
-                match at.get(&(provider, stale.id)).and_then(|at| found.get_mut(*at)) {
+                let next = found.len();
+                match found.get_mut(*at.entry((provider, stale.id)).or_insert(next)) {
                     Some(known) => known.flows.push(flow),
-                    None => {
-                        at.insert((provider, stale.id), found.len());
-                        found.push(Stale { flows: vec![flow], ..stale });
-                    }
+                    None => found.push(Stale { flows: vec![flow], ..stale }),
                 }
             }
         }
