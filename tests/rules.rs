@@ -2,6 +2,7 @@
 //!
 //! The pages in `docs/rules` are made from the rules: `REACHLINT_REGENERATE=1 cargo test --test rules` writes them.
 
+#[cfg(test)]
 mod common;
 
 use std::collections::BTreeSet;
@@ -88,7 +89,7 @@ fn section<'d>(doc: &'d str, heading: &str) -> &'d str {
 /// The text of every code block of this language.
 fn blocks<'d>(text: &'d str, language: &str) -> Vec<&'d str> {
     let fence = format!("```{language}\n");
-    text.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
+    text.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap_or(rest)).collect()
 }
 
 /// The findings of one rule alone about a case, and the lines of the short report on them.
@@ -108,6 +109,7 @@ fn every_rule_reports_what_it_must_and_nothing_near_it() {
         for (name, case) in fixtures(rule) {
             let name = format!("{}/{name}", rule.slug);
             assert!(case.title.is_some() && case.why.is_some(), "{name} lacks `title` or `why`");
+            assert!(case.id.is_none(), "{name}: a fixture goes by the name of its file");
             let (mut complaints, findings, _) = found(&base, rule, &case);
             if name.contains("/triggers-") {
                 triggers += 1;
