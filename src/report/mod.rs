@@ -235,14 +235,6 @@ pub struct Target {
     pub label: Option<String>,
 }
 
-impl Target {
-    /// What makes two targets the same upstream.
-    #[must_use]
-    pub(crate) fn key(&self) -> (String, Option<String>, Option<u16>, String) {
-        (self.host.clone(), self.address.clone(), self.port, self.protocol.clone())
-    }
-}
-
 /// A place in nginx's configuration.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, JsonSchema)]
 pub struct Place {

@@ -2,6 +2,7 @@
 //!
 //! Commands, documentation, schema and configuration all know the rules from [`RULES`] alone.
 
+mod breadth;
 mod support;
 
 #[path = "blocked-flow/mod.rs"]

@@ -1,17 +1,19 @@
 //! What several rules need.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
 use reachlint_model::{Action, Fix, HopKind, Network, Provider, Remedy, Rule};
 
 use super::Context;
-use crate::audit::{Judged, destination};
+use crate::audit::{Judged, destination, host_address};
 use crate::evaluate::{Blocker, rule_text};
-use crate::report::{Confidence, Excerpt, Finding, Place, Severity};
+use crate::report::{Confidence, Excerpt, Finding, Place, Severity, StepOutcome};
 
 /// Rules of a list that an excerpt shows at most.
 const MOST_LINES: usize = 6;
+/// Names of one upstream that a sentence holds at most.
+const MOST_NAMES: usize = 3;
 
 /// Flows that share a key, in the order of their first.
 pub(super) fn groups<'f, K: Hash + Eq>(
@@ -31,24 +33,50 @@ pub(super) fn groups<'f, K: Hash + Eq>(
     groups
 }
 
-/// A finding about flows that only differ in the machine of nginx they begin at.
-pub(super) fn finding(slug: &str, severity: Severity, flows: &[&Judged], message: String) -> Finding {
-    let first = flows.first();
-    let target = first.map(|flow| destination(&flow.flow.to)).unwrap_or_default();
-    let owner = first.and_then(|flow| flow.flow.to.interface.clone()).unwrap_or_default();
+/// What makes two flows go to the same upstream, whatever name nginx has for it: the address, and its owner, since
+/// networks may share private addresses.
+pub(super) fn upstream(flow: &Judged) -> [String; 2] {
+    [destination(&flow.flow.to), flow.flow.to.interface.clone().unwrap_or_default()]
+}
+
+/// Where on the path a flow turns out this way, in an order that does not depend on the path.
+pub(super) fn marks(flow: &Judged, outcome: StepOutcome) -> Vec<String> {
+    let steps = flow.flow.path.iter().filter(|step| step.outcome == outcome);
+    let marks: BTreeSet<String> = steps.map(|step| format!("{} {}", step.layer, step.direction)).collect();
+    marks.into_iter().collect()
+}
+
+/// A finding about flows that only differ in the machine of nginx they begin at. `what` and the slug tell it from
+/// every other finding.
+pub(super) fn finding<S: AsRef<str>>(
+    slug: &str,
+    severity: Severity,
+    flows: &[&Judged],
+    message: String,
+    what: &[S],
+) -> Finding {
     Finding {
         rule: slug.to_owned(),
         severity,
         confidence: Confidence::High,
         message,
-        fingerprint: fingerprint(&[slug, &target, &owner]),
+        fingerprint: fingerprint(slug, what),
         nginx: places(flows),
         resources: Vec::new(),
-        flow: first.map(|flow| flow.flow.id.clone()),
+        flow: flows.first().map(|flow| flow.flow.id.clone()),
         remedy: None,
         allowed_by: None,
         reasons: Vec::new(),
         excerpts: Vec::new(),
+    }
+}
+
+/// Adds identifiers that are not among the resources yet.
+pub(super) fn concern(finding: &mut Finding, ids: impl IntoIterator<Item = String>) {
+    for id in ids {
+        if !finding.resources.contains(&id) {
+            finding.resources.push(id);
+        }
     }
 }
 
@@ -78,21 +106,26 @@ pub(super) fn machines(flows: &[&Judged]) -> String {
     }
 }
 
-/// Where flows go, with the name that nginx's configuration and people have for it.
-pub(super) fn whither(flow: &Judged) -> String {
-    let to = &flow.flow.to;
-    let target = destination(to);
+/// Where flows go, with the names that nginx's configuration and people have for it.
+pub(super) fn whither(flows: &[&Judged]) -> String {
+    let Some(first) = flows.first() else { return String::new() };
     let mut names: Vec<&str> = Vec::new();
-    names.extend(to.label.as_deref());
-    if to.address.as_deref().is_some_and(|address| address != to.host) && to.host.parse::<std::net::IpAddr>().is_err() {
-        names.push(&to.host);
+    names.extend(first.flow.to.label.as_deref());
+    for flow in flows {
+        let to = &flow.flow.to;
+        let resolved = to.address.is_some() && host_address(&to.host).is_none();
+        if resolved && !names.contains(&to.host.as_str()) && names.len() < MOST_NAMES {
+            names.push(&to.host);
+        }
     }
+    let target = destination(&first.flow.to);
     if names.is_empty() { format!("`{target}`") } else { format!("`{target}` ({})", names.join(", ")) }
 }
 
 /// A number that stays the same as long as all parts do: 64-bit FNV-1a, with the parts kept apart.
-pub(super) fn fingerprint(parts: &[&str]) -> String {
-    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0]));
+fn fingerprint<S: AsRef<str>>(slug: &str, parts: &[S]) -> String {
+    let parts = std::iter::once(slug).chain(parts.iter().map(AsRef::as_ref));
+    let bytes = parts.flat_map(|part| part.bytes().chain([0]));
     let hash =
         bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{hash:016x}")

@@ -3,42 +3,48 @@
 use reachlint_model::Fix;
 
 use super::Context;
-use super::support::{causes, excerpt, finding, groups, machines, remedy, resources, whither};
+use super::support::{
+    causes, concern, excerpt, finding, groups, machines, marks, remedy, resources, upstream, whither,
+};
 use crate::audit::{Cause, Judged};
-use crate::report::{Finding, FlowVerdict, Severity};
+use crate::report::{Finding, FlowVerdict, Severity, StepOutcome};
 
 pub(super) fn check(context: &Context<'_>) -> Vec<Finding> {
-    let blocked = context.flows.iter().filter(|flow| flow.flow.verdict == FlowVerdict::Blocked);
-    groups(blocked, |flow| (flow.flow.to.key(), causes(&flow.explanation.blockers)))
+    about(context, FlowVerdict::Blocked, "blocked-flow")
+}
+
+/// One finding for each upstream and way in which it is refused, wholly or in part.
+pub(super) fn about(context: &Context<'_>, verdict: FlowVerdict, slug: &str) -> Vec<Finding> {
+    let refused = context.flows.iter().filter(|flow| flow.flow.verdict == verdict);
+    groups(refused, |flow| (upstream(flow), marks(flow, StepOutcome::Deny)))
         .iter()
-        .map(|flows| about(context, flows, "blocked-flow", Severity::High))
+        .filter_map(|flows| one(context, flows, slug))
         .collect()
 }
 
-/// A finding on flows that are refused, wholly or in part.
-pub(super) fn about(context: &Context<'_>, flows: &[&Judged], slug: &str, severity: Severity) -> Finding {
-    let blockers = || flows.iter().flat_map(|flow| &flow.explanation.blockers);
-    let target = flows.first().map(|flow| whither(flow)).unwrap_or_default();
-    let causes = flows.first().map(|flow| match flow.cause {
+fn one(context: &Context<'_>, flows: &[&Judged], slug: &str) -> Option<Finding> {
+    let first = flows.first()?;
+    let cause = match first.cause {
         Cause::NoSource => "no source address of that family".to_owned(),
-        _ => causes(&flow.explanation.blockers),
-    });
+        _ => causes(&first.explanation.blockers),
+    };
     let how = if slug == "partial-flow" { "can only sometimes connect" } else { "cannot connect" };
-    let message = format!("{} {how} to {target}: {}", machines(flows), causes.unwrap_or_default());
-    let mut finding = finding(slug, severity, flows, message);
+    let message = format!("{} {how} to {}: {cause}", machines(flows), whither(flows));
+    let what = [upstream(first).to_vec(), marks(first, StepOutcome::Deny)].concat();
+    let mut finding = finding(slug, Severity::High, flows, message, &what);
+    let blockers = || flows.iter().flat_map(|flow| &flow.explanation.blockers);
     for blocker in blockers() {
-        for id in resources(context, blocker) {
-            if !finding.resources.contains(&id) {
-                finding.resources.push(id);
-            }
-        }
+        concern(&mut finding, resources(context, blocker));
+    }
+    if first.cause == Cause::NoSource {
+        concern(&mut finding, flows.iter().filter_map(|flow| flow.flow.from.interface.clone()));
     }
     finding.remedy = remedy(context.providers, Fix::Open, blockers());
     // The other machines of nginx fare alike; their own sentences stand with their flows.
-    finding.reasons = flows.first().map(|flow| flow.flow.reasons.clone()).unwrap_or_default();
-    for blocker in flows.first().map(|flow| flow.explanation.blockers.as_slice()).unwrap_or_default() {
+    finding.reasons.clone_from(&first.flow.reasons);
+    for blocker in &first.explanation.blockers {
         let network = context.providers.get(blocker.provider).map(|provider| provider.network());
         finding.excerpts.extend(network.and_then(|network| excerpt(network, blocker)));
     }
-    finding
+    Some(finding)
 }

@@ -2,13 +2,8 @@
 
 use super::Context;
 use super::blocked_flow::about;
-use super::support::{causes, groups};
-use crate::report::{Finding, FlowVerdict, Severity};
+use crate::report::{Finding, FlowVerdict};
 
 pub(super) fn check(context: &Context<'_>) -> Vec<Finding> {
-    let partial = context.flows.iter().filter(|flow| flow.flow.verdict == FlowVerdict::Partial);
-    groups(partial, |flow| (flow.flow.to.key(), causes(&flow.explanation.blockers)))
-        .iter()
-        .map(|flows| about(context, flows, "partial-flow", Severity::High))
-        .collect()
+    about(context, FlowVerdict::Partial, "partial-flow")
 }

@@ -1,46 +1,93 @@
 //! A rule that refers to something that is gone.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
-use reachlint_model::{HopKind, Peer, RuleId};
+use reachlint_model::{Gate, GateId, HopKind, ListId, Network, Peer, Rule, RuleId, Side};
 
 use super::Context;
-use super::support::{finding, fingerprint, line};
+use super::support::{finding, line};
+use crate::audit::Judged;
 use crate::evaluate::{called, rule_name};
 use crate::report::{Excerpt, Finding, Severity};
 
+/// A rule whose peer is gone.
+struct Stale<'a> {
+    network: &'a Network,
+    side: Side,
+    list: ListId,
+    id: RuleId,
+    rule: &'a Rule,
+    flows: Vec<&'a Judged>,
+}
+
 pub(super) fn check(context: &Context<'_>) -> Vec<Finding> {
-    let mut seen = HashSet::new();
-    let mut findings = Vec::new();
+    let mut at: HashMap<(usize, RuleId), usize> = HashMap::new();
+    let mut found: Vec<Stale<'_>> = Vec::new();
     for flow in context.flows {
-        let hops = flow.explanation.blockers.iter().chain(&flow.explanation.admitted);
-        for hop in hops {
-            let Some(provider) = context.providers.get(hop.provider) else { continue };
-            let network = provider.network();
-            let HopKind::Gate { gate, .. } = hop.hop.kind else { continue };
+        for (provider, gate) in gates(context, flow) {
+            let Some(network) = context.providers.get(provider).map(|provider| provider.network()) else { continue };
             let Some(gate) = network.gate(gate) else { continue };
-            for (list, rules) in network.lists(gate) {
-                for (rule, at) in network.rules(rules).iter().zip(rules.rules.clone()) {
-                    if rule.peer != Peer::Gone || !seen.insert((hop.provider, at)) {
-                        continue;
-                    }
-                    let name = rule_name(network, list, RuleId(at));
-                    let owner = called(network, rules.name);
-                    let peer = rule.peer_name.map(|peer| called(network, peer)).unwrap_or_default();
-                    let message = format!("rule `{name}` of {owner} refers to {peer}, which is gone: it admits nobody");
-                    let mut finding = finding("stale-reference", Severity::Low, &[flow], message);
-                    finding.fingerprint = fingerprint(&["stale-reference", network.name(rules.name), &name]);
-                    finding.resources = vec![network.name(rules.name).to_owned(), name];
-                    finding.excerpts = vec![Excerpt {
-                        origin: owner,
-                        lines: vec![line(network, rule)],
-                        marked: Some(0),
-                        label: "refers to something that is gone".to_owned(),
-                    }];
-                    findings.push(finding);
+            for stale in rules(network, gate) {
+                let next = found.len();
+                match found.get_mut(*at.entry((provider, stale.id)).or_insert(next)) {
+                    Some(known) => known.flows.push(flow),
+                    None => found.push(Stale { flows: vec![flow], ..stale }),
                 }
             }
         }
     }
-    findings
+    found.iter().filter_map(about).collect()
+}
+
+/// The gates that a flow passes or is stopped at, and those of its upstream even where they are not decided.
+fn gates(context: &Context<'_>, flow: &Judged) -> Vec<(usize, GateId)> {
+    let explanation = &flow.explanation;
+    let hops = explanation.blockers.iter().chain(&explanation.admitted);
+    let mut gates: Vec<(usize, GateId)> = hops
+        .filter_map(|hop| match hop.hop.kind {
+            HopKind::Gate { gate, .. } => Some((hop.provider, gate)),
+            _ => None,
+        })
+        .collect();
+    let landing = explanation.landing;
+    if let Some((interface, query)) = landing.interface.zip(flow.query)
+        && let Some(provider) = context.providers.get(landing.provider)
+    {
+        let doors = provider.exposure(interface, query.to).doors;
+        gates.extend(doors.iter().filter_map(|door| Some((landing.provider, door.gate.ok()?))));
+    }
+    gates.sort_unstable();
+    gates.dedup();
+    gates
+}
+
+fn rules<'a>(network: &'a Network, gate: &'a Gate) -> impl Iterator<Item = Stale<'a>> {
+    network.lists(gate).flat_map(move |(list, rules)| {
+        let numbered = network.rules(rules).iter().zip(rules.rules.clone());
+        let stale = numbered.filter(|(rule, _)| rule.peer == Peer::Gone);
+        stale.map(move |(rule, at)| Stale { network, side: gate.side, list, id: RuleId(at), rule, flows: Vec::new() })
+    })
+}
+
+fn about(stale: &Stale<'_>) -> Option<Finding> {
+    let Stale { network, rule, .. } = stale;
+    let list = network.list(stale.list)?;
+    let name = rule_name(network, stale.list, stale.id);
+    let owner = called(network, list.name);
+    let peer = rule.peer_name.map(|peer| called(network, peer)).unwrap_or_default();
+    let (direction, effect) = match stale.side {
+        Side::Source => ("ingress", "admits nobody"),
+        Side::Destination => ("egress", "lets nothing out"),
+    };
+    let message = format!("rule `{name}` of {owner} refers to {peer}, which is gone: it {effect}");
+    let list = network.name(list.name);
+    let mut finding = finding("stale-reference", Severity::Low, &stale.flows, message, &[list, direction, &name]);
+    finding.resources = vec![list.to_owned(), name];
+    finding.excerpts = vec![Excerpt {
+        origin: format!("{owner}, {direction}"),
+        lines: vec![line(network, rule)],
+        marked: Some(0),
+        label: "refers to something that is gone".to_owned(),
+    }];
+    Some(finding)
 }

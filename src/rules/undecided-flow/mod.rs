@@ -3,35 +3,54 @@
 use reachlint_model::ReasonCode;
 
 use super::Context;
-use super::support::{finding, groups, machines, whither};
+use super::support::{concern, finding, groups, machines, marks, upstream, whither};
 use crate::audit::{Cause, Judged};
-use crate::report::{Confidence, Finding, FlowVerdict, Severity};
+use crate::report::{Confidence, Finding, FlowVerdict, Severity, StepOutcome};
 
 pub(super) fn check(context: &Context<'_>) -> Vec<Finding> {
     let undecided = context.flows.iter().filter(|flow| is_undecided(flow) && !is_unknown_address(flow));
-    about(undecided, "undecided-flow", "is not known")
+    about(undecided, "undecided-flow", |flows| {
+        let machines = machines(flows);
+        match flows.first().filter(|flow| flow.cause == Cause::Dynamic) {
+            Some(flow) => {
+                format!("where {machines} connects to{} is decided at run time, so it is not checked", part(flow))
+            }
+            None => format!("whether {machines} can connect to {} is not known", whither(flows)),
+        }
+    })
 }
 
-/// One finding for each target of these flows.
-pub(super) fn about<'f>(flows: impl Iterator<Item = &'f Judged>, slug: &str, what: &str) -> Vec<Finding> {
-    groups(flows, |flow| (flow.flow.to.key(), flow.flow.reasons.clone()))
+/// One finding for each upstream and place on the path that is not known: sentences differ with the address of
+/// nginx's machine, places do not.
+pub(super) fn about<'f>(
+    flows: impl Iterator<Item = &'f Judged>,
+    slug: &str,
+    message: impl Fn(&[&Judged]) -> String,
+) -> Vec<Finding> {
+    groups(flows, |flow| (upstream(flow), marks(flow, StepOutcome::Maybe)))
         .iter()
-        .map(|flows| {
-            let target = flows.first().map(|flow| whither(flow)).unwrap_or_default();
-            let message = format!("whether {} can connect to {target} {what}", machines(flows));
-            let mut finding = finding(slug, Severity::Low, flows, message);
+        .filter_map(|flows| {
+            let first = flows.first()?;
+            let what = [upstream(first).to_vec(), marks(first, StepOutcome::Maybe)].concat();
+            let mut finding = finding(slug, Severity::Low, flows, message(flows), &what);
             finding.confidence = Confidence::Medium;
-            finding.reasons = flows.first().map(|flow| flow.flow.reasons.clone()).unwrap_or_default();
-            let opaque = flows.iter().flat_map(|flow| &flow.flow.path);
-            let opaque = opaque.filter(|step| step.outcome == crate::report::StepOutcome::Maybe);
-            for step in opaque {
-                if !finding.resources.contains(&step.id) {
-                    finding.resources.push(step.id.clone());
-                }
-            }
-            finding
+            finding.reasons.clone_from(&first.flow.reasons);
+            let steps = flows.iter().flat_map(|flow| &flow.flow.path);
+            let unknown = steps.filter(|step| step.outcome == StepOutcome::Maybe);
+            concern(&mut finding, unknown.map(|step| step.id.clone()));
+            Some(finding)
         })
         .collect()
+}
+
+/// What the configuration says of a target that otherwise only a request decides.
+fn part(flow: &Judged) -> String {
+    let to = &flow.flow.to;
+    match (to.host.contains(' '), to.port) {
+        (false, _) => format!(" at `{}`", to.host),
+        (true, Some(port)) => format!(" on port {port}"),
+        (true, None) => String::new(),
+    }
 }
 
 pub(super) fn is_undecided(flow: &Judged) -> bool {

@@ -7,15 +7,22 @@ use crate::report::{Confidence, Finding, Severity};
 
 pub(super) fn check(context: &Context<'_>) -> Vec<Finding> {
     let unresolved = context.flows.iter().filter(|flow| flow.cause == Cause::Unresolved);
-    groups(unresolved, |flow| flow.flow.to.key())
+    // One missing answer is one finding, however many ports are dialled.
+    groups(unresolved, |flow| normal(&flow.flow.to.host))
         .iter()
-        .map(|flows| {
-            let host = flows.first().map(|flow| flow.flow.to.host.clone()).unwrap_or_default();
+        .filter_map(|flows| {
+            let first = flows.first()?;
+            let host = &first.flow.to.host;
             let message = format!("the upstream name `{host}` has no address, so its connections are not checked");
-            let mut finding = finding("unresolved-upstream", Severity::Low, flows, message);
+            let mut finding = finding("unresolved-upstream", Severity::Low, flows, message, &[normal(host)]);
             finding.confidence = Confidence::Medium;
-            finding.reasons = flows.first().map(|flow| flow.flow.reasons.clone()).unwrap_or_default();
-            finding
+            finding.reasons.clone_from(&first.flow.reasons);
+            Some(finding)
         })
         .collect()
+}
+
+/// A name as it is compared: lower case, without the dot of the root.
+fn normal(host: &str) -> String {
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }

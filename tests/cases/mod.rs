@@ -1,0 +1,375 @@
+//! Cases as data: an estate, nginx's configuration, and what reachlint has to say about them.
+//!
+//! `tests/traps/aws/README.md` explains the keys.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+
+use reachlint::audit::{Node, Subject, destination, judge, wanted};
+use reachlint::evidence::from_documents;
+use reachlint::nginx::{Config, MemoryFiles, Options};
+use reachlint::report::{Confidence, Finding, Flow, StepOutcome};
+use reachlint::resolve::Resolver;
+use reachlint::rules::Context;
+use reachlint_model::{Failure, Manifest, NameAnswer, PortRange, Provider, SNAPSHOT_SCHEMA};
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+/// One file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Case {
+    pub(crate) id: Option<String>,
+    pub(crate) title: Option<String>,
+    pub(crate) why: Option<String>,
+    from: Option<String>,
+    account: Option<String>,
+    region: Option<String>,
+    pub(crate) nginx: Option<String>,
+    findings: Option<Vec<String>>,
+    pages: Option<usize>,
+    #[serde(default)]
+    cut: Vec<String>,
+    #[serde(default)]
+    without: Vec<String>,
+    #[serde(default)]
+    resolve: BTreeMap<String, Vec<IpAddr>>,
+    #[serde(default)]
+    options: CaseOptions,
+    #[serde(default)]
+    pub(crate) expect: Vec<Expect>,
+    #[serde(default, rename = "finding")]
+    pub(crate) told: Vec<Told>,
+    #[serde(default)]
+    manifest: CaseManifest,
+    #[serde(default)]
+    evidence: Map<String, Value>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseOptions {
+    ephemeral: Option<String>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseManifest {
+    #[serde(default)]
+    failures: Vec<Failure>,
+}
+
+/// What is to be said about one flow.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Expect {
+    to: String,
+    interface: Option<String>,
+    verdict: String,
+    #[serde(default)]
+    blockers: BTreeSet<String>,
+    #[serde(default)]
+    decided: Vec<String>,
+    #[serde(default)]
+    reasons: Vec<String>,
+}
+
+/// One finding. Of a rule that any entry names there are no other findings.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Told {
+    rule: Option<String>,
+    severity: String,
+    #[serde(default = "high")]
+    confidence: String,
+    /// A part of the sentence.
+    message: String,
+    /// Exactly the resources, in any order.
+    resources: Option<BTreeSet<String>>,
+    /// Exactly the lines of nginx's configuration.
+    lines: Option<BTreeSet<u32>>,
+    /// Parts of sentences, in any case.
+    #[serde(default)]
+    reasons: Vec<String>,
+}
+
+fn high() -> String {
+    word(Confidence::High)
+}
+
+fn word(confidence: Confidence) -> String {
+    serde_json::to_value(confidence).unwrap().as_str().unwrap().to_owned()
+}
+
+/// The key that identifies a record of a listing.
+fn id_key(listing: &str) -> &'static str {
+    match listing {
+        "Reservations" => "ReservationId",
+        "NetworkInterfaces" => "NetworkInterfaceId",
+        "SecurityGroups" => "GroupId",
+        "SecurityGroupRules" => "SecurityGroupRuleId",
+        "PrefixLists" => "PrefixListId",
+        "NetworkAcls" => "NetworkAclId",
+        "RouteTables" => "RouteTableId",
+        "Subnets" => "SubnetId",
+        "Vpcs" => "VpcId",
+        "VpcPeeringConnections" => "VpcPeeringConnectionId",
+        "InternetGateways" => "InternetGatewayId",
+        "NatGateways" => "NatGatewayId",
+        "Addresses" => "AllocationId",
+        "VpcEndpoints" => "VpcEndpointId",
+        "SecurityGroupVpcAssociations" => "GroupId",
+        "TransitGateways" => "TransitGatewayId",
+        other => panic!("the harness does not know how records of `{other}` are identified"),
+    }
+}
+
+fn merged(base: &Map<String, Value>, case: &Case) -> Map<String, Value> {
+    let mut all = base.clone();
+    remove(&mut all, &case.without);
+    for (listing, records) in &case.evidence {
+        if listing == "PrefixListEntries" {
+            all.insert(listing.clone(), records.clone());
+            continue;
+        }
+        let key = id_key(listing);
+        let known = all.entry(listing).or_insert_with(|| json!([])).as_array_mut().unwrap();
+        let new = records.as_array().unwrap();
+        let ids: Vec<&Value> = new.iter().map(|record| &record[key]).collect();
+        known.retain(|record| !ids.contains(&&record[key]));
+        known.extend(new.iter().cloned());
+    }
+    all
+}
+
+fn remove(all: &mut Map<String, Value>, without: &[String]) {
+    for gone in without {
+        let mut found = all.remove(gone).is_some();
+        for (listing, records) in all.iter_mut() {
+            if let Some(records) = records.as_array_mut() {
+                let before = records.len();
+                records.retain(|record| record[id_key(listing)] != Value::String(gone.clone()));
+                found |= records.len() < before;
+            }
+        }
+        assert!(found, "`without` names `{gone}`, which the base does not have");
+    }
+}
+
+/// The files that a snapshot of this evidence would have.
+fn documents(evidence: &Map<String, Value>, case: &Case) -> Vec<(String, Vec<u8>)> {
+    let mut documents = Vec::new();
+    for (listing, records) in evidence {
+        if listing == "PrefixListEntries" {
+            for (list, entries) in records.as_object().unwrap() {
+                let mut document = json!({ "PrefixListId": list, "Entries": entries });
+                if case.cut.contains(list) {
+                    document["NextToken"] = json!("more");
+                }
+                documents.push((format!("entries-{}.json", documents.len()), document));
+            }
+            continue;
+        }
+        let records = records.as_array().unwrap();
+        let pages = if listing == "SecurityGroupRules" { case.pages.unwrap_or(1) } else { 1 };
+        let size = records.len().div_ceil(pages).max(1);
+        let mut chunks: Vec<&[Value]> = records.chunks(size).collect();
+        if chunks.is_empty() {
+            chunks.push(&[]);
+        }
+        for (at, chunk) in chunks.iter().enumerate() {
+            let mut document = json!({ listing: chunk });
+            if at + 1 < chunks.len() {
+                document["NextToken"] = json!("more");
+            }
+            documents.push((format!("{listing}-{at}.json"), document));
+        }
+    }
+    let names = case.resolve.iter();
+    let manifest = Manifest {
+        schema: SNAPSHOT_SCHEMA.to_owned(),
+        failures: case.manifest.failures.clone(),
+        names: names
+            .map(|(name, addresses)| NameAnswer { name: name.clone(), addresses: addresses.clone(), error: None })
+            .collect(),
+        ..Manifest::default()
+    };
+    documents.push(("manifest.json".to_owned(), serde_json::to_value(manifest).unwrap()));
+    documents.into_iter().map(|(name, document)| (name, document.to_string().into_bytes())).collect()
+}
+
+/// Reads one file.
+pub(crate) fn read(path: &Path) -> Case {
+    let text = fs::read_to_string(path).unwrap();
+    toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// The estate that every case starts from.
+pub(crate) fn base() -> Case {
+    let base = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traps/aws/base.toml"));
+    assert!(base.account.is_some() && base.region.is_some());
+    base
+}
+
+/// The cases of a folder by file name, without the base.
+pub(crate) fn cases(folder: &Path) -> Vec<(String, Case)> {
+    let mut paths: Vec<_> = fs::read_dir(folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+        .collect();
+    paths.sort();
+    let named = paths.iter().map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), path));
+    named.filter(|(name, _)| name != "base.toml").map(|(name, path)| (name, read(path))).collect()
+}
+
+/// What reachlint says of a case: every flow, and what `check` finds.
+pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<Finding>) -> (Vec<Flow>, Vec<Finding>) {
+    let evidence = merged(&base.evidence, case);
+    let documents = documents(&evidence, case);
+    let documents = documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    let snapshot = from_documents(documents, "the case").unwrap();
+    let nginx = case.nginx.as_ref().or(base.nginx.as_ref()).unwrap();
+    let files = MemoryFiles::new().with("nginx.conf", nginx.as_str());
+    let config = Config::read(Path::new("nginx.conf"), &files, &Options::default()).unwrap();
+    let endpoints = config.endpoints().unwrap();
+    let wanted = wanted(&config, &endpoints, Path::new(""));
+    let providers: [&dyn Provider; 1] = [&snapshot.aws];
+    let from = case.from.as_ref().or(base.from.as_ref()).unwrap().parse().unwrap();
+    let nodes = snapshot.aws.select(&from);
+    assert!(!nodes.is_empty(), "nginx is nowhere in the evidence");
+    let nodes: Vec<_> = nodes.into_iter().map(|interface| Node { provider: 0, interface }).collect();
+    let ephemeral = case.options.ephemeral.as_ref().map_or(PortRange::LINUX_EPHEMERAL, |text| text.parse().unwrap());
+    let subject = Subject { providers: &providers, nodes: &nodes, wanted: &wanted, ephemeral };
+    let recorded: HashMap<_, _> =
+        snapshot.names.iter().map(|answer| (reachlint::resolve::normal(&answer.name), answer.clone())).collect();
+    let resolver = Resolver { given: BTreeMap::new(), recorded, providers: &providers, asked: false };
+    let judged = judge(&subject, &resolver);
+    let findings = check(&Context { providers: &providers, flows: &judged });
+    (judged.into_iter().map(|judged| judged.flow).collect(), findings)
+}
+
+/// What of a case did not come true.
+pub(crate) fn complaints(case: &Case, flows: &[Flow], findings: &[Finding]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let slugs: BTreeSet<&str> = findings.iter().map(|finding| finding.rule.as_str()).collect();
+    if let Some(expected) = &case.findings {
+        let expected: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
+        if slugs != expected {
+            let messages: Vec<&str> = findings.iter().map(|finding| finding.message.as_str()).collect();
+            wrong.push(format!("findings are {slugs:?}, not {expected:?}: {messages:#?}"));
+        }
+    }
+    for expect in &case.expect {
+        let about: Vec<&Flow> = flows
+            .iter()
+            .filter(|flow| {
+                let to = destination(&flow.to);
+                let short = to.rsplit_once('/').map_or(to.as_str(), |(short, _)| short);
+                let socket = to.starts_with("unix:") && to == expect.to;
+                socket || to == expect.to || (short == expect.to && !to.starts_with("unix:"))
+            })
+            .filter(|flow| expect.interface.is_none() || flow.from.interface == expect.interface)
+            .collect();
+        let [flow] = about.as_slice() else {
+            let all: Vec<&str> = flows.iter().map(|flow| flow.id.as_str()).collect();
+            wrong.push(format!("{} flows are to {}: {all:?}", about.len(), expect.to));
+            continue;
+        };
+        let mut say = |what: String| wrong.push(format!("{}: {what}", flow.id));
+        if flow.verdict.word() != expect.verdict {
+            say(format!("is {}, not {}: {:#?}", flow.verdict.word(), expect.verdict, flow.reasons));
+        }
+        let blocking = flow.path.iter().filter(|step| step.outcome == StepOutcome::Deny);
+        let blockers: BTreeSet<String> = blocking.map(|step| format!("{} {}", step.layer, step.direction)).collect();
+        if blockers != expect.blockers {
+            say(format!("blockers are {blockers:?}, not {:?}", expect.blockers));
+        }
+        for id in &expect.decided {
+            if !flow.path.iter().any(|step| step.rule.as_ref() == Some(id) || step.id == *id) {
+                let path: Vec<_> = flow.path.iter().map(|step| (&step.id, &step.rule)).collect();
+                say(format!("`{id}` is not on the path {path:?}"));
+            }
+        }
+        let details = flow.path.iter().map(|step| &step.detail).chain(&flow.reasons);
+        let text = details.map(|text| text.to_lowercase()).collect::<Vec<_>>().join("\n");
+        for reason in &expect.reasons {
+            if !text.contains(&reason.to_lowercase()) {
+                say(format!("no reason has `{reason}`: {text}"));
+            }
+        }
+    }
+    wrong.extend(untold(case, findings));
+    wrong
+}
+
+/// Findings that were expected and are not there, that are there and were not expected, or that cannot be told apart.
+fn untold(case: &Case, findings: &[Finding]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let mut prints = BTreeSet::new();
+    for finding in findings {
+        if !prints.insert(&finding.fingerprint) {
+            wrong.push(format!("another finding has the fingerprint of `{}`", finding.message));
+        }
+    }
+    let named: BTreeSet<&str> = case.told.iter().filter_map(|told| told.rule.as_deref()).collect();
+    let anywhere = case.told.iter().any(|told| told.rule.is_none());
+    let mut rest: Vec<&Finding> =
+        findings.iter().filter(|finding| anywhere || named.contains(finding.rule.as_str())).collect();
+    for told in &case.told {
+        let mut nearest: Option<Vec<String>> = None;
+        let mut found = None;
+        for (at, finding) in rest.iter().enumerate() {
+            let differences = differences(told, finding);
+            if differences.is_empty() {
+                found = Some(at);
+                break;
+            }
+            if nearest.as_ref().is_none_or(|nearest| differences.len() < nearest.len()) {
+                nearest = Some(differences);
+            }
+        }
+        match found {
+            Some(at) => drop(rest.remove(at)),
+            None => wrong.push(format!("no finding is `{}`; the nearest: {:#?}", told.message, nearest)),
+        }
+    }
+    if !case.told.is_empty() {
+        wrong.extend(rest.iter().map(|finding| format!("nobody expected `{}`", finding.message)));
+    }
+    wrong
+}
+
+fn differences(told: &Told, finding: &Finding) -> Vec<String> {
+    let mut wrong = Vec::new();
+    if told.rule.as_ref().is_some_and(|rule| *rule != finding.rule) {
+        wrong.push(format!("it is of `{}`", finding.rule));
+    }
+    if told.severity != finding.severity.word() {
+        wrong.push(format!("it is {}", finding.severity.word()));
+    }
+    let confidence = word(finding.confidence);
+    if told.confidence != confidence {
+        wrong.push(format!("its confidence is {confidence}"));
+    }
+    if !finding.message.contains(&told.message) {
+        wrong.push(format!("it says `{}`", finding.message));
+    }
+    let resources: BTreeSet<String> = finding.resources.iter().cloned().collect();
+    if told.resources.as_ref().is_some_and(|told| *told != resources) || resources.len() != finding.resources.len() {
+        wrong.push(format!("its resources are {:?}", finding.resources));
+    }
+    let lines: BTreeSet<u32> = finding.nginx.iter().map(|place| place.line).collect();
+    if told.lines.as_ref().is_some_and(|told| *told != lines) {
+        wrong.push(format!("its lines are {lines:?}"));
+    }
+    let reasons = finding.reasons.join("\n").to_lowercase();
+    for reason in &told.reasons {
+        if !reasons.contains(&reason.to_lowercase()) {
+            wrong.push(format!("its reasons lack `{reason}`: {reasons}"));
+        }
+    }
+    wrong
+}
