@@ -259,12 +259,18 @@ impl Auditor<'_> {
         cause: Cause,
         reason: String,
     ) {
-        let key = (at, None, host.unwrap_or_default().to_owned(), port, wanted.protocol.0, None);
+        // What a request decides is one connection for each thing that decides.
+        let what = host.map_or_else(|| reason.clone(), str::to_owned);
+        let key = (at, None, what.clone(), port, wanted.protocol.0, None);
         if self.is_known(&key, &wanted.place) {
             return;
         }
         let host = host.unwrap_or("decided by the request");
         let mut judged = self.outline(wanted, node, host, None, port, cause, reason);
+        if judged.cause == Cause::Dynamic {
+            let from = judged.flow.from.interface.as_deref().unwrap_or("unknown");
+            judged.flow.id = format!("{from}>{what}/{}", wanted.protocol);
+        }
         if judged.cause == Cause::Local {
             judged.flow.verdict = FlowVerdict::Allowed;
             "unix".clone_into(&mut judged.flow.to.protocol);
