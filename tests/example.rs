@@ -1,5 +1,8 @@
 //! `examples/aws-shop` shows its planted faults and nothing else, in a form that its schema describes, without a socket.
 
+#![cfg(test)]
+
+#[cfg(test)]
 mod common;
 
 use std::collections::BTreeSet;

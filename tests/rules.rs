@@ -2,6 +2,7 @@
 //!
 //! The pages in `docs/rules` are made from the rules: `REACHLINT_REGENERATE=1 cargo test --test rules` writes them.
 
+#[cfg(test)]
 mod cases;
 
 use std::collections::BTreeSet;

@@ -1,5 +1,6 @@
 //! Every case in `tests/traps/aws` comes out as it says. `tests/traps/aws/README.md` explains the keys.
 
+#[cfg(test)]
 mod cases;
 
 use std::path::Path;

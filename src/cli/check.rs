@@ -49,10 +49,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
     }
     let wanted: Vec<Wanted> = loaded.iter().flat_map(Loaded::wanted).collect();
     if wanted.is_empty() {
-        return Err(CliError::nothing(
-            "the configuration connects to nothing",
-            "give the main file, from which the others are included, or the output of `nginx -T`",
-        ));
+        return Err(nothing());
     }
     let settings = Settings { from: origin(settings.from, &arguments.evidence)?, ..settings };
     let gathered = gather(&arguments.evidence, &settings, &wanted)?;
@@ -60,6 +57,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
     let sources: Vec<_> = loaded.iter().flat_map(Loaded::texts).collect();
     output::write(&arguments.report, &report, &sources, arguments.all)?;
     Ok(arguments.fail.code(&report, settings.fail_on))
+}
+
+/// The configuration opens no connection.
+pub(super) fn nothing() -> CliError {
+    CliError::nothing(
+        "the configuration connects to nothing",
+        "give the main file, from which the others are included, or the output of `nginx -T`",
+    )
 }
 
 /// Judges everything and applies the rules.

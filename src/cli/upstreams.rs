@@ -33,7 +33,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
         Format::Json => print(&json(&rows))?,
         Format::Human | Format::Short => print(&table(&rows))?,
     }
-    Ok(if rows.is_empty() { exit::NOTHING_TO_AUDIT } else { exit::OK })
+    if rows.is_empty() {
+        return Err(super::check::nothing());
+    }
+    Ok(exit::OK)
 }
 
 fn target(row: &Upstream) -> String {

@@ -79,15 +79,14 @@ fn upstreams(out: &mut String, flows: &[Flow], look: Look) {
         let from = flow.from.label.as_deref().or(flow.from.interface.as_deref()).unwrap_or("nginx").to_owned();
         let key = (target.clone(), flow.to.host.clone(), flow.verdict, why.clone());
         let next = rows.len();
-        match rows.get_mut(*at.entry(key).or_insert(next)) {
-            Some(row) => row.from.push(from),
-            None => {
-                let named = flow.to.address.as_deref().is_some_and(|address| address != flow.to.host);
-                let host = named.then_some(flow.to.host.as_str());
-                let label: Vec<&str> = [flow.to.label.as_deref(), host].into_iter().flatten().collect();
-                rows.push(Row { verdict: flow.verdict, target, label: label.join(", "), why, from: vec![from] });
-            }
+        if let Some(row) = rows.get_mut(*at.entry(key).or_insert(next)) {
+            row.from.push(from);
+            continue;
         }
+        let named = flow.to.address.as_deref().is_some_and(|address| address != flow.to.host);
+        let host = named.then_some(flow.to.host.as_str());
+        let label: Vec<&str> = [flow.to.label.as_deref(), host].into_iter().flatten().collect();
+        rows.push(Row { verdict: flow.verdict, target, label: label.join(", "), why, from: vec![from] });
     }
     let machines = machines(flows);
     let allowed = rows.iter().filter(|row| row.verdict == FlowVerdict::Allowed).count();
@@ -115,7 +114,7 @@ fn upstreams(out: &mut String, flows: &[Flow], look: Look) {
         out.push('\n');
     }
     if hide {
-        let _ = writeln!(out, "… and {} more allowed; `--all` shows them", allowed);
+        let _ = writeln!(out, "… and {allowed} more allowed; `--all` shows them");
     }
     if !rows.is_empty() {
         out.push('\n');

@@ -1,5 +1,7 @@
 //! The report as JSON, and the schema that describes it.
 
+use std::fmt::Write;
+
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -19,7 +21,7 @@ pub fn json(part: &impl Serialize) -> String {
     for character in text.chars() {
         if character != '\n' && is_active(character) {
             // All of them are in the basic plane.
-            safe.push_str(&format!("\\u{:04x}", u32::from(character)));
+            let _ = write!(safe, "\\u{:04x}", u32::from(character));
         } else {
             safe.push(character);
         }
@@ -28,8 +30,11 @@ pub fn json(part: &impl Serialize) -> String {
     safe
 }
 
+/// Name of an output, and what makes its schema.
+pub type Schema = (&'static str, fn() -> String);
+
 /// The schemas that `reachlint schema` knows, by name.
-pub const SCHEMAS: [(&str, fn() -> String); 2] = [("report", schema::<Report>), ("upstreams", schema::<Vec<Upstream>>)];
+pub const SCHEMAS: [Schema; 2] = [("report", schema::<Report>), ("upstreams", schema::<Vec<Upstream>>)];
 
 /// The JSON schema of a type.
 #[must_use]

@@ -12,7 +12,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub use human::{Look, human, trace};
-pub use json::{SCHEMAS, json, schema};
+pub use json::{SCHEMAS, Schema, json, schema};
 pub use short::short;
 pub(crate) use text::neutral;
 
