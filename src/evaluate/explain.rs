@@ -187,7 +187,7 @@ fn gate_detail(network: &Network, hop: &Hop, packet: &Packet, effect: Effect, de
         Effect::Pass | Effect::Skipped => by.unwrap_or_else(|| format!("{lists}: default")),
         Effect::Block => {
             let who = by.map_or_else(
-                || format!("no rule of {lists} ({}) admits", gate_side(hop, gate.side)),
+                || format!("no {} rule of {lists} admits", gate_side(gate.side)),
                 |by| format!("{by} denies"),
             );
             format!("{who} {what}; a new connection is dropped in silence and times out")
@@ -195,7 +195,10 @@ fn gate_detail(network: &Network, hop: &Hop, packet: &Packet, effect: Effect, de
         Effect::Partial => {
             let refused = refused_ports(network, gate, packet);
             let refused: Vec<String> = refused.iter().map(PortRange::to_string).collect();
-            let who = by.map_or_else(|| format!("no rule of {lists} admits"), |by| format!("{by} denies"));
+            let who = by.map_or_else(
+                || format!("no {} rule of {lists} admits", gate_side(gate.side)),
+                |by| format!("{by} denies"),
+            );
             format!(
                 "{who} {what}: {} of the client's {} ports pass, {} do not ({}), so a new connection times out now \
                  and then",
@@ -213,10 +216,10 @@ fn gate_detail(network: &Network, hop: &Hop, packet: &Packet, effect: Effect, de
 }
 
 /// The direction of the rules that a gate asked, which for answers differs from that of the connection.
-fn gate_side(hop: &Hop, side: reachlint_model::Side) -> &'static str {
-    match (hop.direction, side) {
-        (_, reachlint_model::Side::Source) => Direction::Ingress.word(),
-        (_, reachlint_model::Side::Destination) => Direction::Egress.word(),
+fn gate_side(side: reachlint_model::Side) -> &'static str {
+    match side {
+        reachlint_model::Side::Source => Direction::Ingress.word(),
+        reachlint_model::Side::Destination => Direction::Egress.word(),
     }
 }
 
