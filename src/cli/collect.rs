@@ -105,29 +105,46 @@ fn vacant(folder: &Path) -> Result<(), CliError> {
 
 /// Writes a snapshot whole or not at all.
 fn write(folder: &Path, collected: &Collected) -> Result<(), CliError> {
-    let failed = |error: io::Error| {
-        CliError::usage(format!("cannot write `{}`: {error}", folder.display()), "check the disk and its permissions")
-    };
-    let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let part = folder.with_file_name(format!(".{name}.{}.part", std::process::id()));
-    let fill = || -> io::Result<()> {
-        let manifest = manifest(collected);
-        let documents = collected.documents.iter().map(|(path, bytes)| (path.as_str(), bytes));
-        for (path, bytes) in documents.chain([("manifest.json", &manifest)]) {
-            let path = part.join(path);
-            if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent)?;
-            }
-            fs::File::create(path)?.write_all(bytes)?;
-        }
-        match fs::remove_dir(folder) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        fs::rename(&part, folder)
-    };
-    fill().map_err(|error| {
+    // A folder that is there stays the same folder: it may be a mount, a link, or closed to others.
+    let kept = folder.is_dir();
+    let part = format!(".reachlint-{}.part", std::process::id());
+    let part = if kept { folder.join(part) } else { folder.with_file_name(part) };
+    let filled = fill(&part, collected);
+    let written = filled.and_then(|()| if kept { unpack(&part, folder) } else { fs::rename(&part, folder) });
+    written.map_err(|error| {
         let _ = fs::remove_dir_all(&part);
-        failed(error)
+        CliError::usage(format!("cannot write `{}`: {error}", folder.display()), "check the disk and its permissions")
+    })
+}
+
+fn fill(folder: &Path, collected: &Collected) -> io::Result<()> {
+    let manifest = manifest(collected);
+    let documents = collected.documents.iter().map(|(path, bytes)| (path.as_str(), bytes));
+    for (path, bytes) in documents.chain([("manifest.json", &manifest)]) {
+        let path = folder.join(path);
+        if let Some(parent) = path.parent() {
+            fs::create_dir_all(parent)?;
+        }
+        fs::File::create(path)?.write_all(bytes)?;
+    }
+    Ok(())
+}
+
+/// Moves everything in a folder one up.
+fn unpack(part: &Path, folder: &Path) -> io::Result<()> {
+    let mut moved = Vec::new();
+    let mut all = || -> io::Result<()> {
+        for entry in fs::read_dir(part)? {
+            let entry = entry?;
+            let target = folder.join(entry.file_name());
+            fs::rename(entry.path(), &target)?;
+            moved.push(target);
+        }
+        fs::remove_dir(part)
+    };
+    all().inspect_err(|_| {
+        for target in &moved {
+            let _ = fs::remove_dir_all(target).or_else(|_| fs::remove_file(target));
+        }
     })
 }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use reachlint_model::{NameAnswer, Provider, Selector};
+use reachlint_model::{Failure, NameAnswer, Provider, Selector};
 
 use super::CliError;
 use super::options::{EvidenceOptions, Settings};
@@ -27,6 +27,15 @@ impl Gathered {
         let mut nodes: Vec<Node> = Vec::new();
         for selector in from {
             let found = self.snapshot.aws.select(selector);
+            if let Some(failure) = self.unread(selector, found.is_empty()) {
+                return Err(CliError::no_evidence(
+                    format!(
+                        "which machines are {selector} is not known: {} failed with {}",
+                        failure.call, failure.error
+                    ),
+                    format!("grant {}, or see to it that the call works, and collect again", failure.call),
+                ));
+            }
             if found.is_empty() {
                 return Err(self.nowhere(selector));
             }
@@ -38,6 +47,25 @@ impl Gathered {
             }
         }
         Ok(nodes)
+    }
+
+    /// The failed call that may hide machines. An id or an address has one owner; a tag or a name may have more than
+    /// those that were found.
+    fn unread(&self, selector: &Selector, nothing: bool) -> Option<&Failure> {
+        let (text, several) = match selector {
+            Selector::Itself => return None,
+            Selector::Address(address) => (address.to_string(), false),
+            Selector::Tag { value, .. } => (value.clone(), true),
+            Selector::Name(name) => (name.clone(), !["i-", "eni-"].iter().any(|start| name.starts_with(start))),
+        };
+        let lists =
+            |failure: &&Failure| matches!(&*failure.call, "ec2:DescribeInstances" | "ec2:DescribeNetworkInterfaces");
+        // An instance that a tag led to may be the one whose interfaces could not be read.
+        let about = |failure: &&Failure| {
+            let resources = &failure.resources;
+            resources.is_empty() || resources.iter().any(|id| *id == text || (several && id.starts_with("i-")))
+        };
+        self.snapshot.failures.iter().filter(lists).find(about).filter(|_| nothing || several)
     }
 
     fn nowhere(&self, selector: &Selector) -> CliError {
@@ -55,6 +83,12 @@ impl Gathered {
             .collect();
         known.sort_unstable();
         known.dedup();
+        if known.is_empty() {
+            return CliError::usage(
+                format!("no interface in the evidence is {selector}"),
+                "the evidence has no interface at all; check the region and the account",
+            );
+        }
         let more = known.len().saturating_sub(8);
         let mut some: Vec<String> = known.iter().take(8).map(|name| format!("`{name}`")).collect();
         if more > 0 {

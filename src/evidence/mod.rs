@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use reachlint_aws::network::{AwsNetwork, Estate};
 use reachlint_aws::records::{ReadError, Recognised, read};
-use reachlint_model::{Cloud, Manifest, NameAnswer, SNAPSHOT_SCHEMA};
+use reachlint_model::{Cloud, Failure, Manifest, NameAnswer, SNAPSHOT_SCHEMA};
 
 use crate::report::Evidence;
 
@@ -20,6 +20,8 @@ pub struct Snapshot {
     pub aws: AwsNetwork,
     /// Answers of the system resolver at the time it was taken.
     pub names: Vec<NameAnswer>,
+    /// Calls that failed when it was taken.
+    pub failures: Vec<Failure>,
     /// What was read, and what was passed over.
     pub evidence: Vec<Evidence>,
 }
@@ -98,6 +100,7 @@ impl EvidenceError {
 struct Reader {
     estate: Estate,
     names: Vec<NameAnswer>,
+    failures: Vec<Failure>,
     evidence: Vec<Evidence>,
     other: Option<(PathBuf, Cloud, String)>,
 }
@@ -194,6 +197,7 @@ impl Reader {
             self.note(path, None, "manifest".to_owned());
             self.estate.manifest(&manifest);
             self.names.extend(manifest.names);
+            self.failures.extend(manifest.failures);
             return Ok(());
         }
         let gcp = reachlint_gcp::records::recognise(bytes).map(|kind| (Cloud::Gcp, kind));
@@ -223,7 +227,8 @@ impl Reader {
             _ => {}
         }
         self.evidence.sort_by(|a, b| a.source.cmp(&b.source));
-        Ok(Snapshot { aws: AwsNetwork::new(self.estate), names: self.names, evidence: self.evidence })
+        let Self { estate, names, failures, evidence, .. } = self;
+        Ok(Snapshot { aws: AwsNetwork::new(estate), names, failures, evidence })
     }
 }
 

@@ -1,0 +1,220 @@
+"""An estate with planted faults in moto, on a port of its own.
+
+Prints one line of JSON (where the server answers, and ids of what was made) and serves until its standard input ends,
+so that it never outlives the test run. With an argument, the file of an IAM policy, it makes two users before it
+serves: one with that policy and one whose policy lacks ec2:DescribeNetworkAcls. From then on keys, signatures and
+permissions are checked.
+"""
+
+import json
+import os
+import sys
+
+# boto3 reads these when it is loaded. moto gives every unknown key its default account.
+os.environ.update(
+    AWS_ACCESS_KEY_ID="seed",
+    AWS_SECRET_ACCESS_KEY="seed",
+    AWS_CONFIG_FILE=os.devnull,
+    AWS_SHARED_CREDENTIALS_FILE=os.devnull,
+    AWS_EC2_METADATA_DISABLED="true",
+    # Only own images and prefix lists are needed, and loading the others takes seconds.
+    MOTO_EC2_LOAD_DEFAULT_AMIS="false",
+)
+
+import logging
+
+import boto3
+from moto import settings
+from moto.server import ThreadedMotoServer
+
+# A line for each request would drown the one that matters.
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+
+ACCOUNT = "123456789012"
+
+
+class Region:
+    """One region's client, with the few things that the estate is made of."""
+
+    def __init__(self, url, name):
+        self.ec2 = boto3.client("ec2", region_name=name, endpoint_url=url)
+
+    def vpc(self, block, **more):
+        return self.ec2.create_vpc(CidrBlock=block, **more)["Vpc"]["VpcId"]
+
+    def subnet(self, vpc, block, **more):
+        return self.ec2.create_subnet(VpcId=vpc, CidrBlock=block, **more)["Subnet"]["SubnetId"]
+
+    def group(self, vpc, name, *ingress, egress=None):
+        """A group that lets in `ingress`, each a port with one kind of source."""
+        group = self.ec2.create_security_group(VpcId=vpc, GroupName=name, Description=name)["GroupId"]
+        rules = [rule(port, **source) for port, source in ingress]
+        if rules:
+            self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rules)
+        if egress is not None:
+            everything = [{"IpProtocol": "-1", "IpRanges": [{"CidrIp": "0.0.0.0/0"}]}]
+            self.ec2.revoke_security_group_egress(GroupId=group, IpPermissions=everything)
+            self.ec2.authorize_security_group_egress(GroupId=group, IpPermissions=egress)
+        return group
+
+    def machine(self, subnet, group, address, name, role="upstream", v6=None):
+        """An instance with that address; its interface's id."""
+        interface = {"DeviceIndex": 0, "SubnetId": subnet, "Groups": [group], "PrivateIpAddress": address}
+        tags = [{"Key": "Name", "Value": name}, {"Key": "Role", "Value": role}]
+        made = self.ec2.run_instances(
+            ImageId="ami-0",
+            MinCount=1,
+            MaxCount=1,
+            NetworkInterfaces=[interface],
+            TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+        )["Instances"][0]
+        interface = made["NetworkInterfaces"][0]
+        assert interface["PrivateIpAddress"] == address, interface
+        if v6:
+            ids = interface["NetworkInterfaceId"]
+            self.ec2.assign_ipv6_addresses(NetworkInterfaceId=ids, Ipv6Addresses=[v6])
+        return made["InstanceId"], interface["NetworkInterfaceId"]
+
+    def route(self, vpc, block, peering):
+        main = {"Name": "association.main", "Values": ["true"]}
+        tables = self.ec2.describe_route_tables(Filters=[main, {"Name": "vpc-id", "Values": [vpc]}])["RouteTables"]
+        self.ec2.create_route(
+            RouteTableId=tables[0]["RouteTableId"], DestinationCidrBlock=block, VpcPeeringConnectionId=peering
+        )
+
+
+def rule(first, last=None, protocol="tcp", **source):
+    return {"IpProtocol": protocol, "FromPort": first, "ToPort": last or first, **source}
+
+
+def block(text):
+    return {"IpRanges": [{"CidrIp": text}]}
+
+
+def six(text):
+    return {"Ipv6Ranges": [{"CidrIpv6": text}]}
+
+
+def seed(url):
+    here, far = Region(url, "us-east-1"), Region(url, "eu-west-1")
+    vpc = here.vpc("10.10.0.0/16", AmazonProvidedIpv6CidrBlock=True)
+    found = here.ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"][0]
+    v6 = found["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"].removesuffix("00::/56")
+    edge = here.subnet(vpc, "10.10.1.0/24", Ipv6CidrBlock=f"{v6}01::/64")
+    app = here.subnet(vpc, "10.10.2.0/24", Ipv6CidrBlock=f"{v6}02::/64")
+    trap = here.subnet(vpc, "10.10.3.0/24")
+
+    out = [rule(8000, 8999, **block("10.0.0.0/8"), **six(f"{v6}00::/56"))]
+    nginx = here.group(vpc, "edge", egress=out)
+    edges = [
+        here.machine(edge, nginx, f"10.10.1.{10 + at}", f"edge-{at}", "edge", f"{v6}01::{10 + at}") for at in range(2)
+    ]
+    entries = [{"Cidr": "10.10.1.0/24", "Description": "edge"}, {"Cidr": "192.0.2.0/24", "Description": "office"}]
+    prefixes = here.ec2.create_managed_prefix_list(
+        PrefixListName="edges", MaxEntries=5, AddressFamily="IPv4", Entries=entries
+    )["PrefixList"]["PrefixListId"]
+
+    by_group = {"UserIdGroupPairs": [{"GroupId": nginx, "UserId": ACCOUNT}]}
+    by_list = {"PrefixListIds": [{"PrefixListId": prefixes}]}
+    upstreams = [
+        ("by-group", "10.10.2.20", [(8001, by_group)]),
+        ("by-list", "10.10.2.21", [(8002, by_list)]),
+        ("by-block", "10.10.2.22", [(8003, block("10.10.1.0/24"))]),
+        ("no-ingress", "10.10.2.23", [(8004, block("10.10.99.0/24"))]),
+        ("no-egress", "10.10.2.24", [(9500, by_group)]),
+        ("open", "10.10.2.25", [(8006, block("0.0.0.0/0"))]),
+    ]
+    for name, address, ingress in upstreams:
+        here.machine(app, here.group(vpc, name, *ingress), address, name)
+    sixth = here.group(vpc, "six", (8010, six(f"{v6}01::/64")))
+    here.machine(app, sixth, "10.10.2.26", "six", v6=f"{v6}02::26")
+
+    # AWS gives the ACL of a VPC with IPv6 these entries too; moto forgets them.
+    default = here.ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [app]}])
+    for egress in (False, True):
+        here.ec2.create_network_acl_entry(
+            NetworkAclId=default["NetworkAcls"][0]["NetworkAclId"],
+            RuleNumber=101,
+            Protocol="-1",
+            RuleAction="allow",
+            Egress=egress,
+            Ipv6CidrBlock="::/0",
+        )
+
+    # Lets connections in, and answers out to half of the ports that nginx may have connected from.
+    here.machine(trap, here.group(vpc, "trap", (8005, by_group)), "10.10.3.20", "trap")
+    acl = here.ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
+    for egress, first, last in [(False, 8000, 8999), (True, 49152, 65535)]:
+        here.ec2.create_network_acl_entry(
+            NetworkAclId=acl,
+            RuleNumber=100,
+            Protocol="6",
+            RuleAction="allow",
+            Egress=egress,
+            CidrBlock="10.10.0.0/16",
+            PortRange={"From": first, "To": last},
+        )
+    acls = here.ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [trap]}])["NetworkAcls"]
+    for association in acls[0]["Associations"]:
+        if association["SubnetId"] == trap:
+            here.ec2.replace_network_acl_association(
+                AssociationId=association["NetworkAclAssociationId"], NetworkAclId=acl
+            )
+
+    peered = here.vpc("10.30.0.0/16")
+    link = here.ec2.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=peered)["VpcPeeringConnection"]
+    link = link["VpcPeeringConnectionId"]
+    here.ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=link)
+    here.route(vpc, "10.30.0.0/16", link)
+    here.route(peered, "10.10.0.0/16", link)
+    across = here.group(peered, "peered", (8008, block("10.10.1.0/24")))
+    here.machine(here.subnet(peered, "10.30.1.0/24"), across, "10.30.1.20", "peered")
+
+    abroad = far.vpc("10.50.0.0/16")
+    long = here.ec2.create_vpc_peering_connection(VpcId=vpc, PeerVpcId=abroad, PeerRegion="eu-west-1")
+    long = long["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+    far.ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=long)
+    here.route(vpc, "10.50.0.0/16", long)
+    far.route(abroad, "10.10.0.0/16", long)
+    shore = far.subnet(abroad, "10.50.1.0/24")
+    far.machine(shore, far.group(abroad, "far", (8009, block("10.10.1.0/24"))), "10.50.1.20", "far")
+    far.machine(shore, far.group(abroad, "far-shut", (8009, block("10.10.99.0/24"))), "10.50.1.21", "far-shut")
+
+    return {
+        "edges": [{"instance": instance, "interface": interface} for instance, interface in edges],
+        "prefix_list": prefixes,
+        "acl": acl,
+        "six": f"{v6}02::26",
+        "trap_subnet": trap,
+    }
+
+
+def users(url, policy):
+    iam = boto3.client("iam", region_name="us-east-1", endpoint_url=url)
+    lesser = json.loads(json.dumps(policy))
+    for statement in lesser["Statement"]:
+        statement["Action"].remove("ec2:DescribeNetworkAcls")
+    keys = {}
+    for name, document in [("reader", policy), ("lesser", lesser)]:
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=json.dumps(document))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        keys[name] = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
+    return keys
+
+
+def main():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    url = f"http://{host}:{port}"
+    told = {"url": url, **seed(url)}
+    if len(sys.argv) > 1:
+        with open(sys.argv[1], encoding="utf-8") as file:
+            told["keys"] = users(url, json.load(file))
+        settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
+    print(json.dumps(told), flush=True)
+    sys.stdin.read()
+
+
+main()
