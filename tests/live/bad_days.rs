@@ -43,9 +43,12 @@ fn a_throttled_call_is_made_again() {
 }
 
 fn refusing(calls: &'static [&'static str]) -> Proxy {
-    Proxy::start(moto().url(), move |action, _| match calls.contains(&action) {
-        true => Fate::Error(403, "UnauthorizedOperation", "You are not authorized to perform this operation."),
-        false => Fate::Passes,
+    Proxy::start(moto().url(), move |action, _| {
+        if calls.contains(&action) {
+            Fate::Error(403, "UnauthorizedOperation", "You are not authorized to perform this operation.")
+        } else {
+            Fate::Passes
+        }
     })
 }
 
@@ -117,10 +120,7 @@ fn rules_are_read_from_either_listing() {
 #[test]
 fn an_answer_cut_in_half_is_no_answer() {
     for call in ["DescribeNetworkAcls", "DescribeRouteTables"] {
-        let proxy = Proxy::start(moto().url(), move |action, _| match action == call {
-            true => Fate::Half,
-            false => Fate::Passes,
-        });
+        let proxy = Proxy::start(moto().url(), move |action, _| if action == call { Fate::Half } else { Fate::Passes });
         let ran = edge(&proxy.url, "10.10.2.20:8001");
         assert_eq!(ran.code, 4, "{call}: {ran:?}");
         assert_eq!(verdict(&ran.report()), "unknown", "{call}");

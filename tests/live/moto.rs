@@ -43,14 +43,12 @@ impl Moto {
         let mut child = command.spawn().map_err(|error| format!("cannot start moto: {error}"))?;
         let mut line = String::new();
         let read = child.stdout.take().map(|stdout| BufReader::new(stdout).read_line(&mut line));
-        match (read, serde_json::from_str(&line)) {
-            (Some(Ok(_)), Ok(told)) => Ok(Self { told, child }),
-            _ => {
-                let _ = child.kill();
-                let _ = child.wait();
-                Err(format!("tests/live/seed.py did not come to its end; it printed `{line}` and what stands above"))
-            }
+        if let (Some(Ok(_)), Ok(told)) = (read, serde_json::from_str(&line)) {
+            return Ok(Self { told, child });
         }
+        let _ = child.kill();
+        let _ = child.wait();
+        Err(format!("tests/live/seed.py did not come to its end; it printed `{line}` and what stands above"))
     }
 
     pub(crate) fn url(&self) -> &str {

@@ -81,7 +81,12 @@ fn a_machine_that_is_not_there_is_told_with_those_that_are() {
         let ran = run(&Key::any(), &[&["check", &conf, "--from", from], &live[..]].concat());
         assert_eq!((ran.code, &*ran.stdout), (2, ""), "{from}: {ran:?}");
         assert!(ran.stderr.contains("no interface in the evidence is"), "{from}: {}", ran.stderr);
+        assert!(ran.stderr.contains("the evidence has `by-group`"), "{from}: {}", ran.stderr);
     }
+    let elsewhere = ["--endpoint-url", moto().url(), "--region", "ap-south-1"];
+    let ran = run(&Key::any(), &[&["check", &conf], &FROM[..], &elsewhere].concat());
+    assert_eq!((ran.code, &*ran.stdout), (2, ""), "{ran:?}");
+    assert!(ran.stderr.contains("no interface at all; check the region"), "{}", ran.stderr);
 }
 
 #[test]

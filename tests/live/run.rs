@@ -1,5 +1,6 @@
 //! Runs of the program, each held to what every run must keep.
 
+use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -103,7 +104,7 @@ pub(crate) fn conf(targets: &[&str]) -> (TempDir, String) {
     let folder = TempDir::new().unwrap();
     let mut text = "events {}\nhttp {\n  server {\n".to_owned();
     for (at, target) in targets.iter().enumerate() {
-        text.push_str(&format!("    location /{at} {{ proxy_pass http://{target}; }}\n"));
+        writeln!(text, "    location /{at} {{ proxy_pass http://{target}; }}").unwrap();
     }
     text.push_str("  }\n}\n");
     let path = folder.path().join("nginx.conf");

@@ -1,9 +1,10 @@
 //! AWS evidence for reachlint: the EC2 API's records, and the network they describe.
 
-#![deny(clippy::disallowed_methods)]
-
 #[cfg(feature = "live")]
 pub mod collect;
+#[deny(clippy::disallowed_methods)]
 pub mod network;
+#[deny(clippy::disallowed_methods)]
 pub mod records;
+#[deny(clippy::disallowed_methods)]
 mod remedy;
