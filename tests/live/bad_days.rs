@@ -190,22 +190,24 @@ fn every_page_counts() {
 
 #[test]
 fn a_page_that_does_not_come_leaves_the_verdict_open() {
-    let bad: [fn() -> Reply; 3] = [
-        || Reply::Error(403, "UnauthorizedOperation", "no".to_owned()),
-        || Reply::Raw(200, "<DescribeSecurityGroupRulesResponse><securityGroupRuleSet><item>"),
+    let bad: [(&str, fn() -> Reply); 3] = [
+        ("UnauthorizedOperation", || Reply::Error(403, "UnauthorizedOperation", "no".to_owned())),
+        ("BrokenAnswer", || Reply::Raw(200, "<DescribeSecurityGroupRulesResponse><securityGroupRuleSet><item>")),
         // The same page again, for ever.
-        || set("securityGroupRuleSet", &[], Some("three")),
+        ("EndlessPages", || set("securityGroupRuleSet", &[], Some("three"))),
     ];
-    for (at, bad) in bad.into_iter().enumerate() {
+    for (code, bad) in bad {
         let server = Server::start(move |action, form, _| match action {
             // The groups' own listing would tell their rules too.
             "DescribeSecurityGroups" => Reply::Error(403, "UnauthorizedOperation", "no".to_owned()),
             _ => paged(action, form, bad()),
         });
         let ran = check(&server.url, "i-nginx", "10.0.2.20:8080");
-        assert_eq!(ran.code, 4, "{at}: {ran:?}");
-        assert_eq!(verdict(&ran.report()), "unknown", "{at}");
-        assert!(reasons(&ran.report()).contains("ec2:DescribeSecurityGroupRules"), "{at}: {}", reasons(&ran.report()));
+        assert_eq!(ran.code, 4, "{code}: {ran:?}");
+        let report = ran.report();
+        assert_eq!(verdict(&report), "unknown", "{code}");
+        let told = reasons(&report);
+        assert!(told.contains("ec2:DescribeSecurityGroupRules failed") && told.contains(code), "{code}: {told}");
     }
 }
 
