@@ -22,6 +22,8 @@ pub enum InterfaceState {
     Down(NameId),
     /// Attached to nothing.
     Detached,
+    /// Attached to a machine of which the evidence does not say whether it runs.
+    Unread(ReasonId),
 }
 
 /// An address of an interface.

@@ -92,6 +92,8 @@ pub struct AwsNetwork {
     pub(crate) vpcs: HashMap<NameId, AddressSet>,
     /// The address of each VPC's own resolver.
     pub(super) resolvers: HashMap<NameId, IpAddr>,
+    /// Internet gateways, and egress-only ones, with the VPCs they are attached to.
+    pub(super) gateways: HashMap<NameId, Vec<NameId>>,
     pub(crate) peerings: HashMap<NameId, RawPeering>,
     pub(crate) nats: HashMap<NameId, RawNat>,
     pub(super) tags: Tags,
@@ -148,6 +150,7 @@ impl Compiler {
         let vpcs = self.estate.vpcs.iter().map(|(id, blocks)| (*id, blocks.iter().copied().collect())).collect();
         let peerings = std::mem::take(&mut self.estate.peerings);
         let nats = std::mem::take(&mut self.estate.nats);
+        let gateways = std::mem::take(&mut self.estate.gateways);
         AwsNetwork {
             unread_peering: self.missing(Listing::PeeringConnections, None, "the peering connection"),
             unread_nat: self.missing(Listing::NatGateways, None, "the NAT gateway"),
@@ -171,6 +174,7 @@ impl Compiler {
             tables,
             vpcs,
             resolvers,
+            gateways,
             peerings,
             nats,
             tags,
@@ -530,8 +534,14 @@ impl Compiler {
                 .filter(|state| matches!(self.text(*state), "stopped" | "stopping" | "terminated" | "shutting-down"));
             let state = match down {
                 Some(word) => InterfaceState::Down(word),
-                None if raw.attached => InterfaceState::Up,
-                None => InterfaceState::Detached,
+                None if !raw.attached => InterfaceState::Detached,
+                None => match raw.instance.filter(|_| state.is_none()) {
+                    Some(machine) => {
+                        let what = "whether something runs behind the interface: instance";
+                        InterfaceState::Unread(self.missing(Listing::Instances, Some(machine), what))
+                    }
+                    None => InterfaceState::Up,
+                },
             };
             let new = NewInterface {
                 id: raw.id,

@@ -122,6 +122,17 @@ impl Entering<'_> {
     fn alive(&mut self, id: NameId, machine: NameId, state: InterfaceState) {
         let note = match state {
             InterfaceState::Up => return,
+            InterfaceState::Unread(reason) => {
+                let kind = HopKind::Route(Outcome::Unknown(reason));
+                self.hop(Hop {
+                    kind,
+                    layer: INSTANCE_STATE,
+                    direction: Direction::Ingress,
+                    subject: machine,
+                    note: None,
+                });
+                return;
+            }
             InterfaceState::Down(word) => Note::new("the machine is {}, so nothing answers").about(word),
             InterfaceState::Detached => Note::new("{} is attached to nothing, so nothing answers").about(id),
         };

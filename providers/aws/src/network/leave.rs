@@ -354,6 +354,9 @@ impl<'a> Leaving<'a> {
         self.leave_subnet(Identity::Nobody, false);
         self.pass(route, "leads to {}", gateway);
         self.packet.source_identity = Identity::Nobody;
+        if self.is_detached(gateway) {
+            return self.end(Via::Nowhere);
+        }
         if is_private(to) {
             let note = Note::new("an internet gateway drops what is for the private address {address}").at(to);
             self.hop(fact(INTERNET_GATEWAY, Direction::Egress, gateway, Outcome::Block, note));
@@ -385,7 +388,18 @@ impl<'a> Leaving<'a> {
         self.leave_subnet(Identity::Nobody, false);
         self.pass(route, "leads to {}", gateway);
         self.packet.source_identity = Identity::Nobody;
-        self.end(Via::Internet)
+        let via = if self.is_detached(gateway) { Via::Nowhere } else { Via::Internet };
+        self.end(via)
+    }
+
+    /// A gateway serves only the VPC that it is attached to (VPC guide, internet gateways).
+    fn is_detached(&mut self, gateway: NameId) -> bool {
+        let detached = self.aws.gateways.get(&gateway).is_some_and(|vpcs| !vpcs.contains(&self.vpc));
+        if detached {
+            let note = Note::new("{} is not attached to this VPC").about(gateway);
+            self.hop(fact(INTERNET_GATEWAY, Direction::Egress, gateway, Outcome::Block, note));
+        }
+        detached
     }
 
     /// Through a NAT gateway: it takes sources of its own VPC only, gives them its own address, and sends on by the

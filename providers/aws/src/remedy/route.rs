@@ -45,7 +45,15 @@ pub(super) fn open<'a>(aws: &'a AwsNetwork, hop: &Hop) -> Option<Change<'a>> {
     match hop.layer {
         ROUTE => route(aws, hop, address),
         PEERING => peering(aws, hop),
-        INTERNET_GATEWAY if hop.direction == Direction::Egress => internet(hop, address?),
+        INTERNET_GATEWAY if hop.direction == Direction::Egress => match address {
+            Some(address) => internet(hop, address),
+            // Nothing about an address, so it is the gateway itself.
+            None => Some(Change::Decide(format!(
+                "VPC > Internet gateways: {} belongs to another VPC. Point the route to the gateway that is attached to \
+                 this one, or attach one.",
+                plain(aws.network.name(hop.subject))
+            ))),
+        },
         NAT_GATEWAY => nat(aws, hop),
         INSTANCE_STATE => machine(aws, hop),
         SOURCE_DEST_CHECK => {
@@ -243,7 +251,7 @@ fn machine<'a>(aws: &'a AwsNetwork, hop: &Hop) -> Option<Change<'a>> {
     let machine = aws.argument(hop.subject)?;
     let name = plain(machine);
     match interface.state {
-        InterfaceState::Up => None,
+        InterfaceState::Up | InterfaceState::Unread(_) => None,
         InterfaceState::Detached => Some(Change::Decide(format!(
             "Nothing stands behind {}. Attach it to a machine (EC2 > Network interfaces > Actions > Attach), or take \
              its address out of nginx's configuration.",
