@@ -236,14 +236,8 @@ impl<'f> Reader<'f> {
         let word_count = narrow(words.len());
         let span = current.span(statement);
         let index = current.reading.nodes.len();
-        let mut node = Node {
-            span,
-            end_line: statement.end_line,
-            first_word: narrow(first_word),
-            word_count,
-            body: Body::Nothing,
-            next: narrow(index + 1),
-        };
+        let mut node =
+            Node { span, first_word: narrow(first_word), word_count, body: Body::Nothing, next: narrow(index + 1) };
         if statement.ending == Ending::Open {
             if current.mode != Mode::Directives {
                 let fault = FaultAt {

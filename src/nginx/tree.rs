@@ -4,7 +4,7 @@
 //! is included in several places is shared between them.
 
 use std::borrow::Cow;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::error::{Place, Warning};
 use super::lexer::Word;
@@ -67,8 +67,6 @@ pub(crate) enum Body {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node {
     pub(crate) span: Span,
-    /// Line of the terminator, which is the one that nginx names in messages.
-    pub(crate) end_line: u32,
     pub(crate) first_word: u32,
     pub(crate) word_count: u32,
     pub(crate) body: Body,
@@ -136,11 +134,6 @@ impl Config {
             span: Some(span),
         }
     }
-
-    /// The path of the file of a span.
-    pub(crate) fn path(&self, span: Span) -> &Path {
-        &self.source(span.file).path
-    }
 }
 
 /// A statement with access to its words.
@@ -173,11 +166,6 @@ impl<'c> Directive<'c> {
 
     pub(crate) fn span(&self) -> Span {
         self.node.span
-    }
-
-    /// The line that nginx names.
-    pub(crate) fn end_line(&self) -> u32 {
-        self.node.end_line
     }
 
     /// Whether a block of directives or data follows.
