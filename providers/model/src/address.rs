@@ -83,9 +83,17 @@ impl FromStr for Prefix {
     type Err = PrefixError;
 
     /// Reads `10.0.0.0/16`, or a bare address as the block of that one address.
+    ///
+    /// The standard library reads the address, because `IpNet` takes `010.0.0.0` for `10.0.0.0` where other programs
+    /// read it as octal.
     fn from_str(text: &str) -> Result<Self, PrefixError> {
-        let bare = || text.parse::<IpAddr>().map(IpNet::from);
-        text.parse::<IpNet>().or_else(|_| bare()).map(|net| Self(net.trunc())).map_err(|_| PrefixError(text.to_owned()))
+        let read = || {
+            let Some((address, length)) = text.split_once('/') else { return text.parse().ok().map(Self::host) };
+            // Numbers may carry a sign in Rust, and may not in an address block.
+            let length = length.starts_with(|first: char| first.is_ascii_digit()).then_some(length)?;
+            Self::new(address.parse().ok()?, length.parse().ok()?)
+        };
+        read().ok_or_else(|| PrefixError(text.to_owned()))
     }
 }
 

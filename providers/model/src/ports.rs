@@ -67,7 +67,8 @@ impl FromStr for PortRange {
     /// Reads `8080` or `32768-60999`.
     fn from_str(text: &str) -> Result<Self, String> {
         let (first, last) = text.split_once('-').unwrap_or((text, text));
-        let port = |text: &str| text.trim().parse::<u16>().ok();
+        // Numbers may carry a sign in Rust, and ports may not.
+        let port = |text: &str| text.trim().parse::<u16>().ok().filter(|_| !text.contains('+'));
         port(first)
             .zip(port(last))
             .and_then(|(first, last)| Self::new(first, last))
