@@ -1,5 +1,7 @@
 //! The address algebra against plain tables of booleans, and the texts that stand for addresses and ports.
 
+#![cfg(test)]
+
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
