@@ -190,17 +190,17 @@ fn every_page_counts() {
 
 #[test]
 fn a_page_that_does_not_come_leaves_the_verdict_open() {
-    let bad: [(&str, fn() -> Reply); 3] = [
-        ("UnauthorizedOperation", || Reply::Error(403, "UnauthorizedOperation", "no".to_owned())),
-        ("BrokenAnswer", || Reply::Raw(200, "<DescribeSecurityGroupRulesResponse><securityGroupRuleSet><item>")),
-        // The same page again, for ever.
-        ("EndlessPages", || set("securityGroupRuleSet", &[], Some("three"))),
-    ];
-    for (code, bad) in bad {
+    for code in ["UnauthorizedOperation", "BrokenAnswer", "EndlessPages"] {
+        let third = move || match code {
+            "UnauthorizedOperation" => Reply::Error(403, code, "no".to_owned()),
+            "BrokenAnswer" => Reply::Raw(200, "<DescribeSecurityGroupRulesResponse><securityGroupRuleSet><item>"),
+            // The same page again, for ever.
+            _ => set("securityGroupRuleSet", &[], Some("three")),
+        };
         let server = Server::start(move |action, form, _| match action {
             // The groups' own listing would tell their rules too.
             "DescribeSecurityGroups" => Reply::Error(403, "UnauthorizedOperation", "no".to_owned()),
-            _ => paged(action, form, bad()),
+            _ => paged(action, form, third()),
         });
         let ran = check(&server.url, "i-nginx", "10.0.2.20:8080");
         assert_eq!(ran.code, 4, "{code}: {ran:?}");
