@@ -51,6 +51,8 @@ pub struct Place {
     pub text: String,
     /// The statement, where one could be read.
     pub span: Option<Span>,
+    /// The line that nginx names in its own message: that of the `;`, `{` or `}` at the end of what it judges.
+    pub nginx_line: u32,
 }
 
 impl fmt::Display for Place {

@@ -135,7 +135,7 @@ fn set(rest: &[u8]) -> Option<(&[u8], Accepts<'_>)> {
     let negated = matches!(rest.first(), Some(b'!' | b'^'));
     let items = rest.get(usize::from(negated)..)?;
     // A `]` that comes first belongs to the set, and so does one that closes a class such as `[:alpha:]`.
-    let mut at = 1;
+    let mut at = usize::from(items.first() == Some(&b']'));
     while *items.get(at)? != b']' {
         at += match items.get(at..) {
             Some([b'[', b':', class @ ..]) => match class.windows(2).position(|pair| pair == b":]") {

@@ -59,9 +59,8 @@ pub(crate) fn judge(value: &[Piece], module: &Module) -> Judged {
     if ended || (ends_here && module.uri_part) {
         return settled(start, module);
     }
-    let (host, port) = match host_and_port(authority) {
-        Some(split) => split,
-        None => return Judged::Fails("invalid host".to_owned()),
+    let Some((host, port)) = host_and_port(authority) else {
+        return Judged::Fails("invalid host".to_owned());
     };
     if port.is_some() {
         let host = String::from_utf8_lossy(host).into_owned();

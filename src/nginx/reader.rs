@@ -11,7 +11,7 @@ use super::include;
 use super::lexer::{Ending, Fault, FaultAt, Lexer, Statement, Word, narrow};
 use super::limits;
 use super::lua;
-use super::tree::{Body, Config, FileId, Node, Reading, SourceFile, Span};
+use super::tree::{Body, Config, FileId, Node, Reading, SourceFile, Span, newlines};
 
 /// How to read.
 #[derive(Debug, Clone, Default)]
@@ -218,6 +218,7 @@ impl<'f> Reader<'f> {
                     let next = narrow(current.reading.nodes.len());
                     if let Some(node) = current.reading.nodes.get_mut(node) {
                         node.next = next;
+                        node.close_line = statement.end_line;
                     }
                     Ok(true)
                 }
@@ -238,7 +239,7 @@ impl<'f> Reader<'f> {
         let index = current.reading.nodes.len();
         let mut node = Node {
             span,
-            end_line: statement.end_line,
+            close_line: statement.end_line,
             first_word: narrow(first_word),
             word_count,
             body: Body::Nothing,
@@ -256,7 +257,9 @@ impl<'f> Reader<'f> {
             if lua::is_lua_block(&name) {
                 let from = current.lexer.offset();
                 let Some((close, lines)) = lua::end_of_block(current.bytes, from) else {
-                    return Err(Error::new(Problem::UnclosedLua, current.place(span)));
+                    let last = current.lexer.line() + lua::lines(current.bytes, from, current.bytes.len());
+                    let place = Place { nginx_line: last, ..current.place(span) };
+                    return Err(Error::new(Problem::UnclosedLua, place));
                 };
                 current.lexer.resume(close + 1, current.lexer.line() + lines);
                 node.body = Body::Lua;
@@ -379,6 +382,7 @@ impl Current<'_> {
             column: span.column,
             text: line_of(self.bytes, span.start),
             span: Some(span),
+            nginx_line: span.line + newlines(self.bytes, span),
         }
     }
 
@@ -401,7 +405,7 @@ impl Current<'_> {
             start: fault.offset,
             end: (fault.offset + 1).min(narrow(self.bytes.len())),
         };
-        Error::new(problem, self.place(span))
+        Error::new(problem, Place { nginx_line: fault.line, ..self.place(span) })
     }
 
     fn unclosed(&self, node: usize) -> Error {
@@ -412,7 +416,7 @@ impl Current<'_> {
             self.reading.words.get(node.first_word as usize).map(|word| word.text(self.bytes)).unwrap_or_default();
         let problem =
             Problem::UnclosedBlock { opened: node.span.line, block: String::from_utf8_lossy(&name).into_owned() };
-        Error::new(problem, self.place(node.span))
+        Error::new(problem, Place { nginx_line: self.lexer.line(), ..self.place(node.span) })
     }
 }
 

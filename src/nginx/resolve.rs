@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
+use std::rc::Rc;
 
 use super::address;
 use super::endpoints::{Endpoint, Protocol, Purpose, Sink, SourceAddress, State, Target};
@@ -30,7 +31,7 @@ pub(crate) fn resolve<'c>(
     if model.has_scripts {
         services.scripts_use_resolvers(model.context());
     }
-    services.certificates(model, sink)?;
+    services.certificates(model, sink);
     let facts = facts(model);
     let mut passes = Passes {
         model,
@@ -141,7 +142,6 @@ struct Common {
     state: Option<State>,
     source: SourceAddress,
     note: Option<String>,
-    scope: usize,
 }
 
 impl<'c> Passes<'_, 'c> {
@@ -149,17 +149,9 @@ impl<'c> Passes<'_, 'c> {
         let state = self.state_of(pass);
         let facts = self.facts_at(pass.scope);
         let protocols = self.protocols(pass)?;
-        let source = self.source(pass, &facts)?;
+        let source = self.source(pass, &facts);
         let note = (!pass.module.stock).then(|| ASSUMED.to_owned());
-        let common = Common {
-            directive: text(&pass.directive),
-            span: pass.span,
-            protocols,
-            state,
-            source,
-            note,
-            scope: pass.scope,
-        };
+        let common = Common { directive: text(&pass.directive), span: pass.span, protocols, state, source, note };
         match &pass.to {
             PassTo::Entry(entry) => self.entry(*entry, &common),
             PassTo::Anything => {
@@ -168,7 +160,7 @@ impl<'c> Passes<'_, 'c> {
                 self.push(&common, Target::Dynamic { host: None, port: None, reason }, None, State::Active, true, None)
             }
             PassTo::Template(value) => {
-                let values = match self.values(value, pass.scope, &facts)? {
+                let values = match self.values(value, pass.scope, &facts) {
                     Ok(values) => values,
                     Err((problem, span)) => return self.sink.refuse(problem, span.unwrap_or(pass.span)),
                 };
@@ -224,14 +216,14 @@ impl<'c> Passes<'_, 'c> {
         Ok(protocols)
     }
 
-    fn source(&mut self, pass: &Pass<'c>, facts: &ServerFacts) -> Result<SourceAddress, Error> {
+    fn source(&mut self, pass: &Pass<'c>, facts: &ServerFacts) -> SourceAddress {
         let bind = self
             .model
             .outward(pass.scope)
             .find_map(|scope| scope.binds.iter().find(|(name, _)| &**name == pass.module.bind).map(|(_, bind)| bind));
         let (value, transparent) = match bind {
-            None | Some(Bind::Off) => return Ok(SourceAddress::Default),
-            Some(Bind::Address(address)) => return Ok(SourceAddress::Bind(*address)),
+            None | Some(Bind::Off) => return SourceAddress::Default,
+            Some(Bind::Address(address)) => return SourceAddress::Bind(*address),
             Some(Bind::Variable { value, transparent }) => (value, *transparent),
         };
         let names_client = |value: &[Piece]| match value.first() {
@@ -241,11 +233,10 @@ impl<'c> Passes<'_, 'c> {
             }
             _ => false,
         };
-        let values = match self.values(value, pass.scope, facts)? {
-            Ok(values) => values,
-            Err(_) => return Ok(SourceAddress::Dynamic(text(value))),
+        let Ok(values) = self.values(value, pass.scope, facts) else {
+            return SourceAddress::Dynamic(text(value));
         };
-        Ok(match values.as_slice() {
+        match values.as_slice() {
             [value] if transparent && names_client(value) => SourceAddress::Client,
             [value] => match value.as_slice() {
                 [] => SourceAddress::Default,
@@ -255,23 +246,19 @@ impl<'c> Passes<'_, 'c> {
                 _ => SourceAddress::Dynamic(judge::shown_value(value)),
             },
             _ => SourceAddress::Dynamic(text(value)),
-        })
+        }
     }
 
-    /// The values of a text. The inner error is a variable that nothing defines.
-    #[expect(clippy::type_complexity, reason = "a problem and the statement that has it, if it is another one")]
+    /// The values of a text. The error is a variable that nothing defines, and the statement if it is another one.
     fn values(
         &mut self,
         value: &[u8],
         scope: usize,
         facts: &ServerFacts,
-    ) -> Result<Result<std::rc::Rc<Vec<Value>>, (Problem, Option<Span>)>, Error> {
+    ) -> Result<Rc<Vec<Value>>, (Problem, Option<Span>)> {
         let lenient = self.sink.config.lenient;
-        let environment = match self.flow.at(self.model, scope, facts) {
-            Ok(environment) => environment,
-            Err((problem, span)) => return Ok(Err((problem, Some(span)))),
-        };
-        Ok(self.model.variables.values(value, &environment, facts, lenient).map_err(|problem| (problem, None)))
+        let environment = self.flow.at(self.model, scope, facts).map_err(|(problem, span)| (problem, Some(span)))?;
+        self.model.variables.values(value, &environment, facts, lenient).map_err(|problem| (problem, None))
     }
 
     fn template(&mut self, pass: &Pass<'c>, values: &[Value], common: &Common) -> Result<(), Error> {
@@ -414,7 +401,6 @@ impl<'c> Passes<'_, 'c> {
                     state: None,
                     source: open.source.clone(),
                     note: Some(format!("may be chosen at run time: {}", open.reason)),
-                    scope: 0,
                 },
                 None => Common {
                     directive: "upstream".to_owned(),
@@ -423,7 +409,6 @@ impl<'c> Passes<'_, 'c> {
                     state: Some(State::Unreferenced),
                     source: SourceAddress::Default,
                     note: None,
-                    scope: 0,
                 },
             };
             self.group(block, &common)?;

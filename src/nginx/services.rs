@@ -232,7 +232,7 @@ impl<'c> Services<'c> {
     }
 
     /// The look-ups of certificate states of every server (`ngx_event_openssl_stapling.c`).
-    pub(crate) fn certificates(&mut self, model: &Model<'c>, sink: &mut Sink<'c>) -> Result<(), Error> {
+    pub(crate) fn certificates(&mut self, model: &Model<'c>, sink: &mut Sink<'c>) {
         let settings = |scope: usize| model.outward(scope).map(|scope| &scope.stapling);
         for (index, scope) in model.scopes.iter().enumerate() {
             if scope.kind != ScopeKind::Server {
@@ -244,14 +244,13 @@ impl<'c> Services<'c> {
                 && !file
             {
                 let responder = settings(index).find_map(|stapling| stapling.stapling_responder.as_ref());
-                self.responder("ssl_stapling", span, responder, resolver, model.context(), sink)?;
+                self.responder("ssl_stapling", span, responder, resolver, model.context(), sink);
             }
             if let Some((span, true)) = settings(index).find_map(|stapling: &Stapling<'c>| stapling.ocsp) {
                 let responder = settings(index).find_map(|stapling| stapling.ocsp_responder.as_ref());
-                self.responder("ssl_ocsp", span, responder, resolver, model.context(), sink)?;
+                self.responder("ssl_ocsp", span, responder, resolver, model.context(), sink);
             }
         }
-        Ok(())
     }
 
     fn responder(
@@ -262,7 +261,7 @@ impl<'c> Services<'c> {
         resolver: Option<usize>,
         context: Context,
         sink: &mut Sink<'c>,
-    ) -> Result<(), Error> {
+    ) {
         let at = responder.map_or(span, |(span, _)| *span);
         let new = self.reported.insert(at);
         let mut found = Endpoint {
@@ -289,7 +288,7 @@ impl<'c> Services<'c> {
                     let message = format!("`{}` is no http URL: nginx ignores `{directive}` here", text(url));
                     sink.warn(at, message, Some("write a URL that starts with `http://`"));
                 }
-                return Ok(());
+                return;
             };
             match at_start(rest, Grammar { default_port: Some(80), uri_part: true }, "OCSP responder") {
                 Ok((target, note)) => {
@@ -301,7 +300,7 @@ impl<'c> Services<'c> {
                     if new {
                         sink.warn(at, problem.to_string(), None);
                     }
-                    return Ok(());
+                    return;
                 }
             }
         }
@@ -311,7 +310,6 @@ impl<'c> Services<'c> {
         if new {
             self.others.push(found);
         }
-        Ok(())
     }
 
     /// Reports everything, when it is known which resolvers are used.

@@ -145,7 +145,7 @@ impl<'c> Walk<'_, 'c> {
                 if let Some(module) = passes::http(name).filter(|_| self.model.kind == Kind::Http) {
                     self.pass(directive, module, scope, kind)?;
                 } else if passes::is_foreign_pass(name) {
-                    self.foreign_pass(directive, scope)?;
+                    self.foreign_pass(directive, scope);
                 } else {
                     self.other(directive, name);
                 }
@@ -402,17 +402,20 @@ impl<'c> Walk<'_, 'c> {
         let value = match (directive.argument(0), directive.argument_count()) {
             (Some(value), 1) => value,
             (None, _) if module.argument_optional => {
-                return self.add_pass(module, name, scope, span, PassTo::Anything);
+                self.add_pass(module, name, scope, span, PassTo::Anything);
+                return Ok(());
             }
             _ => return self.sink.refuse(Problem::ArgumentCount { directive: text(&name) }, span),
         };
         if module.variables && template::has_variables(&value) {
-            return self.add_pass(module, name, scope, span, PassTo::Template(value));
+            self.add_pass(module, name, scope, span, PassTo::Template(value));
+            return Ok(());
         }
         match self.literal(&value, module, kind, span, &name) {
             Ok(entry) => self.add_pass(module, name, scope, span, PassTo::Entry(entry)),
-            Err(problem) => self.sink.refuse(problem, span),
+            Err(problem) => self.sink.refuse(problem, span)?,
         }
+        Ok(())
     }
 
     fn literal(
@@ -443,19 +446,18 @@ impl<'c> Walk<'_, 'c> {
         scope: usize,
         span: Span,
         to: PassTo<'c>,
-    ) -> Result<(), Error> {
+    ) {
         let pass = self.model.passes.len();
         self.model.passes.push(Pass { module, directive, scope, span, to });
         self.at(scope, |scope| {
             scope.overridden = scope.passes.len();
             scope.passes.push(pass);
         });
-        Ok(())
     }
 
     /// A pass of a module that nginx does not ship counts where its argument can be an address or a group.
-    fn foreign_pass(&mut self, directive: Directive<'c>, scope: usize) -> Result<(), Error> {
-        let Some(value) = directive.argument(0) else { return Ok(()) };
+    fn foreign_pass(&mut self, directive: Directive<'c>, scope: usize) {
+        let Some(value) = directive.argument(0) else { return };
         let to = if template::has_variables(&value) {
             PassTo::Template(value)
         } else {
@@ -465,19 +467,19 @@ impl<'c> Walk<'_, 'c> {
                 None => &value,
             };
             let Ok(url) = address::parse(address, Grammar { default_port: None, uri_part: true }) else {
-                return Ok(());
+                return;
             };
             let local = address.starts_with(b"/") || address.starts_with(b"@");
             let is_group = || self.model.groups.at_run_time(url.written, None, false).is_some();
             if local || !(url.has_port || url.host == Host::Unix || is_group()) {
-                return Ok(());
+                return;
             }
             match self.model.groups.of_pass(&url, directive.span()) {
                 Ok(entry) => PassTo::Entry(entry),
-                Err(_) => return Ok(()),
+                Err(_) => return,
             }
         };
-        self.add_pass(&passes::UNKNOWN, directive.name(), scope, directive.span(), to)
+        self.add_pass(&passes::UNKNOWN, directive.name(), scope, directive.span(), to);
     }
 
     /// Directives that only matter for the variables or name look-ups they stand for.
@@ -509,7 +511,7 @@ impl<'c> Walk<'_, 'c> {
             self.group_directive(inner, &mut block, &mut rules)?;
         }
         if block.servers.is_empty() && block.dynamic.is_none() {
-            self.sink.refuse(Problem::EmptyUpstream, span)?;
+            self.sink.refuse_at(Problem::EmptyUpstream, span, directive.close_line())?;
         } else if !block.servers.is_empty()
             && block.servers.iter().all(|server| server.state == super::endpoints::State::Backup)
         {
