@@ -237,6 +237,10 @@ impl<'f> Reader<'f> {
         let word_count = narrow(words.len());
         let span = current.span(statement);
         let index = current.reading.nodes.len();
+        if current.mode == Mode::Directives && name.contains(&b'}') {
+            let problem = Problem::UnknownDirective { directive: String::from_utf8_lossy(&name).into_owned() };
+            self.refuse(Error::new(problem, current.place(span)))?;
+        }
         let mut node = Node {
             span,
             close_line: statement.end_line,

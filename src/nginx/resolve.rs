@@ -64,7 +64,8 @@ fn check_entries<'c>(model: &Model<'c>, services: &mut Services<'c>, sink: &mut 
         let resolver = block.resolver.or_else(|| model.resolver(0));
         if resolver.is_none() {
             let problem = Problem::ResolveWithoutResolver { group: block.name.clone() };
-            sink.refuse(problem, block.resolves.unwrap_or(block.span))?;
+            let nginx_line = sink.config.place(block.span).nginx_line;
+            sink.refuse_at(problem, block.resolves.unwrap_or(block.span), nginx_line)?;
         }
         services.use_resolver(resolver);
     }
@@ -346,7 +347,7 @@ impl<'c> Passes<'_, 'c> {
     fn beside_group(&self, host: &[u8]) -> Option<String> {
         let entry = self.model.groups.at_run_time(host, None, false)?;
         let block = self.model.groups.get(entry)?.block.as_ref()?;
-        Some(format!("not the group `{}`: with a port the name is looked up", block.name))
+        Some(format!("not the group `{}`: this port makes it a name that is looked up", block.name))
     }
 
     fn entry(&mut self, index: usize, common: &Common) -> Result<(), Error> {

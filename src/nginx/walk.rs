@@ -520,9 +520,10 @@ impl<'c> Walk<'_, 'c> {
         if let Some(server) = block.resolves
             && !block.has_zone
         {
-            self.sink.refuse(Problem::ResolveWithoutZone { group: block.name.clone() }, server)?;
+            let problem = Problem::ResolveWithoutZone { group: block.name.clone() };
+            self.sink.refuse_at(problem, server, self.sink.config.place(span).nginx_line)?;
         }
-        if let Err(problem) = self.model.groups.of_block(block) {
+        if let Err((problem, span)) = self.model.groups.of_block(block) {
             self.sink.refuse(problem, span)?;
         }
         Ok(())
