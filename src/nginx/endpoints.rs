@@ -184,8 +184,19 @@ impl Sink<'_> {
 
     /// Something that nginx refuses: an error, or a warning for a lenient reader.
     pub(crate) fn refuse(&mut self, problem: Problem, span: Span) -> Result<(), Error> {
+        self.refuse_in(problem, span, None)
+    }
+
+    /// Something that nginx finds out at the end of a block, and names that line.
+    pub(crate) fn refuse_at(&mut self, problem: Problem, span: Span, nginx_line: u32) -> Result<(), Error> {
+        self.refuse_in(problem, span, Some(nginx_line))
+    }
+
+    fn refuse_in(&mut self, problem: Problem, span: Span, nginx_line: Option<u32>) -> Result<(), Error> {
         if !self.config.lenient {
-            return Err(self.error(problem, span));
+            let mut error = self.error(problem, span);
+            error.place.nginx_line = nginx_line.unwrap_or(error.place.nginx_line);
+            return Err(error);
         }
         let help = problem.help();
         self.found.warnings.push(Warning { message: problem.to_string(), span: Some(span), help });

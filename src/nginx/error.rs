@@ -51,6 +51,8 @@ pub struct Place {
     pub text: String,
     /// The statement, where one could be read.
     pub span: Option<Span>,
+    /// The line that nginx names in its own message: that of the `;`, `{` or `}` at the end of what it judges.
+    pub nginx_line: u32,
 }
 
 impl fmt::Display for Place {
@@ -142,6 +144,12 @@ pub enum Problem {
     TooLongQuoted {
         /// The quote.
         quote: char,
+    },
+    /// A name that no directive can have.
+    #[error("unknown directive \"{directive}\"")]
+    UnknownDirective {
+        /// The name as written.
+        directive: String,
     },
     /// A known directive in a place where nginx does not know it.
     #[error("\"{directive}\" directive is not allowed here")]
@@ -275,7 +283,7 @@ pub enum Problem {
         directive: String,
     },
     /// A variable that nothing defines.
-    #[error("unknown \"{name}\" variable")]
+    #[error("unknown \"{}\" variable", name.to_ascii_lowercase())]
     UnknownVariable {
         /// The variable, without `$`.
         name: String,
@@ -333,6 +341,9 @@ impl Problem {
             Self::UnclosedLua => "close the Lua block; braces in Lua strings and comments do not count",
             Self::TooLong { .. } | Self::TooLongQuoted { .. } => {
                 "nginx reads words and comments through a buffer of 4096 bytes; look for a missing quote, or shorten it"
+            }
+            Self::UnknownDirective { .. } => {
+                "a `{` in a regular expression or value has to be quoted, and a `}` needs a `;` before it"
             }
             Self::NotAllowedHere { at_top: true, .. } => {
                 "this file seems to be one that nginx includes inside `http`; give the main nginx.conf instead, or read \

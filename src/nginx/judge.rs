@@ -5,6 +5,7 @@
 //! name another port or go on with the host.
 
 use super::address::{self, Host};
+use super::error::Problem;
 use super::passes::Module;
 use super::variables::{Class, Piece, Unknown, shown};
 
@@ -82,6 +83,10 @@ pub(crate) fn judge(value: &[Piece], module: &Module) -> Judged {
 /// A value without unknown parts, or whose unknown parts come after the host and port.
 fn settled(text: &[u8], module: &Module) -> Judged {
     let stripped = match module.strip_scheme(text) {
+        // A scheme and nothing else counts as no scheme here (`ngx_http_proxy_eval`), unlike in a pass without variables.
+        Ok((b"", _)) if module.scheme_required => {
+            return Judged::Fails(Problem::UrlPrefix { url: String::new() }.to_string());
+        }
         Ok(stripped) => stripped,
         Err(problem) => return Judged::Fails(problem.to_string()),
     };

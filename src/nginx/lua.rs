@@ -78,7 +78,7 @@ fn end_of_long_bracket(source: &[u8], open: usize, level: usize) -> Option<usize
     Some(text + length + close.len())
 }
 
-fn lines(source: &[u8], from: usize, to: usize) -> u32 {
+pub(crate) fn lines(source: &[u8], from: usize, to: usize) -> u32 {
     let between = source.get(from..to).unwrap_or_default();
     super::lexer::narrow(between.iter().filter(|byte| **byte == b'\n').count())
 }

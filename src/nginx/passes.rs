@@ -9,7 +9,7 @@ pub(crate) struct Module {
     /// Scheme with its colon and slashes, and the port that it stands for.
     schemes: &'static [(&'static str, Option<u16>)],
     /// Nothing goes without a scheme.
-    scheme_required: bool,
+    pub(crate) scheme_required: bool,
     /// A path may follow.
     pub(crate) uri_part: bool,
     /// `$` starts a variable.

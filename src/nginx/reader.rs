@@ -11,7 +11,7 @@ use super::include;
 use super::lexer::{Ending, Fault, FaultAt, Lexer, Statement, Word, narrow};
 use super::limits;
 use super::lua;
-use super::tree::{Body, Config, FileId, Node, Reading, SourceFile, Span};
+use super::tree::{Body, Config, FileId, Node, Reading, SourceFile, Span, newlines};
 
 /// How to read.
 #[derive(Debug, Clone, Default)]
@@ -218,6 +218,7 @@ impl<'f> Reader<'f> {
                     let next = narrow(current.reading.nodes.len());
                     if let Some(node) = current.reading.nodes.get_mut(node) {
                         node.next = next;
+                        node.close_line = statement.end_line;
                     }
                     Ok(true)
                 }
@@ -236,8 +237,18 @@ impl<'f> Reader<'f> {
         let word_count = narrow(words.len());
         let span = current.span(statement);
         let index = current.reading.nodes.len();
-        let mut node =
-            Node { span, first_word: narrow(first_word), word_count, body: Body::Nothing, next: narrow(index + 1) };
+        if current.mode == Mode::Directives && name.contains(&b'}') {
+            let problem = Problem::UnknownDirective { directive: String::from_utf8_lossy(&name).into_owned() };
+            self.refuse(Error::new(problem, current.place(span)))?;
+        }
+        let mut node = Node {
+            span,
+            close_line: statement.end_line,
+            first_word: narrow(first_word),
+            word_count,
+            body: Body::Nothing,
+            next: narrow(index + 1),
+        };
         if statement.ending == Ending::Open {
             if current.mode != Mode::Directives {
                 let fault = FaultAt {
@@ -250,7 +261,9 @@ impl<'f> Reader<'f> {
             if lua::is_lua_block(&name) {
                 let from = current.lexer.offset();
                 let Some((close, lines)) = lua::end_of_block(current.bytes, from) else {
-                    return Err(Error::new(Problem::UnclosedLua, current.place(span)));
+                    let last = current.lexer.line() + lua::lines(current.bytes, from, current.bytes.len());
+                    let place = Place { nginx_line: last, ..current.place(span) };
+                    return Err(Error::new(Problem::UnclosedLua, place));
                 };
                 current.lexer.resume(close + 1, current.lexer.line() + lines);
                 node.body = Body::Lua;
@@ -373,6 +386,7 @@ impl Current<'_> {
             column: span.column,
             text: line_of(self.bytes, span.start),
             span: Some(span),
+            nginx_line: span.line + newlines(self.bytes, span),
         }
     }
 
@@ -395,7 +409,7 @@ impl Current<'_> {
             start: fault.offset,
             end: (fault.offset + 1).min(narrow(self.bytes.len())),
         };
-        Error::new(problem, self.place(span))
+        Error::new(problem, Place { nginx_line: fault.line, ..self.place(span) })
     }
 
     fn unclosed(&self, node: usize) -> Error {
@@ -406,7 +420,7 @@ impl Current<'_> {
             self.reading.words.get(node.first_word as usize).map(|word| word.text(self.bytes)).unwrap_or_default();
         let problem =
             Problem::UnclosedBlock { opened: node.span.line, block: String::from_utf8_lossy(&name).into_owned() };
-        Error::new(problem, self.place(node.span))
+        Error::new(problem, Place { nginx_line: self.lexer.line(), ..self.place(node.span) })
     }
 }
 

@@ -64,7 +64,8 @@ fn check_entries<'c>(model: &Model<'c>, services: &mut Services<'c>, sink: &mut 
         let resolver = block.resolver.or_else(|| model.resolver(0));
         if resolver.is_none() {
             let problem = Problem::ResolveWithoutResolver { group: block.name.clone() };
-            sink.refuse(problem, block.resolves.unwrap_or(block.span))?;
+            let nginx_line = sink.config.place(block.span).nginx_line;
+            sink.refuse_at(problem, block.resolves.unwrap_or(block.span), nginx_line)?;
         }
         services.use_resolver(resolver);
     }
@@ -233,7 +234,9 @@ impl<'c> Passes<'_, 'c> {
             }
             _ => false,
         };
-        let Ok(values) = self.values(value, pass.scope, facts) else { return SourceAddress::Dynamic(text(value)) };
+        let Ok(values) = self.values(value, pass.scope, facts) else {
+            return SourceAddress::Dynamic(text(value));
+        };
         match values.as_slice() {
             [value] if transparent && names_client(value) => SourceAddress::Client,
             [value] => match value.as_slice() {
@@ -247,8 +250,7 @@ impl<'c> Passes<'_, 'c> {
         }
     }
 
-    /// The values of a text. The error is a variable that nothing defines, and the statement that has it if it is
-    /// another one.
+    /// The values of a text. The error is a variable that nothing defines, and the statement if it is another one.
     fn values(
         &mut self,
         value: &[u8],
@@ -345,7 +347,7 @@ impl<'c> Passes<'_, 'c> {
     fn beside_group(&self, host: &[u8]) -> Option<String> {
         let entry = self.model.groups.at_run_time(host, None, false)?;
         let block = self.model.groups.get(entry)?.block.as_ref()?;
-        Some(format!("not the group `{}`: with a port the name is looked up", block.name))
+        Some(format!("not the group `{}`: this port makes it a name that is looked up", block.name))
     }
 
     fn entry(&mut self, index: usize, common: &Common) -> Result<(), Error> {

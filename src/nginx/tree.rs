@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use super::error::{Place, Warning};
-use super::lexer::Word;
+use super::lexer::{Word, narrow};
 
 /// One source file of a configuration.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, serde::Serialize)]
@@ -50,6 +50,12 @@ impl SourceFile {
     }
 }
 
+/// How many lines end within a span.
+pub(crate) fn newlines(bytes: &[u8], span: Span) -> u32 {
+    let text = bytes.get(span.start as usize..span.end as usize).unwrap_or_default();
+    narrow(text.iter().filter(|byte| **byte == b'\n').count())
+}
+
 /// What a statement ends with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Body {
@@ -67,6 +73,8 @@ pub(crate) enum Body {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node {
     pub(crate) span: Span,
+    /// Line of the `;`, or of the `}` that closes the block: nginx names it where it judges a whole block.
+    pub(crate) close_line: u32,
     pub(crate) first_word: u32,
     pub(crate) word_count: u32,
     pub(crate) body: Body,
@@ -132,6 +140,7 @@ impl Config {
             column: span.column,
             text: source.line_at(span.start).into_owned(),
             span: Some(span),
+            nginx_line: span.line + newlines(&source.bytes, span),
         }
     }
 }
@@ -166,6 +175,11 @@ impl<'c> Directive<'c> {
 
     pub(crate) fn span(&self) -> Span {
         self.node.span
+    }
+
+    /// The line of the `;`, or of the `}` that closes the block.
+    pub(crate) fn close_line(&self) -> u32 {
+        self.node.close_line
     }
 
     /// Whether a block of directives or data follows.

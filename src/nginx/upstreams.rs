@@ -109,16 +109,19 @@ impl Groups {
     }
 
     /// The entry of an `upstream` block.
-    pub(crate) fn of_block(&mut self, block: Block) -> Result<usize, Problem> {
+    ///
+    /// A problem comes with the statement that has it.
+    pub(crate) fn of_block(&mut self, block: Block) -> Result<usize, (Problem, Span)> {
         let key = block.name.to_ascii_lowercase().into_bytes();
         let mut taken_over = None;
         for at in self.by_host.get(&key).into_iter().flatten() {
             let Some(entry) = self.entries.get(*at) else { continue };
             if entry.block.is_some() {
-                return Err(Problem::DuplicateUpstream { group: block.name });
+                return Err((Problem::DuplicateUpstream { group: block.name }, block.span));
             }
             if entry.has_port {
-                return Err(Problem::GroupWithPort { group: block.name, port: entry.port.unwrap_or_default() });
+                let problem = Problem::GroupWithPort { group: block.name, port: entry.port.unwrap_or_default() };
+                return Err((problem, entry.span));
             }
             if self.same_port(entry.port, None) {
                 taken_over = Some(*at);

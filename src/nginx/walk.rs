@@ -412,12 +412,10 @@ impl<'c> Walk<'_, 'c> {
             return Ok(());
         }
         match self.literal(&value, module, kind, span, &name) {
-            Ok(entry) => {
-                self.add_pass(module, name, scope, span, PassTo::Entry(entry));
-                Ok(())
-            }
-            Err(problem) => self.sink.refuse(problem, span),
+            Ok(entry) => self.add_pass(module, name, scope, span, PassTo::Entry(entry)),
+            Err(problem) => self.sink.refuse(problem, span)?,
         }
+        Ok(())
     }
 
     fn literal(
@@ -513,7 +511,7 @@ impl<'c> Walk<'_, 'c> {
             self.group_directive(inner, &mut block, &mut rules)?;
         }
         if block.servers.is_empty() && block.dynamic.is_none() {
-            self.sink.refuse(Problem::EmptyUpstream, span)?;
+            self.sink.refuse_at(Problem::EmptyUpstream, span, directive.close_line())?;
         } else if !block.servers.is_empty()
             && block.servers.iter().all(|server| server.state == super::endpoints::State::Backup)
         {
@@ -522,9 +520,10 @@ impl<'c> Walk<'_, 'c> {
         if let Some(server) = block.resolves
             && !block.has_zone
         {
-            self.sink.refuse(Problem::ResolveWithoutZone { group: block.name.clone() }, server)?;
+            let problem = Problem::ResolveWithoutZone { group: block.name.clone() };
+            self.sink.refuse_at(problem, server, self.sink.config.place(span).nginx_line)?;
         }
-        if let Err(problem) = self.model.groups.of_block(block) {
+        if let Err((problem, span)) = self.model.groups.of_block(block) {
             self.sink.refuse(problem, span)?;
         }
         Ok(())

@@ -1,0 +1,8 @@
+//! The reader of nginx configuration against cases as data and against a real nginx.
+
+#[cfg(test)]
+mod case;
+#[cfg(test)]
+mod real;
+#[cfg(test)]
+mod traps;
