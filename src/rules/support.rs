@@ -195,7 +195,7 @@ pub(super) fn remedy<'b>(
             parts.push(part);
         }
     }
-    Remedy::join(parts)
+    Remedy::join(fix, &parts)
 }
 
 /// The rules that a blocker looked at, the nearest to what was needed first.

@@ -226,7 +226,8 @@ fn explain(context: &Context<'_>, door: &Door<'_>, finding: &mut Finding) {
             called(network, list.name),
             listed(&opening.sources)
         ));
-        blockers.extend(hops(door).next().map(|hop| Blocker { by: Some((opening.list, opening.rule)), ..hop.clone() }));
+        // For each of nginx's machines: they may come in by groups of their own.
+        blockers.extend(hops(door).map(|hop| Blocker { by: Some((opening.list, opening.rule)), ..hop.clone() }));
     }
     finding.reasons.push(format!("nginx needs it from {}", needed(door)));
     let mut gaps: Vec<ReasonId> = door.views.iter().filter_map(|view| view.unread.or(view.public.err())).collect();
