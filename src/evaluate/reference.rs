@@ -1,6 +1,7 @@
 //! A slow evaluator to compare the fast one with: one client port at a time, every rule in its order, and every way in
 //! which the doubts of the evidence could turn out.
 
+mod doors;
 mod models;
 
 use std::net::IpAddr;
@@ -137,7 +138,7 @@ impl Trial<'_> {
             Peer::Group(group) => match identity {
                 Identity::Interface(id) => {
                     let interface = self.network.interface(id).unwrap();
-                    (self.network.groups(interface).iter().any(|carried| *carried == group), false)
+                    (self.network.groups(interface).contains(&group), false)
                 }
                 Identity::Nobody => (false, false),
                 Identity::Unknown(_) => (true, true),
