@@ -1,6 +1,7 @@
 //! A slow evaluator to compare the fast one with: one client port at a time, every rule in its order, and every way in
 //! which the doubts of the evidence could turn out.
 
+mod cases;
 mod doors;
 mod models;
 
