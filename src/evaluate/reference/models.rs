@@ -146,7 +146,7 @@ fn plain_action() -> impl Strategy<Value = Action> {
 }
 
 fn action() -> impl Strategy<Value = ActionSpec> {
-    prop_oneof![5 => plain_action().prop_map(ActionSpec::Is), 1 => (0..6_usize).prop_map(ActionSpec::Jump)]
+    prop_oneof![5 => plain_action().prop_map(ActionSpec::Is), 3 => (0..6_usize).prop_map(ActionSpec::Jump)]
 }
 
 pub(super) fn list(doubts: bool, group: bool) -> impl Strategy<Value = ListSpec> {
