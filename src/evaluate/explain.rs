@@ -139,7 +139,7 @@ fn detail(network: &Network, judged: &Judged<'_>) -> String {
     let reason = |id: ReasonId| network.reason(id).map_or("", |reason| reason.text.as_str());
     match hop.kind {
         HopKind::Gate { packet, .. } => match judged.decision {
-            Some(decision) => gate_detail(network, hop, &packet, judged.effect, &decision),
+            Some(decision) => gate_detail(network, judged, &packet, &decision),
             None => "an earlier gate accepted for the whole stage".to_owned(),
         },
         HopKind::UnreadGate(id) => reason(id).to_owned(),
@@ -176,10 +176,14 @@ pub(crate) fn called(network: &Network, id: reachlint_model::NameId) -> String {
     }
 }
 
-fn gate_detail(network: &Network, hop: &Hop, packet: &Packet, effect: Effect, decision: &Decision) -> String {
+fn gate_detail(network: &Network, judged: &Judged<'_>, packet: &Packet, decision: &Decision) -> String {
+    let (hop, effect) = (judged.hop, judged.effect);
     let HopKind::Gate { gate: id, .. } = hop.kind else { return String::new() };
     let Some(gate) = network.gate(id) else { return String::new() };
-    let lists: Vec<String> = network.lists(gate).map(|(_, list)| called(network, list.name)).collect();
+    let mut lists: Vec<String> = network.lists(gate).map(|(_, list)| called(network, list.name)).collect();
+    if lists.is_empty() {
+        lists.push(called(network, gate.name));
+    }
     let lists = lists.join(", ");
     let what = traffic(network, hop, packet);
     let by = decision.answer.by.map(|(list, rule)| named_rule(network, list, rule));
@@ -193,7 +197,7 @@ fn gate_detail(network: &Network, hop: &Hop, packet: &Packet, effect: Effect, de
             format!("{who} {what}; a new connection is dropped in silence and times out")
         }
         Effect::Partial => {
-            let refused = refused_ports(network, gate, packet);
+            let refused = refused_ports(network, judged.earlier, gate, packet);
             let refused: Vec<String> = refused.iter().map(PortRange::to_string).collect();
             let who = by.map_or_else(
                 || format!("no {} rule of {lists} admits", gate_side(gate.side)),

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use reachlint_model::{
-    Action, Gate, Identity, ListId, Network, Packet, Peer, PortRange, ReasonId, Rule, RuleId, RuleList, Side,
+    Action, Gate, Hop, HopKind, Identity, ListId, Network, Packet, Peer, PortRange, ReasonId, Rule, RuleId, RuleList,
+    Side,
 };
 
 /// Jumps deeper than this are a loop: nftables itself allows 16 (`NFT_JUMP_STACK_SIZE`, `nf_tables.h`).
-const MOST_JUMPS: u8 = 16;
+pub(super) const MOST_JUMPS: u8 = 16;
 
 /// The actions that a gate may turn out to take: more than one where something is undecided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,20 +24,14 @@ impl Actions {
     /// Passes this gate and the rest of its stage.
     pub const ACCEPT: Self = Self(8);
 
+    /// What a rule could do if it matched; a jump could do anything.
     fn of(action: Action) -> Self {
         match action {
             Action::Allow => Self::ALLOW,
             Action::Deny => Self::DENY,
+            Action::Next => Self::NEXT,
             Action::Accept => Self::ACCEPT,
-            Action::Next | Action::Jump(_) => Self::NEXT,
-        }
-    }
-
-    /// What a rule could do if it matched; a jump could do anything.
-    fn reach(action: Action) -> Self {
-        match action {
             Action::Jump(_) => Self::ALLOW.with(Self::DENY).with(Self::NEXT).with(Self::ACCEPT),
-            action => Self::of(action),
         }
     }
 
@@ -81,9 +76,21 @@ pub struct Decision {
     pub asked: u32,
     /// Whether some port is undecided.
     pub undecided: bool,
+    /// What left the first undecided port so.
+    pub doubt: Option<ReasonId>,
+    /// Number of client ports that are accepted for the whole stage for certain.
+    pub accepted: u32,
+    /// Whether some client port may be accepted for the whole stage.
+    pub may_accept: bool,
 }
 
 impl Decision {
+    /// The start of a decision, before any port was asked about.
+    fn nothing(answer: Answer, client: PortRange) -> Self {
+        let asked = client.count();
+        Self { answer, ports: client, passed: 0, asked, undecided: false, doubt: None, accepted: 0, may_accept: false }
+    }
+
     /// Whether some ports pass and some are refused.
     #[must_use]
     pub fn is_partial(&self) -> bool {
@@ -91,46 +98,44 @@ impl Decision {
     }
 }
 
-/// Decides a gate. Allocates nothing.
+/// Decides a gate behind the `earlier` hops of its stage, which may have accepted for all of it. Allocates nothing.
 #[must_use]
-pub fn decide(network: &Network, gate: &Gate, packet: &Packet) -> Decision {
+pub fn decide(network: &Network, earlier: &[Hop], gate: &Gate, packet: &Packet) -> Decision {
     let client = client_ports(packet);
     let mut decision: Option<Decision> = None;
     let mut from = Some(client.first());
     while let Some(port) = from.filter(|port| *port <= client.last()) {
-        let (answer, until) = answer_at(network, gate, packet, port);
+        let (answer, until) = answer_after(network, earlier, gate, packet, port);
         let until = until.min(client.last());
         let count = u32::from(until - port) + 1;
         let passes = !answer.actions.may(Actions::DENY);
         let undecided = !passes && !answer.actions.must(Actions::DENY);
         let ports = PortRange::new(port, until).unwrap_or(client);
-        let known = decision.get_or_insert(Decision { answer, ports, passed: 0, asked: client.count(), undecided });
+        let known = decision.get_or_insert(Decision { ports, ..Decision::nothing(answer, client) });
         // The answer shown is the worst: a refusal before a doubt before a pass.
         let worse = rank(&answer) > rank(&known.answer);
         if worse {
             (known.answer, known.ports) = (answer, ports);
         }
         known.undecided |= undecided;
+        known.doubt = known.doubt.or(answer.reason.filter(|_| undecided));
         known.passed += if passes { count } else { 0 };
+        known.accepted += if answer.actions.must(Actions::ACCEPT) { count } else { 0 };
+        known.may_accept |= answer.actions.may(Actions::ACCEPT);
         from = until.checked_add(1);
     }
-    decision.unwrap_or(Decision {
-        answer: Answer { actions: Actions::of(gate.default), by: None, reason: None },
-        ports: client,
-        passed: 0,
-        asked: client.count(),
-        undecided: false,
-    })
+    let default = Answer { actions: Actions::of(gate.default), by: None, reason: None };
+    decision.unwrap_or(Decision::nothing(default, client))
 }
 
-/// The client ports that a gate lets through for certain, for an explanation.
+/// The client ports that a gate does not let through for certain, for an explanation.
 #[must_use]
-pub fn refused_ports(network: &Network, gate: &Gate, packet: &Packet) -> Vec<PortRange> {
+pub fn refused_ports(network: &Network, earlier: &[Hop], gate: &Gate, packet: &Packet) -> Vec<PortRange> {
     let client = client_ports(packet);
     let mut refused: Vec<PortRange> = Vec::new();
     let mut from = Some(client.first());
     while let Some(port) = from.filter(|port| *port <= client.last()) {
-        let (answer, until) = answer_at(network, gate, packet, port);
+        let (answer, until) = answer_after(network, earlier, gate, packet, port);
         let until = until.min(client.last());
         if answer.actions.may(Actions::DENY) {
             let start = match refused.last() {
@@ -168,8 +173,44 @@ fn rank(answer: &Answer) -> u8 {
 }
 
 /// Of the two port ranges, the one that the client chooses from.
-fn client_ports(packet: &Packet) -> PortRange {
+pub(super) fn client_ports(packet: &Packet) -> PortRange {
     if packet.source_ports.count() > 1 { packet.source_ports } else { packet.destination_ports }
+}
+
+/// What a gate does behind the earlier hops of its stage, and the last client port up to which that is so.
+///
+/// For a port that one of them accepts the gate is not asked. Their order does not matter: where one of them refuses,
+/// the packet is lost in any case.
+pub(super) fn answer_after(
+    network: &Network,
+    earlier: &[Hop],
+    gate: &Gate,
+    packet: &Packet,
+    port: u16,
+) -> (Answer, u16) {
+    let mut until = u16::MAX;
+    // Why one of them may have accepted.
+    let mut perhaps = None;
+    for hop in earlier {
+        let HopKind::Gate { gate, packet } = hop.kind else { continue };
+        let Some(gate) = network.gate(gate) else { continue };
+        let (answer, end) = answer_at(network, gate, &packet, port);
+        until = until.min(end);
+        if answer.actions.must(Actions::ACCEPT) {
+            return (Answer { by: None, ..answer }, until);
+        }
+        if answer.actions.may(Actions::ACCEPT) {
+            perhaps = perhaps.or(Some(answer.reason));
+        }
+    }
+    let (mut answer, end) = answer_at(network, gate, packet, port);
+    if let Some(reason) = perhaps {
+        if answer.actions.must(Actions::DENY) {
+            answer.reason = reason;
+        }
+        answer.actions = answer.actions.with(Actions::ACCEPT);
+    }
+    (answer, until.min(end))
 }
 
 fn answer_at(network: &Network, gate: &Gate, packet: &Packet, port: u16) -> (Answer, u16) {
@@ -200,6 +241,8 @@ struct Walk<'n> {
     until: u16,
     /// Actions of rules that may have matched before.
     possible: Actions,
+    /// Whether a rule that may have matched leaves the list that was jumped to.
+    may_return: bool,
     reason: Option<ReasonId>,
 }
 
@@ -227,6 +270,7 @@ impl<'n> Walk<'n> {
             source_is_client,
             until: u16::MAX,
             possible: Actions::default(),
+            may_return: false,
             reason: None,
         }
     }
@@ -236,15 +280,24 @@ impl<'n> Walk<'n> {
             match self.matches(rule) {
                 Match::No => {}
                 Match::Maybe(reason) => {
-                    self.possible = self.possible.with(Actions::reach(rule.action));
+                    // What comes after the jump counts too if this rule leaves the list.
+                    match rule.action {
+                        Action::Next if depth > 0 => self.may_return = true,
+                        action => self.possible = self.possible.with(Actions::of(action)),
+                    }
                     self.reason.get_or_insert(reason);
                 }
                 Match::Yes => match rule.action {
-                    Action::Jump(_) if depth >= MOST_JUMPS => return Some((Action::Deny, id, RuleId(at))),
                     Action::Jump(target) => {
-                        let list = self.network.list(target)?;
-                        match self.list(target, list, depth + 1) {
+                        let Some(list) = self.network.list(target).filter(|_| depth < MOST_JUMPS) else {
+                            return Some((Action::Deny, id, RuleId(at)));
+                        };
+                        let outside = std::mem::replace(&mut self.may_return, false);
+                        let decided = self.list(target, list, depth + 1);
+                        let returns = std::mem::replace(&mut self.may_return, outside);
+                        match decided {
                             None | Some((Action::Next, ..)) => {}
+                            Some((action, ..)) if returns => self.possible = self.possible.with(Actions::of(action)),
                             decided => return decided,
                         }
                     }
@@ -252,7 +305,9 @@ impl<'n> Walk<'n> {
                 },
             }
         }
-        if let Some((action, reason)) = list.incomplete {
+        // At the end of a list that was jumped to, leaving it is what happens anyway.
+        let missing = list.incomplete.filter(|(action, _)| depth == 0 || *action != Action::Next);
+        if let Some((action, reason)) = missing {
             self.possible = self.possible.with(Actions::of(action));
             self.reason.get_or_insert(reason);
         }

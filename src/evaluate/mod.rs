@@ -20,6 +20,7 @@ use reachlint_model::{
 pub use explain::{Blocker, Explanation, Gap, rule_text};
 pub(crate) use explain::{called, rule_name};
 pub use gate::{Actions, Answer, Decision, decide, matching, refused_ports};
+use gate::{answer_after, client_ports};
 pub use sources::{Opening, Sources, sources};
 
 /// A connection to be judged.
@@ -65,6 +66,8 @@ pub struct Judged<'p> {
     pub effect: Effect,
     /// How its rules decided, for a gate.
     pub decision: Option<Decision>,
+    /// The earlier hops of its stage, where one of them may have accepted for all of it.
+    pub earlier: &'p [Hop],
 }
 
 /// Judges connections over the evidence of any number of clouds.
@@ -141,88 +144,150 @@ pub struct Landing {
 }
 
 /// Judges every hop of a path and sums up: one block blocks, else one doubt leaves it undecided, else one partial
-/// hop makes it partial.
+/// hop makes it partial, unless several of them together leave the client no port.
 fn judge<'p>(path: &'p Path, leave: &Network, enter: &Network, mut each: impl FnMut(Judged<'p>)) -> Verdict {
-    let (mut blocked, mut unknown, mut partial) = (false, false, false);
-    let mut accepted = Accepted::default();
-    let forward = path.leave.hops.iter().map(|hop| (false, hop)).chain(path.enter.hops.iter().map(|hop| (true, hop)));
-    let back = path.enter.returns.iter().rev().map(|hop| (true, hop));
-    let back = back.chain(path.leave.returns.iter().rev().map(|hop| (false, hop)));
-    for (entering, hop) in forward.chain(back) {
-        let network = if entering { enter } else { leave };
-        let (effect, decision) = effect(network, hop, &mut accepted);
+    let (mut blocked, mut unknown, mut partial) = (false, false, 0_u32);
+    let mut stage = Stage::default();
+    places(path, leave, enter, |network, place| {
+        let Place { entering, hop, earlier } = place;
+        let (effect, decision, earlier) = match hop.kind {
+            HopKind::Gate { gate, packet } => gate_effect(network, gate, &packet, earlier, &mut stage),
+            _ => (plain_effect(hop), None, earlier),
+        };
         match effect {
             Effect::Block => blocked = true,
             Effect::Unknown(_) => unknown = true,
-            Effect::Partial => partial = true,
+            Effect::Partial => partial += 1,
             Effect::Pass | Effect::Skipped => {}
         }
-        each(Judged { hop, entering, effect, decision });
+        each(Judged { hop, entering, effect, decision, earlier });
+    });
+    if !blocked && partial > 1 {
+        blocked = path.hops().any(|hop| match hop.kind {
+            HopKind::Gate { packet, .. } => !any_port_left(path, leave, enter, client_ports(&packet)),
+            _ => false,
+        });
     }
     match (blocked, unknown, partial) {
         (true, ..) => Verdict::Blocked,
         (_, true, _) => Verdict::Unknown,
-        (_, _, true) => Verdict::Partial,
+        (_, _, 1..) => Verdict::Partial,
         _ => Verdict::Allowed,
     }
 }
 
+/// A hop on its path.
+#[derive(Clone, Copy)]
+struct Place<'p> {
+    /// Whether it belongs to the receiver's half.
+    entering: bool,
+    hop: &'p Hop,
+    /// For a gate, the hops between the first gate of its stage and itself.
+    earlier: &'p [Hop],
+}
+
+/// Goes through the hops in the order in which the first packet and then its answer meet them.
+fn places<'p>(path: &'p Path, leave: &Network, enter: &Network, mut each: impl FnMut(&Network, Place<'p>)) {
+    let sides: [(bool, bool, &'p [Hop]); 4] = [
+        (false, false, &path.leave.hops),
+        (true, false, &path.enter.hops),
+        (true, true, &path.enter.returns),
+        (false, true, &path.leave.returns),
+    ];
+    for (entering, back, hops) in sides {
+        let network = if entering { enter } else { leave };
+        // The stage that goes on, and where it began. Stages are numbered by each provider for itself.
+        let mut stage: Option<((u8, PortRange), usize)> = None;
+        for step in 0..hops.len() {
+            let at = if back { hops.len() - 1 - step } else { step };
+            let Some(hop) = hops.get(at) else { continue };
+            let mut earlier: &[Hop] = &[];
+            if let HopKind::Gate { gate, packet } = &hop.kind
+                && let Some(gate) = network.gate(*gate)
+            {
+                let key = (gate.stage, client_ports(packet));
+                match stage {
+                    Some((open, first)) if open == key => {
+                        let range = if back { at + 1..first + 1 } else { first..at };
+                        earlier = hops.get(range).unwrap_or_default();
+                    }
+                    _ => stage = Some((key, at)),
+                }
+            }
+            each(network, Place { entering, hop, earlier });
+        }
+    }
+}
+
+/// Whether a connection from one of these client ports may pass every gate that sees them.
+fn any_port_left(path: &Path, leave: &Network, enter: &Network, client: PortRange) -> bool {
+    let mut from = Some(client.first());
+    while let Some(port) = from.filter(|port| *port <= client.last()) {
+        let (mut until, mut refused) = (client.last(), false);
+        places(path, leave, enter, |network, place| {
+            let HopKind::Gate { gate, packet } = place.hop.kind else { return };
+            // Where a translation gives other ports, any of them can follow on any of these.
+            let Some(gate) = network.gate(gate).filter(|_| client_ports(&packet) == client) else { return };
+            let (answer, end) = answer_after(network, place.earlier, gate, &packet, port);
+            until = until.min(end);
+            refused |= answer.actions.must(Actions::DENY);
+        });
+        if !refused {
+            return true;
+        }
+        from = until.checked_add(1);
+    }
+    false
+}
+
 /// Whether the stage that the path is in was accepted as a whole.
 #[derive(Clone, Copy, Debug, Default)]
-struct Accepted {
-    stage: u8,
-    certain: bool,
-    possible: bool,
-    /// Why it may have been, where the evidence says.
-    reason: Option<ReasonId>,
+struct Stage {
+    /// For all of the client's ports.
+    accepted: bool,
+    /// Perhaps, or for some of them.
+    mixed: bool,
 }
 
-fn effect(network: &Network, hop: &Hop, accepted: &mut Accepted) -> (Effect, Option<Decision>) {
-    let outcome = match hop.kind {
-        HopKind::Gate { gate, packet } => return gate_effect(network, gate, &packet, accepted),
-        HopKind::UnreadGate(reason) | HopKind::Opaque(reason) => return (Effect::Unknown(Some(reason)), None),
-        HopKind::Route(outcome) | HopKind::Translation(outcome) => outcome,
-    };
-    let effect = match outcome {
-        Outcome::Pass => Effect::Pass,
-        Outcome::Block => Effect::Block,
-        Outcome::Unknown(reason) => Effect::Unknown(Some(reason)),
-    };
-    (effect, None)
+fn plain_effect(hop: &Hop) -> Effect {
+    match hop.kind {
+        HopKind::Gate { .. } => Effect::Unknown(None),
+        HopKind::UnreadGate(reason) | HopKind::Opaque(reason) => Effect::Unknown(Some(reason)),
+        HopKind::Route(outcome) | HopKind::Translation(outcome) => match outcome {
+            Outcome::Pass => Effect::Pass,
+            Outcome::Block => Effect::Block,
+            Outcome::Unknown(reason) => Effect::Unknown(Some(reason)),
+        },
+    }
 }
 
-fn gate_effect(
+/// What a gate does, how it decided, and which earlier hops of its stage mattered for that.
+fn gate_effect<'p>(
     network: &Network,
     gate: reachlint_model::GateId,
     packet: &Packet,
-    accepted: &mut Accepted,
-) -> (Effect, Option<Decision>) {
-    let Some(gate) = network.gate(gate) else { return (Effect::Unknown(None), None) };
-    if gate.stage != accepted.stage {
-        *accepted = Accepted { stage: gate.stage, ..Accepted::default() };
+    earlier: &'p [Hop],
+    stage: &mut Stage,
+) -> (Effect, Option<Decision>, &'p [Hop]) {
+    let Some(gate) = network.gate(gate) else { return (Effect::Unknown(None), None, &[]) };
+    if earlier.is_empty() {
+        *stage = Stage::default();
     }
-    if accepted.certain {
-        return (Effect::Skipped, None);
+    if stage.accepted {
+        return (Effect::Skipped, None, &[]);
     }
-    let decision = decide(network, gate, packet);
-    let actions = decision.answer.actions;
-    if actions.must(Actions::ACCEPT) && decision.passed == decision.asked {
-        accepted.certain = true;
-    } else if actions.may(Actions::ACCEPT) {
-        accepted.possible = true;
-        accepted.reason = accepted.reason.or(decision.answer.reason);
-    }
+    let earlier = if stage.mixed { earlier } else { &[] };
+    let decision = decide(network, earlier, gate, packet);
+    stage.accepted = decision.accepted == decision.asked;
+    stage.mixed |= decision.may_accept;
     let effect = if decision.passed == decision.asked {
         Effect::Pass
     } else if decision.undecided {
-        Effect::Unknown(decision.answer.reason)
-    } else if accepted.possible {
-        // An earlier gate may have accepted for the whole stage, so this refusal may not count.
-        Effect::Unknown(accepted.reason)
+        Effect::Unknown(decision.doubt)
     } else if decision.passed > 0 {
         Effect::Partial
     } else {
         Effect::Block
     };
-    (effect, Some(decision))
+    (effect, Some(decision), earlier)
 }

@@ -78,7 +78,8 @@ pub enum Action {
     Allow,
     /// Blocks for good.
     Deny,
-    /// Leaves this gate without a decision (GCP `goto_next`, Azure security admin `Allow`, an nftables `return`).
+    /// Leaves this gate without a decision (GCP `goto_next`, Azure security admin `Allow`). In a list that was jumped
+    /// to it only leaves that list (an nftables `return`).
     Next,
     /// Passes this gate and every later gate of the same stage (GCP `allow`, Azure security admin `AlwaysAllow`).
     Accept,
@@ -196,6 +197,7 @@ pub struct Gate {
     pub default: Action,
     /// Which end the rules' peers are compared with.
     pub side: Side,
-    /// Gates with the same stage number on one path make up a stage for [`Action::Accept`].
+    /// Gates with the same stage number that follow each other make up a stage for [`Action::Accept`]. A stage ends
+    /// with its half of the path, with its direction, and where the client's ports are translated.
     pub stage: u8,
 }

@@ -89,3 +89,30 @@ impl Hasher for Ready {
         self.0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_come_back() {
+        let mut names = Names::default();
+        let empty = names.intern("");
+        let first = names.intern("sg-1");
+        assert_eq!((names.get(empty), names.get(first)), ("", "sg-1"));
+        assert_eq!((names.intern("sg-1"), names.intern("")), (first, empty));
+        assert_eq!((names.find("sg-1"), names.find(""), names.find("sg-2")), (Some(first), Some(empty), None));
+    }
+
+    #[test]
+    fn a_pushed_text_is_not_looked_up() {
+        let mut names = Names::default();
+        let pushed = names.push("rule 1");
+        assert_eq!((names.get(pushed), names.find("rule 1")), ("rule 1", None));
+        // The text has two ids from here on; each of them has the text.
+        let interned = names.intern("rule 1");
+        assert_ne!(pushed, interned);
+        assert_eq!((names.get(pushed), names.get(interned)), ("rule 1", "rule 1"));
+        assert_eq!(names.find("rule 1"), Some(interned));
+    }
+}

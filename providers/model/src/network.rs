@@ -5,7 +5,9 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use crate::address::{AddressSet, Prefix};
-use crate::gate::{Gate, GateId, Group, ListId, Narrow, NarrowId, Peer, PrefixId, Rule, RuleId, RuleList, SetId};
+use crate::gate::{
+    Action, Gate, GateId, Group, ListId, Narrow, NarrowId, Peer, PrefixId, Rule, RuleId, RuleList, SetId, Side,
+};
 use crate::names::{NameId, Names};
 use crate::verdict::{Reason, ReasonId};
 
@@ -209,11 +211,14 @@ impl Network {
     }
 }
 
+/// What tells gates over the same lists apart. The name does only where there is no list.
+type GateKey = (&'static str, u8, Action, Side, Option<NameId>);
+
 /// Builds a [`Network`].
 #[derive(Debug, Default)]
 pub struct NetworkBuilder {
     network: Network,
-    gate_of: HashMap<(Vec<ListId>, &'static str, u8), GateId>,
+    gate_of: HashMap<(Vec<ListId>, GateKey), GateId>,
     set_of: HashMap<AddressSet, SetId>,
 }
 
@@ -279,7 +284,7 @@ impl NetworkBuilder {
         &mut self,
         name: NameId,
         rules: impl IntoIterator<Item = Rule>,
-        incomplete: Option<(crate::gate::Action, ReasonId)>,
+        incomplete: Option<(Action, ReasonId)>,
     ) -> ListId {
         let start = index(self.network.rules.len());
         self.network.rules.extend(rules);
@@ -288,9 +293,12 @@ impl NetworkBuilder {
         ListId(index(self.network.lists.len() - 1))
     }
 
-    /// Adds a gate over `lists`, or finds the one of the same layer, stage and lists again.
+    /// Adds a gate over `lists`, or finds the one of the same lists, layer, stage, default and side again.
+    ///
+    /// The name that a gate was first added with stays, except for gates without lists, which are called by it.
     pub fn gate(&mut self, lists: Vec<ListId>, gate: Gate) -> GateId {
-        let key = (lists, gate.layer.0, gate.stage);
+        let name = lists.is_empty().then_some(gate.name);
+        let key = (lists, (gate.layer.0, gate.stage, gate.default, gate.side, name));
         if let Some(id) = self.gate_of.get(&key) {
             return *id;
         }
