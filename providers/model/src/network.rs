@@ -145,6 +145,7 @@ impl Network {
     }
 
     /// The interfaces that carry a group.
+    #[must_use]
     pub fn carriers(&self, group: Group) -> impl ExactSizeIterator<Item = InterfaceId> + '_ {
         let start = self.carriers.partition_point(|(known, _)| *known < group);
         let rest = self.carriers.get(start..).unwrap_or_default();

@@ -233,7 +233,7 @@ impl Compiler {
         let mut known: Vec<NameId> = groups.keys().copied().chain(rows.iter().map(|(group, ..)| *group)).collect();
         known.sort_unstable();
         known.dedup();
-        let lists = self.prefix_lists();
+        let mut lists = self.prefix_lists();
         let owners: HashMap<NameId, Option<NameId>> = groups.iter().map(|(id, group)| (*id, group.owner)).collect();
         let mut facts = HashMap::with_capacity(known.len());
         let mut rest = rows.as_slice();
@@ -254,7 +254,7 @@ impl Compiler {
                 } else {
                     &from_rows
                 };
-                let rules: Vec<Rule> = raw.iter().map(|rule| self.rule(rule, &lists, &owners)).collect();
+                let rules: Vec<Rule> = raw.iter().map(|rule| self.rule(rule, &mut lists, &owners)).collect();
                 self.builder.list(id, rules, incomplete.map(|reason| (Action::Allow, reason)))
             });
             facts.insert(id, GroupFacts { ingress: Some(ingress), egress: Some(egress) });
@@ -280,13 +280,20 @@ impl Compiler {
         Some(self.missing(listing, Some(id), "part of the rules of security group"))
     }
 
-    fn prefix_lists(&mut self) -> HashMap<NameId, Option<AddressSet>> {
-        let labels = self.estate.prefix_lists.iter().filter_map(|(id, list)| Some((*id, list.label?)));
-        for (id, label) in labels.collect::<Vec<_>>() {
-            self.builder.label(id, label);
+    /// The prefix lists that could be read, as peers of rules.
+    fn prefix_lists(&mut self) -> HashMap<NameId, Peer> {
+        let labels: Vec<_> = self.estate.prefix_lists.iter().map(|(id, list)| (*id, list.label)).collect();
+        let mut peers = HashMap::with_capacity(labels.len());
+        for (id, label) in labels {
+            if let Some(label) = label {
+                self.builder.label(id, label);
+            }
+            if let Some(entries) = self.entries(id) {
+                let entries = entries.iter().copied().collect();
+                peers.insert(id, Peer::Set(self.builder.set(entries)));
+            }
         }
-        let lists = self.estate.prefix_lists.iter();
-        lists.map(|(id, _)| (*id, self.entries(*id).map(|entries| entries.iter().copied().collect()))).collect()
+        peers
     }
 
     /// All entries of a prefix list. A part of them is none: what the rest holds could be anything.
@@ -299,7 +306,7 @@ impl Compiler {
     fn rule(
         &mut self,
         raw: &RawRule,
-        lists: &HashMap<NameId, Option<AddressSet>>,
+        lists: &mut HashMap<NameId, Peer>,
         owners: &HashMap<NameId, Option<NameId>>,
     ) -> Rule {
         let mut peer_name = None;
@@ -307,10 +314,9 @@ impl Compiler {
             RawPeer::Block(prefix) => self.builder.block(prefix),
             RawPeer::PrefixList(id) => {
                 peer_name = Some(id);
-                match lists.get(&id) {
-                    Some(Some(entries)) => Peer::Set(self.builder.set(entries.clone())),
-                    _ => Peer::Unknown(self.missing(Listing::PrefixListEntries, Some(id), "prefix list")),
-                }
+                *lists
+                    .entry(id)
+                    .or_insert_with(|| Peer::Unknown(self.missing(Listing::PrefixListEntries, Some(id), "prefix list")))
             }
             RawPeer::Group { group, account, alive } => {
                 peer_name = Some(group);
