@@ -1,8 +1,9 @@
 //! A compiled network: interfaces, rule lists and gates under small ids.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
+
+use rustc_hash::FxHashMap as HashMap;
 
 use crate::address::{AddressSet, Prefix};
 use crate::gate::{Gate, GateId, Group, ListId, Narrow, NarrowId, Peer, PrefixId, Rule, RuleId, RuleList, SetId};

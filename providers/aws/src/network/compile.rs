@@ -1,12 +1,12 @@
 //! Turns an estate into the neutral model: groups and ACLs into gates, everything else into tables to follow.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use reachlint_model::{
     Action, Address, AddressSet, Family, Gate, GateId, Group, InterfaceId, InterfaceState, Layer, ListId, NameId,
     Network, NetworkBuilder, NewInterface, Peer, Prefix, Reason, ReasonCode, ReasonId, Rule, Side,
 };
+use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
 use super::estate::{
     Destination, Estate, RawGroup, RawInterface, RawNat, RawPeer, RawPeering, RawRoute, RawRule, Target,
@@ -235,7 +235,7 @@ impl Compiler {
         known.dedup();
         let mut lists = self.prefix_lists();
         let owners: HashMap<NameId, Option<NameId>> = groups.iter().map(|(id, group)| (*id, group.owner)).collect();
-        let mut facts = HashMap::with_capacity(known.len());
+        let mut facts = HashMap::with_capacity_and_hasher(known.len(), FxBuildHasher);
         let mut rest = rows.as_slice();
         for id in known {
             let here = rest.iter().take_while(|(group, ..)| *group == id).count();
@@ -283,7 +283,7 @@ impl Compiler {
     /// The prefix lists that could be read, as peers of rules.
     fn prefix_lists(&mut self) -> HashMap<NameId, Peer> {
         let labels: Vec<_> = self.estate.prefix_lists.iter().map(|(id, list)| (*id, list.label)).collect();
-        let mut peers = HashMap::with_capacity(labels.len());
+        let mut peers = HashMap::with_capacity_and_hasher(labels.len(), FxBuildHasher);
         for (id, label) in labels {
             if let Some(label) = label {
                 self.builder.label(id, label);
@@ -351,7 +351,7 @@ impl Compiler {
     // Network ACLs.
 
     fn compile_acls(&mut self) -> HashMap<NameId, Acl> {
-        let mut serves = HashMap::new();
+        let mut serves = HashMap::default();
         for acl in std::mem::take(&mut self.estate.acls) {
             let name = self.text(acl.id).to_owned();
             let [ingress, egress] = [false, true].map(|egress| {
@@ -387,7 +387,7 @@ impl Compiler {
     // Routes and subnets.
 
     fn compile_tables(&mut self) -> (Vec<Table>, HashMap<NameId, usize>, HashMap<NameId, usize>) {
-        let (mut tables, mut table_of, mut main_of) = (Vec::new(), HashMap::new(), HashMap::new());
+        let (mut tables, mut table_of, mut main_of) = (Vec::new(), HashMap::default(), HashMap::default());
         for raw in std::mem::take(&mut self.estate.tables) {
             let at = tables.len();
             table_of.extend(raw.subnets.iter().map(|subnet| (*subnet, at)));
@@ -444,7 +444,7 @@ impl Compiler {
             self.estate.interfaces.iter().map(|interface| (interface.subnet, interface.vpc)).collect();
         vpc_of.extend(self.estate.nats.values().filter_map(|nat| nat.subnet.zip(nat.vpc)));
         vpc_of.extend(self.estate.subnets.iter().filter_map(|(id, subnet)| Some((*id, subnet.vpc?))));
-        let mut subnets = HashMap::with_capacity(vpc_of.len());
+        let mut subnets = HashMap::with_capacity_and_hasher(vpc_of.len(), FxBuildHasher);
         let mut ordered: Vec<_> = vpc_of.into_iter().collect();
         ordered.sort_unstable();
         for (id, vpc) in ordered {
@@ -475,7 +475,7 @@ impl Compiler {
                 owners.insert(vpc, side.owner);
             }
         }
-        let mut reasons = HashMap::new();
+        let mut reasons = HashMap::default();
         for (vpc, account) in owners {
             let account_failed = |failure: &&reachlint_model::Failure| {
                 let hides = failure.call == Listing::NetworkInterfaces.permission() || failure.call.starts_with("sts:");
@@ -523,8 +523,8 @@ impl Compiler {
         let interfaces = std::mem::take(&mut self.estate.interfaces);
         let elastic: HashMap<(NameId, Option<IpAddr>), IpAddr> =
             self.estate.elastic.iter().map(|(public, interface, private)| ((*interface, *private), *public)).collect();
-        let (mut facts, mut tags) = (Vec::with_capacity(interfaces.len()), HashMap::<_, Vec<_>>::new());
-        let mut placeholders = HashMap::new();
+        let (mut facts, mut tags) = (Vec::with_capacity(interfaces.len()), HashMap::<_, Vec<_>>::default());
+        let mut placeholders = HashMap::default();
         let mut addresses = Vec::new();
         for raw in &interfaces {
             let carried: Vec<NameId> = self.estate.group_refs.get(raw.groups.clone()).unwrap_or_default().to_vec();
