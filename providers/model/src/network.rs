@@ -174,6 +174,11 @@ impl Network {
         self.gates.get(id.0 as usize)
     }
 
+    /// Every gate.
+    pub fn gates(&self) -> impl Iterator<Item = &Gate> {
+        self.gates.iter()
+    }
+
     /// The rule lists of a gate in their order.
     pub fn lists<'a>(&'a self, gate: &'a Gate) -> impl Iterator<Item = (ListId, &'a RuleList)> {
         slice(&self.gate_lists, &gate.lists).iter().filter_map(|id| Some((*id, self.list(*id)?)))

@@ -258,6 +258,9 @@ impl Compiler {
                 self.builder.list(id, rules, incomplete.map(|reason| (Action::Allow, reason)))
             });
             facts.insert(id, GroupFacts { ingress: Some(ingress), egress: Some(egress) });
+            // Each has its gates even where nobody carries it, so that it is known which way its rules go.
+            self.group_gate(vec![ingress], id, Side::Source);
+            self.group_gate(vec![egress], id, Side::Destination);
             if let Some(label) = group.label {
                 self.builder.label(id, label);
             }
