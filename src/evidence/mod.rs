@@ -1,17 +1,21 @@
 //! Reads snapshots: files in any layout, recognised by what they hold.
 
+use std::borrow::Cow;
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use reachlint_aws::network::{AwsNetwork, Estate};
-use reachlint_aws::records::{ReadError, Recognised, read};
+use reachlint_aws::records::{Listing, ReadError, Recognised, read};
 use reachlint_model::{Cloud, Failure, Manifest, NameAnswer, SNAPSHOT_SCHEMA};
 
 use crate::report::Evidence;
 
 /// Folders nested deeper than this are a loop of links.
 const DEEPEST: usize = 16;
+
+/// Outermost keys of a manifest, of Compute Engine resources, and of Azure resources and their pages.
+const KEYS: [&str; 4] = ["schema", "kind", "id", "value"];
 
 /// What a snapshot holds, compiled.
 #[derive(Debug)]
@@ -125,8 +129,9 @@ pub fn load(paths: &[PathBuf], only: Option<Cloud>) -> Result<Snapshot, Evidence
         files.into_iter().map(|(path, named)| (!lists_interfaces(&path), path, named)).collect();
     ordered.sort();
     for (_, path, named) in ordered {
-        let bytes = fs::read(&path).map_err(|source| EvidenceError::Unreadable { path: path.clone(), source })?;
-        reader.document(&path, &bytes, named)?;
+        let file = fs::File::open(&path);
+        let mut file = file.map_err(|source| EvidenceError::Unreadable { path: path.clone(), source })?;
+        reader.document(&path, &mut file, named, || fs::read(&path).map(Cow::Owned))?;
     }
     let given: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
     reader.finish(&given.join(", "), only)
@@ -144,7 +149,8 @@ pub fn from_documents<'d>(
     let mut documents: Vec<_> = documents.into_iter().collect();
     documents.sort_by_key(|(name, _)| (!name.contains("describe-network-interfaces"), *name));
     for (name, bytes) in documents {
-        reader.document(Path::new(name), bytes, false)?;
+        let mut input = bytes;
+        reader.document(Path::new(name), &mut input, false, || Ok(Cow::Borrowed(bytes)))?;
     }
     reader.finish(what, None)
 }
@@ -176,19 +182,42 @@ fn lists_interfaces(path: &Path) -> bool {
 }
 
 impl Reader {
-    fn document(&mut self, path: &Path, bytes: &[u8], named: bool) -> Result<(), EvidenceError> {
+    /// Takes a document in as it is read; `again` is the whole of it, for what is no evidence of AWS.
+    fn document<'d>(
+        &mut self,
+        path: &Path,
+        input: &mut dyn Read,
+        named: bool,
+        again: impl FnOnce() -> io::Result<Cow<'d, [u8]>>,
+    ) -> Result<(), EvidenceError> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let folder = path.parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
         self.estate.folder(&folder);
-        let broken = |error: ReadError| EvidenceError::Broken { path: path.to_owned(), why: error.to_string() };
-        match read(&name, bytes, &mut self.estate).map_err(broken)? {
-            Recognised::Evidence(found) => {
+        let unreadable = |source| EvidenceError::Unreadable { path: path.to_owned(), source };
+        match read(&name, input, &mut self.estate) {
+            Ok(Recognised::Evidence(found)) => {
+                let mut counts: Vec<(Listing, usize)> = Vec::new();
+                for (listing, count) in found {
+                    match counts.iter_mut().find(|(known, _)| *known == listing) {
+                        Some((_, sum)) => *sum += count,
+                        None => counts.push((listing, count)),
+                    }
+                }
                 let parts: Vec<String> =
-                    found.iter().map(|(listing, count)| format!("{}: {count}", listing.permission())).collect();
+                    counts.iter().map(|(listing, count)| format!("{}: {count}", listing.permission())).collect();
                 self.note(path, Some(Cloud::Aws), parts.join(", "));
                 Ok(())
             }
-            Recognised::Other(why) => self.other(path, bytes, named, why),
+            Ok(Recognised::Other(other)) => {
+                // Only what its outermost keys leave possible is worth reading once more.
+                let is_known = other.is_list || KEYS.iter().any(|key| other.keys.iter().any(|known| known == key));
+                let bytes = if is_known { again().map_err(unreadable)? } else { Cow::Borrowed(&[][..]) };
+                self.other(path, &bytes, named, other.why)
+            }
+            Err(ReadError::Input(source)) => Err(unreadable(source)),
+            Err(error @ ReadError::Broken { .. }) => {
+                Err(EvidenceError::Broken { path: path.to_owned(), why: error.to_string() })
+            }
         }
     }
 

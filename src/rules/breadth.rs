@@ -87,8 +87,8 @@ pub(super) fn peer(network: &Network, peer: Peer) -> Option<AddressSet> {
         Peer::V6(id) => network.prefix(id).map(AddressSet::from),
         Peer::Set(id) => network.set(id).cloned(),
         Peer::Group(group) => {
-            let carriers = network.interfaces().filter(|(id, _)| network.carries(*id, group));
-            let own = carriers.flat_map(|(_, interface)| network.addresses(interface));
+            let carriers = network.carriers(group).filter_map(|id| network.interface(id));
+            let own = carriers.flat_map(|interface| network.addresses(interface));
             Some(own.map(|address| Prefix::host(address.private)).collect())
         }
         Peer::Gone => Some(AddressSet::empty()),

@@ -3,6 +3,7 @@
 //! Commands, documentation, schema and configuration all know the rules from [`RULES`] alone.
 
 mod breadth;
+mod open;
 mod support;
 
 #[path = "blocked-flow/mod.rs"]
@@ -25,6 +26,8 @@ mod unknown_address;
 mod unresolved_upstream;
 
 use reachlint_model::Provider;
+
+pub use open::{OpenRule, open_rules};
 
 use crate::audit::Judged;
 use crate::report::Finding;

@@ -202,14 +202,14 @@ pub(super) fn remedy<'b>(
 pub(super) fn excerpt(network: &Network, blocker: &Blocker) -> Option<Excerpt> {
     let HopKind::Gate { gate, packet } = blocker.hop.kind else { return None };
     let gate = network.gate(gate)?;
-    let mut rows: Vec<(bool, bool, String, bool)> = Vec::new();
+    let mut rows: Vec<(bool, bool, &Rule)> = Vec::new();
     let mut names = Vec::new();
     for (list, rules) in network.lists(gate) {
         names.push(crate::evaluate::called(network, rules.name));
         for (rule, at) in network.rules(rules).iter().zip(rules.rules.clone()) {
             let decided = blocker.by == Some((list, reachlint_model::RuleId(at)));
             let near = rule.protocol.contains(packet.protocol) && near_ports(rule, &packet);
-            rows.push((decided, near, line(network, rule), decided));
+            rows.push((decided, near, rule));
         }
     }
     if network.lists(gate).any(|(_, list)| network.rules(list).iter().any(|rule| rule.action != Action::Allow)) {
@@ -221,12 +221,12 @@ pub(super) fn excerpt(network: &Network, blocker: &Blocker) -> Option<Excerpt> {
         rows.sort_by_key(|(decided, near, ..)| (!decided, !near));
     }
     rows.truncate(MOST_LINES);
-    let marked = rows.iter().position(|(.., decided)| *decided);
+    let marked = rows.iter().position(|(decided, ..)| *decided);
     let direction = match gate.side {
         reachlint_model::Side::Source => "ingress",
         reachlint_model::Side::Destination => "egress",
     };
-    let lines: Vec<String> = rows.into_iter().map(|(.., line, _)| line).collect();
+    let lines: Vec<String> = rows.into_iter().map(|(.., rule)| line(network, rule)).collect();
     let lines = if lines.is_empty() { vec!["(no rules)".to_owned()] } else { lines };
     Some(Excerpt { origin: format!("{}, {direction}", names.join(" + ")), lines, marked, label: cause(blocker) })
 }

@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasherDefault, Hasher};
 
+use rustc_hash::FxHasher;
+
 /// A text that a [`Names`] holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct NameId(u32);
@@ -65,9 +67,12 @@ impl Names {
     }
 }
 
-/// FNV-1a. The texts are identifiers of the user's own estate, and a collision only costs a comparison.
+/// A hash that is quick on short texts. The texts are identifiers of the user's own estate, and a collision only costs a
+/// comparison.
 fn hash(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    let mut hasher = FxHasher::default();
+    hasher.write(text.as_bytes());
+    hasher.finish()
 }
 
 /// The keys are hashes already.

@@ -1,8 +1,9 @@
 //! A compiled network: interfaces, rule lists and gates under small ids.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 use std::ops::Range;
+
+use rustc_hash::FxHashMap as HashMap;
 
 use crate::address::{AddressSet, Prefix};
 use crate::gate::{
@@ -80,6 +81,8 @@ pub struct Network {
     by_name: HashMap<NameId, Vec<InterfaceId>>,
     delegated: Vec<(Prefix, InterfaceId)>,
     labels: HashMap<NameId, NameId>,
+    /// Who carries which group, sorted.
+    carriers: Vec<(Group, InterfaceId)>,
 }
 
 fn slice<'a, T>(all: &'a [T], range: &Range<u32>) -> &'a [T] {
@@ -144,6 +147,15 @@ impl Network {
         self.interface(interface).is_some_and(|interface| self.groups(interface).contains(&group))
     }
 
+    /// The interfaces that carry a group.
+    #[must_use]
+    pub fn carriers(&self, group: Group) -> impl ExactSizeIterator<Item = InterfaceId> + '_ {
+        let start = self.carriers.partition_point(|(known, _)| *known < group);
+        let rest = self.carriers.get(start..).unwrap_or_default();
+        let end = rest.partition_point(|(known, _)| *known == group);
+        rest.get(..end).unwrap_or_default().iter().map(|(_, interface)| *interface)
+    }
+
     /// Interfaces that own `address`, privately or publicly, or hold it in a block delegated to them.
     ///
     /// Private addresses are unique only within a network, so there can be several.
@@ -162,6 +174,11 @@ impl Network {
     #[must_use]
     pub fn gate(&self, id: GateId) -> Option<&Gate> {
         self.gates.get(id.0 as usize)
+    }
+
+    /// Every gate.
+    pub fn gates(&self) -> impl Iterator<Item = &Gate> {
+        self.gates.iter()
     }
 
     /// The rule lists of a gate in their order.
@@ -353,7 +370,13 @@ impl NetworkBuilder {
 
     /// The finished network.
     #[must_use]
-    pub fn build(self) -> Network {
+    pub fn build(mut self) -> Network {
+        let network = &mut self.network;
+        let groups = network.interfaces.iter().map(|interface| slice(&network.groups, &interface.groups));
+        let carriers = (0..).map(InterfaceId).zip(groups);
+        network.carriers = carriers.flat_map(|(id, groups)| groups.iter().map(move |group| (*group, id))).collect();
+        network.carriers.sort_unstable();
+        network.carriers.dedup();
         self.network
     }
 }

@@ -1,12 +1,12 @@
 //! Turns an estate into the neutral model: groups and ACLs into gates, everything else into tables to follow.
 
-use std::collections::HashMap;
 use std::net::IpAddr;
 
 use reachlint_model::{
     Action, Address, AddressSet, Family, Gate, GateId, Group, InterfaceId, InterfaceState, Layer, ListId, NameId,
     Network, NetworkBuilder, NewInterface, Peer, Prefix, Reason, ReasonCode, ReasonId, Rule, Side,
 };
+use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
 use super::estate::{
     Destination, Estate, RawGroup, RawInterface, RawNat, RawPeer, RawPeering, RawRoute, RawRule, Target,
@@ -233,9 +233,9 @@ impl Compiler {
         let mut known: Vec<NameId> = groups.keys().copied().chain(rows.iter().map(|(group, ..)| *group)).collect();
         known.sort_unstable();
         known.dedup();
-        let lists = self.prefix_lists();
+        let mut lists = self.prefix_lists();
         let owners: HashMap<NameId, Option<NameId>> = groups.iter().map(|(id, group)| (*id, group.owner)).collect();
-        let mut facts = HashMap::with_capacity(known.len());
+        let mut facts = HashMap::with_capacity_and_hasher(known.len(), FxBuildHasher);
         let mut rest = rows.as_slice();
         for id in known {
             let here = rest.iter().take_while(|(group, ..)| *group == id).count();
@@ -254,10 +254,13 @@ impl Compiler {
                 } else {
                     &from_rows
                 };
-                let rules: Vec<Rule> = raw.iter().map(|rule| self.rule(rule, &lists, &owners)).collect();
+                let rules: Vec<Rule> = raw.iter().map(|rule| self.rule(rule, &mut lists, &owners)).collect();
                 self.builder.list(id, rules, incomplete.map(|reason| (Action::Allow, reason)))
             });
             facts.insert(id, GroupFacts { ingress: Some(ingress), egress: Some(egress) });
+            // Each has its gates even where nobody carries it, so that it is known which way its rules go.
+            self.group_gate(vec![ingress], id, Side::Source);
+            self.group_gate(vec![egress], id, Side::Destination);
             if let Some(label) = group.label {
                 self.builder.label(id, label);
             }
@@ -280,13 +283,20 @@ impl Compiler {
         Some(self.missing(listing, Some(id), "part of the rules of security group"))
     }
 
-    fn prefix_lists(&mut self) -> HashMap<NameId, Option<AddressSet>> {
-        let labels = self.estate.prefix_lists.iter().filter_map(|(id, list)| Some((*id, list.label?)));
-        for (id, label) in labels.collect::<Vec<_>>() {
-            self.builder.label(id, label);
+    /// The prefix lists that could be read, as peers of rules.
+    fn prefix_lists(&mut self) -> HashMap<NameId, Peer> {
+        let labels: Vec<_> = self.estate.prefix_lists.iter().map(|(id, list)| (*id, list.label)).collect();
+        let mut peers = HashMap::with_capacity_and_hasher(labels.len(), FxBuildHasher);
+        for (id, label) in labels {
+            if let Some(label) = label {
+                self.builder.label(id, label);
+            }
+            if let Some(entries) = self.entries(id) {
+                let entries = entries.iter().copied().collect();
+                peers.insert(id, Peer::Set(self.builder.set(entries)));
+            }
         }
-        let lists = self.estate.prefix_lists.iter();
-        lists.map(|(id, _)| (*id, self.entries(*id).map(|entries| entries.iter().copied().collect()))).collect()
+        peers
     }
 
     /// All entries of a prefix list. A part of them is none: what the rest holds could be anything.
@@ -299,7 +309,7 @@ impl Compiler {
     fn rule(
         &mut self,
         raw: &RawRule,
-        lists: &HashMap<NameId, Option<AddressSet>>,
+        lists: &mut HashMap<NameId, Peer>,
         owners: &HashMap<NameId, Option<NameId>>,
     ) -> Rule {
         let mut peer_name = None;
@@ -307,10 +317,9 @@ impl Compiler {
             RawPeer::Block(prefix) => self.builder.block(prefix),
             RawPeer::PrefixList(id) => {
                 peer_name = Some(id);
-                match lists.get(&id) {
-                    Some(Some(entries)) => Peer::Set(self.builder.set(entries.clone())),
-                    _ => Peer::Unknown(self.missing(Listing::PrefixListEntries, Some(id), "prefix list")),
-                }
+                *lists
+                    .entry(id)
+                    .or_insert_with(|| Peer::Unknown(self.missing(Listing::PrefixListEntries, Some(id), "prefix list")))
             }
             RawPeer::Group { group, account, alive } => {
                 peer_name = Some(group);
@@ -345,7 +354,7 @@ impl Compiler {
     // Network ACLs.
 
     fn compile_acls(&mut self) -> HashMap<NameId, Acl> {
-        let mut serves = HashMap::new();
+        let mut serves = HashMap::default();
         for acl in std::mem::take(&mut self.estate.acls) {
             let name = self.text(acl.id).to_owned();
             let [ingress, egress] = [false, true].map(|egress| {
@@ -381,7 +390,7 @@ impl Compiler {
     // Routes and subnets.
 
     fn compile_tables(&mut self) -> (Vec<Table>, HashMap<NameId, usize>, HashMap<NameId, usize>) {
-        let (mut tables, mut table_of, mut main_of) = (Vec::new(), HashMap::new(), HashMap::new());
+        let (mut tables, mut table_of, mut main_of) = (Vec::new(), HashMap::default(), HashMap::default());
         for raw in std::mem::take(&mut self.estate.tables) {
             let at = tables.len();
             table_of.extend(raw.subnets.iter().map(|subnet| (*subnet, at)));
@@ -438,7 +447,7 @@ impl Compiler {
             self.estate.interfaces.iter().map(|interface| (interface.subnet, interface.vpc)).collect();
         vpc_of.extend(self.estate.nats.values().filter_map(|nat| nat.subnet.zip(nat.vpc)));
         vpc_of.extend(self.estate.subnets.iter().filter_map(|(id, subnet)| Some((*id, subnet.vpc?))));
-        let mut subnets = HashMap::with_capacity(vpc_of.len());
+        let mut subnets = HashMap::with_capacity_and_hasher(vpc_of.len(), FxBuildHasher);
         let mut ordered: Vec<_> = vpc_of.into_iter().collect();
         ordered.sort_unstable();
         for (id, vpc) in ordered {
@@ -469,7 +478,7 @@ impl Compiler {
                 owners.insert(vpc, side.owner);
             }
         }
-        let mut reasons = HashMap::new();
+        let mut reasons = HashMap::default();
         for (vpc, account) in owners {
             let account_failed = |failure: &&reachlint_model::Failure| {
                 let hides = failure.call == Listing::NetworkInterfaces.permission() || failure.call.starts_with("sts:");
@@ -517,8 +526,8 @@ impl Compiler {
         let interfaces = std::mem::take(&mut self.estate.interfaces);
         let elastic: HashMap<(NameId, Option<IpAddr>), IpAddr> =
             self.estate.elastic.iter().map(|(public, interface, private)| ((*interface, *private), *public)).collect();
-        let (mut facts, mut tags) = (Vec::with_capacity(interfaces.len()), HashMap::<_, Vec<_>>::new());
-        let mut placeholders = HashMap::new();
+        let (mut facts, mut tags) = (Vec::with_capacity(interfaces.len()), HashMap::<_, Vec<_>>::default());
+        let mut placeholders = HashMap::default();
         let mut addresses = Vec::new();
         for raw in &interfaces {
             let carried: Vec<NameId> = self.estate.group_refs.get(raw.groups.clone()).unwrap_or_default().to_vec();

@@ -1,10 +1,10 @@
 //! Records as they come in, made small: every identifier interned, nothing kept that does not decide.
 
-use std::collections::{HashMap, HashSet};
 use std::net::IpAddr;
 use std::ops::Range;
 
 use reachlint_model::{Failure, Manifest, NameId, Names, PortRange, Prefix, Protocol, ProtocolMatch};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use crate::records::{
     Association, EgressOnlyInternetGateway, ElasticAddress, GroupReference, InternetGateway, IpPermission, Listing,

@@ -9,10 +9,11 @@ mod read;
 mod routing;
 mod text;
 mod vpc;
+mod window;
 
 pub use group::*;
 pub use interface::*;
-pub use read::{Interfaces, Listing, ReadError, Recognised, Sink, read};
+pub use read::{Interfaces, Listing, Other, ReadError, Recognised, Sink, read};
 pub use routing::*;
 pub use text::Text;
 pub use vpc::*;

@@ -1,17 +1,20 @@
 //! Recognises a JSON document by its content and hands its records on.
 
-use std::fmt;
-use std::marker::PhantomData;
+use std::io::{self, Read};
 
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserializer, IgnoredAny};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::window::{Fault, Piece, Window, piece};
 use super::{
     EgressOnlyInternetGateway, ElasticAddress, InternetGateway, ManagedPrefixList, NatGateway, NetworkAcl,
     NetworkInterface, PrefixListEntry, Reservation, RouteTable, SecurityGroup, SecurityGroupRule,
     SecurityGroupVpcAssociation, Subnet, Text, Vpc, VpcPeeringConnection,
 };
+
+/// Keys of a document of something else that are kept.
+const MOST_KEYS: usize = 64;
 
 /// A kind of listing, named after the permission that its call needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -213,73 +216,69 @@ pub trait Sink {
 pub enum Recognised {
     /// Listings of the EC2 API, with the number of records in each.
     Evidence(Vec<(Listing, usize)>),
-    /// Something else, and what it looks like.
-    Other(String),
+    /// Something else.
+    Other(Other),
 }
 
-/// A document that is EC2 evidence and cannot be read.
+/// A document that is no EC2 evidence.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Other {
+    /// What it looks like.
+    pub why: String,
+    /// Whether it is a JSON list.
+    pub is_list: bool,
+    /// The first keys of a JSON object, by which others may recognise it.
+    pub keys: Vec<String>,
+}
+
+/// A document that cannot be used.
 #[derive(Debug, thiserror::Error)]
-#[error("it holds `{key}` and cannot be read: {source}")]
-pub struct ReadError {
-    key: String,
-    source: serde_json::Error,
+pub enum ReadError {
+    /// It could not be read to its end.
+    #[error("{0}")]
+    Input(io::Error),
+    /// It is EC2 evidence, and broken or of another shape.
+    #[error("it holds `{key}` and cannot be read: {why}")]
+    Broken {
+        /// The first key that is evidence.
+        key: String,
+        /// What is wrong, and where.
+        why: String,
+    },
 }
 
-/// Reads one document. `name` is its file name, which may carry the id of a prefix list.
+/// Reads one document, record by record: it is never held as a whole. `name` is its file name, which may carry the id
+/// of a prefix list.
 ///
 /// # Errors
 /// When the document begins as EC2 evidence and then is broken or of another shape. What is no evidence from the
 /// start is [`Recognised::Other`].
-pub fn read(name: &str, bytes: &[u8], sink: &mut dyn Sink) -> Result<Recognised, ReadError> {
-    let mut top = Top { name, sink, found: Vec::new(), key: None, list: false };
-    let mut json = serde_json::Deserializer::from_slice(bytes);
-    let result = json.deserialize_any(&mut top).and_then(|()| json.end());
-    match (result, top.key) {
-        (Err(source), Some(key)) => Err(ReadError { key, source }),
-        (Err(source), None) => Ok(Recognised::Other(format!("it is not JSON: {source}"))),
-        (Ok(()), _) if top.found.is_empty() => {
-            let what = if top.list { "a JSON list" } else { "JSON" };
-            Ok(Recognised::Other(format!("it is {what} without anything that `aws ec2 describe-*` prints")))
+pub fn read(name: &str, input: &mut dyn Read, sink: &mut dyn Sink) -> Result<Recognised, ReadError> {
+    let window = Window::new(input);
+    let mut document = Document { window, name, sink, found: Vec::new(), key: None, other: Other::default() };
+    match (document.read(), document.key) {
+        (Err(Fault::Input(source)), _) => Err(ReadError::Input(source)),
+        (Err(Fault::Json(why)), Some(key)) => Err(ReadError::Broken { key, why }),
+        (Err(Fault::Json(why)), None) => {
+            Ok(Recognised::Other(Other { why: format!("it is not JSON: {why}"), ..document.other }))
         }
-        (Ok(()), _) => Ok(Recognised::Evidence(top.found)),
+        (Ok(()), _) if document.found.is_empty() => {
+            let what = if document.other.is_list { "a JSON list" } else { "JSON" };
+            let why = format!("it is {what} without anything that `aws ec2 describe-*` prints");
+            Ok(Recognised::Other(Other { why, ..document.other }))
+        }
+        (Ok(()), _) => Ok(Recognised::Evidence(document.found)),
     }
 }
 
-struct Top<'s> {
-    name: &'s str,
-    sink: &'s mut dyn Sink,
+struct Document<'d> {
+    window: Window<'d>,
+    name: &'d str,
+    sink: &'d mut dyn Sink,
     found: Vec<(Listing, usize)>,
     /// The first key that is evidence.
     key: Option<String>,
-    list: bool,
-}
-
-/// A list whose elements go on one by one.
-struct Each<F, T>(F, PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>, F: FnMut(T) -> Result<(), String>> DeserializeSeed<'de> for Each<F, T> {
-    type Value = usize;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<usize, D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de, T: Deserialize<'de>, F: FnMut(T) -> Result<(), String>> Visitor<'de> for Each<F, T> {
-    type Value = usize;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of records")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut elements: A) -> Result<usize, A::Error> {
-        let mut count = 0;
-        while let Some(element) = elements.next_element::<T>()? {
-            (self.0)(element).map_err(A::Error::custom)?;
-            count += 1;
-        }
-        Ok(count)
-    }
+    other: Other,
 }
 
 /// The answer of `get-managed-prefix-list-entries` as the value under its id.
@@ -291,106 +290,138 @@ struct Entries<'a> {
     next_token: Option<Text<'a>>,
 }
 
-impl<'de> Visitor<'de> for &mut Top<'_> {
-    type Value = ();
+/// The keys of a document that say more than one record.
+#[derive(Default)]
+struct Page {
+    /// Whether further pages follow.
+    more: bool,
+    prefix_list: Option<String>,
+    entries: Option<Vec<PrefixListEntry<'static>>>,
+}
 
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an object or a list")
+impl Document<'_> {
+    fn read(&mut self) -> Result<(), Fault> {
+        match self.window.peek()? {
+            Some(b'{') => self.object()?,
+            Some(b'[') => {
+                self.other.is_list = true;
+                self.window.elements(skip)?;
+            }
+            _ => self.window.value(skip)?,
+        }
+        self.window.end()
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        let (mut more, mut list, mut entries) = (false, None, None);
-        while let Some(key) = map.next_key::<Text<'de>>()? {
-            if let Some(listing) = Listing::of_key(&key) {
-                self.key.get_or_insert_with(|| key.to_string());
-                if listing == Listing::PrefixListEntries {
-                    entries = Some(map.next_value::<Vec<PrefixListEntry<'de>>>()?);
-                } else {
-                    let count = self.records(listing, &mut map)?;
-                    self.found.push((listing, count));
-                }
-            } else if key.starts_with("pl-") {
-                self.key.get_or_insert_with(|| key.to_string());
-                let answer: Entries<'de> = map.next_value()?;
-                let more = answer.next_token.is_some_and(|token| !token.is_empty());
-                self.sink.prefix_list_entries(&key, &answer.entries, more).map_err(A::Error::custom)?;
-                self.found.push((Listing::PrefixListEntries, answer.entries.len()));
-            } else if &*key == "NextToken" {
-                more = map.next_value::<Option<Text<'de>>>()?.is_some_and(|token| !token.is_empty());
-            } else if &*key == "PrefixListId" {
-                list = map.next_value::<Option<Text<'de>>>()?;
-            } else {
-                map.next_value::<IgnoredAny>()?;
+    fn object(&mut self) -> Result<(), Fault> {
+        let mut page = Page::default();
+        self.window.skip();
+        if self.window.peek()? == Some(b'}') {
+            self.window.skip();
+            return Ok(());
+        }
+        loop {
+            let key = self.window.value(|bytes| piece(bytes, |key: Text<'_>| Ok(key.to_string())))?;
+            self.window.expect(b':')?;
+            self.member(key, &mut page)?;
+            if !self.window.goes_on(b'}')? {
+                break;
             }
         }
-        if let Some(entries) = entries
-            && let Some(list) = list.as_deref().or_else(|| prefix_list_in(self.name))
+        if let Some(entries) = page.entries
+            && let Some(list) = page.prefix_list.as_deref().or_else(|| prefix_list_in(self.name))
         {
-            self.sink.prefix_list_entries(list, &entries, more).map_err(A::Error::custom)?;
+            self.sink.prefix_list_entries(list, &entries, page.more).map_err(|why| self.window.fault(why))?;
             self.found.push((Listing::PrefixListEntries, entries.len()));
         }
         for (listing, _) in &self.found {
-            self.sink.listed(*listing, more);
+            self.sink.listed(*listing, page.more);
         }
         Ok(())
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<(), A::Error> {
-        self.list = true;
-        while elements.next_element::<IgnoredAny>()?.is_some() {}
+    fn member(&mut self, key: String, page: &mut Page) -> Result<(), Fault> {
+        let listing = Listing::of_key(&key);
+        if listing.is_some() || key.starts_with("pl-") {
+            self.key.get_or_insert_with(|| key.clone());
+        }
+        match (listing, key.as_str()) {
+            (Some(Listing::PrefixListEntries), _) => {
+                let mut entries = Vec::new();
+                self.window.elements(|bytes| {
+                    piece(bytes, |entry: PrefixListEntry<'_>| {
+                        entries.push(PrefixListEntry { cidr: entry.cidr.map(Text::into_owned) });
+                        Ok(())
+                    })
+                })?;
+                page.entries = Some(entries);
+            }
+            (Some(listing), _) => {
+                let count = self.records(listing)?;
+                self.found.push((listing, count));
+            }
+            (None, list) if list.starts_with("pl-") => {
+                let sink = &mut *self.sink;
+                let count = self.window.value(|bytes| {
+                    piece(bytes, |answer: Entries<'_>| {
+                        let more = answer.next_token.is_some_and(|token| !token.is_empty());
+                        sink.prefix_list_entries(list, &answer.entries, more).map(|()| answer.entries.len())
+                    })
+                })?;
+                self.found.push((Listing::PrefixListEntries, count));
+            }
+            (None, "NextToken") => {
+                page.more = self.text()?.is_some_and(|token| !token.is_empty());
+            }
+            (None, "PrefixListId") => page.prefix_list = self.text()?,
+            (None, _) if self.window.peek()? == Some(b'[') => {
+                self.window.elements(skip)?;
+            }
+            (None, _) => self.window.value(skip)?,
+        }
+        if self.other.keys.len() < MOST_KEYS {
+            self.other.keys.push(key);
+        }
         Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
+    fn text(&mut self) -> Result<Option<String>, Fault> {
+        self.window.value(|bytes| piece(bytes, |text: Option<Text<'_>>| Ok(text.map(|text| text.to_string()))))
     }
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-}
 
-impl Top<'_> {
-    fn records<'de, A: MapAccess<'de>>(&mut self, listing: Listing, map: &mut A) -> Result<usize, A::Error> {
-        let sink = &mut *self.sink;
+    fn records(&mut self, listing: Listing) -> Result<usize, Fault> {
+        let Self { window, sink, .. } = self;
         macro_rules! each {
-            ($record:ty, $method:ident) => {
-                map.next_value_seed(Each(|record: $record| sink.$method(record), PhantomData))
+            ($record:ident, $method:ident) => {
+                window.elements(|bytes| piece(bytes, |record: $record<'_>| sink.$method(record)))
             };
         }
         match listing {
-            Listing::NetworkInterfaces => each!(NetworkInterface<'de>, interface),
-            Listing::Instances => each!(Reservation<'de>, reservation),
-            Listing::SecurityGroups => each!(SecurityGroup<'de>, security_group),
-            Listing::SecurityGroupRules => each!(SecurityGroupRule<'de>, security_group_rule),
-            Listing::PrefixLists => each!(ManagedPrefixList<'de>, prefix_list),
-            Listing::NetworkAcls => each!(NetworkAcl<'de>, network_acl),
-            Listing::RouteTables => each!(RouteTable<'de>, route_table),
-            Listing::Subnets => each!(Subnet<'de>, subnet),
-            Listing::Vpcs => each!(Vpc<'de>, vpc),
-            Listing::PeeringConnections => each!(VpcPeeringConnection<'de>, peering),
-            Listing::InternetGateways => each!(InternetGateway<'de>, internet_gateway),
-            Listing::EgressOnlyInternetGateways => each!(EgressOnlyInternetGateway<'de>, egress_only_gateway),
-            Listing::NatGateways => each!(NatGateway<'de>, nat_gateway),
-            Listing::Addresses => each!(ElasticAddress<'de>, elastic_address),
+            Listing::NetworkInterfaces => each!(NetworkInterface, interface),
+            Listing::Instances => each!(Reservation, reservation),
+            Listing::SecurityGroups => each!(SecurityGroup, security_group),
+            Listing::SecurityGroupRules => each!(SecurityGroupRule, security_group_rule),
+            Listing::PrefixLists => each!(ManagedPrefixList, prefix_list),
+            Listing::NetworkAcls => each!(NetworkAcl, network_acl),
+            Listing::RouteTables => each!(RouteTable, route_table),
+            Listing::Subnets => each!(Subnet, subnet),
+            Listing::Vpcs => each!(Vpc, vpc),
+            Listing::PeeringConnections => each!(VpcPeeringConnection, peering),
+            Listing::InternetGateways => each!(InternetGateway, internet_gateway),
+            Listing::EgressOnlyInternetGateways => each!(EgressOnlyInternetGateway, egress_only_gateway),
+            Listing::NatGateways => each!(NatGateway, nat_gateway),
+            Listing::Addresses => each!(ElasticAddress, elastic_address),
             // An interface can only carry a group of another VPC while the association is in force, so the
             // interface already says all that the association would.
             Listing::SecurityGroupVpcAssociations | Listing::PrefixListEntries => {
-                map.next_value::<Vec<SecurityGroupVpcAssociation<'de>>>().map(|records| records.len())
+                window.elements(|bytes| piece(bytes, |_: SecurityGroupVpcAssociation<'_>| Ok(())))
             }
         }
     }
+}
+
+/// Passes over a value of any kind.
+fn skip(bytes: &[u8]) -> Piece<()> {
+    piece(bytes, |_: IgnoredAny| Ok(()))
 }
 
 /// The id of a prefix list in a file name such as `entries-pl-0123456789abcdef0.json`.

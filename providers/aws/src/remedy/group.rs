@@ -133,7 +133,7 @@ fn choose(aws: &AwsNetwork, groups: impl Iterator<Item = Group>) -> Option<Group
 }
 
 fn carriers(aws: &AwsNetwork, group: Group) -> usize {
-    aws.network.interfaces().filter(|(id, _)| aws.network.carries(*id, group)).count()
+    aws.network.carriers(group).len()
 }
 
 fn opening<'a>(aws: &'a AwsNetwork, packet: &Packet, side: Side, group: NameId) -> Option<Opening<'a>> {
@@ -185,10 +185,10 @@ fn no_wider<'a>(aws: &'a AwsNetwork, ends: &Ends, old: &Rule, far: Far<'a>, hold
         return reference(aws, group, interface.account, owner(aws, holder)).unwrap_or(far);
     }
     let family = Family::of(ends.address);
-    let covered = aws.network.interfaces().all(|(_, carrier)| {
-        let carries = aws.network.groups(carrier).iter().any(|group| aws.network.name(group.0) == id);
+    let carriers = aws.network.names().find(id).into_iter().flat_map(|group| aws.network.carriers(Group(group)));
+    let covered = carriers.filter_map(|carrier| aws.network.interface(carrier)).all(|carrier| {
         let mut own = aws.network.addresses(carrier).iter().map(|address| address.private);
-        !carries || own.all(|address| Family::of(address) != family || covers(aws, old.peer, address))
+        own.all(|address| Family::of(address) != family || covers(aws, old.peer, address))
     });
     if covered && block(aws, old.peer) != Some(Prefix::host(ends.address)) { far } else { Far::Host(ends.address) }
 }

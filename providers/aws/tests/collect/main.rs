@@ -145,9 +145,9 @@ mod tests {
         let mut estate = Estate::new();
         let mut seen = BTreeSet::new();
         for (name, bytes) in &collected.documents {
-            match records::read(name, bytes, &mut estate).unwrap() {
+            match records::read(name, &mut bytes.as_slice(), &mut estate).unwrap() {
                 Recognised::Evidence(found) => seen.extend(found.into_iter().map(|(listing, _)| listing)),
-                Recognised::Other(what) => panic!("{name}: {what}"),
+                Recognised::Other(other) => panic!("{name}: {}", other.why),
             }
         }
         estate.manifest(&collected.manifest);
