@@ -126,6 +126,9 @@ impl Explanation {
             None => gap.sentence.clone(),
         };
         self.reasons = self.blockers.iter().map(|blocker| blocker.sentence.clone()).collect();
+        if verdict == Verdict::Blocked && self.blockers.iter().all(|blocker| blocker.partial) {
+            self.reasons.push("together these refusals leave none of the client's ports".to_owned());
+        }
         self.reasons.extend(self.gaps.iter().map(grant));
         if verdict == Verdict::Allowed {
             let local = self.steps.iter().filter(|step| step.layer == "host.local");

@@ -310,7 +310,13 @@ impl Fake {
         assert_eq!(explanation.steps.len(), self.path.hops().count());
         match explanation.verdict {
             Verdict::Unknown => assert!(explanation.gaps.iter().all(|gap| gap.code == ReasonCode::NotRead)),
-            Verdict::Blocked | Verdict::Partial => assert!(!explanation.blockers.is_empty()),
+            Verdict::Blocked => {
+                // A gate that refuses only some ports does not explain a block.
+                let whole = explanation.blockers.iter().any(|blocker| !blocker.partial);
+                let together = explanation.reasons.iter().any(|reason| reason.starts_with("together these refusals"));
+                assert!(!explanation.blockers.is_empty() && (whole || together));
+            }
+            Verdict::Partial => assert!(explanation.blockers.iter().any(|blocker| blocker.partial)),
             Verdict::Allowed => assert!(explanation.blockers.is_empty() && explanation.gaps.is_empty()),
         }
         explanation.verdict
