@@ -7,6 +7,8 @@ mod compile;
 mod enter;
 mod estate;
 mod exposure;
+mod filters;
+mod intake;
 mod leave;
 mod names;
 mod route;
