@@ -124,14 +124,14 @@ fn id(kind: &str, number: usize) -> String {
     format!("{kind}-0{bits:016x}")
 }
 
-/// A bijection of 64-bit numbers that looks random: the output step of SplitMix64 (Steele, Lea, Flood 2014).
+/// A bijection of 64-bit numbers that looks random: the output step of `SplitMix64` (Steele, Lea, Flood 2014).
 fn mix(mut z: u64) -> u64 {
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
     z ^ (z >> 31)
 }
 
-/// SplitMix64.
+/// `SplitMix64`.
 struct Random(u64);
 
 impl Random {
@@ -279,12 +279,11 @@ impl Estate {
     /// A block of a VPC, or of the internet and other networks.
     fn block(&mut self, vpc: Option<usize>) -> (u32, u8) {
         let low = u32::try_from(self.random.next() >> 40).unwrap_or_default();
-        let (base, length) = match vpc {
-            Some(vpc) => (vpc_base(vpc) | (low & 0xffff), self.random.of(&[16, 18, 22, 24, 24, 28, 32, 32])),
-            None => {
-                let first = self.random.of(&[10, 13, 35, 44, 91, 146, 172, 193]);
-                ((first << 24) | low, self.random.of(&[12, 16, 20, 24, 24, 27, 32]))
-            }
+        let (base, length) = if let Some(vpc) = vpc {
+            (vpc_base(vpc) | (low & 0xffff), self.random.of(&[16, 18, 22, 24, 24, 28, 32, 32]))
+        } else {
+            let first = self.random.of(&[10, 13, 35, 44, 91, 146, 172, 193]);
+            ((first << 24) | low, self.random.of(&[12, 16, 20, 24, 24, 27, 32]))
         };
         (base & mask(length), length)
     }
