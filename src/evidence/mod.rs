@@ -224,6 +224,11 @@ impl Reader {
     fn other(&mut self, path: &Path, bytes: &[u8], named: bool, why: String) -> Result<(), EvidenceError> {
         if let Some(manifest) = manifest(path, bytes)? {
             self.note(path, None, "manifest".to_owned());
+            for failure in &manifest.failures {
+                let region = failure.region.as_ref().map_or(String::new(), |region| format!(" in {region}"));
+                let note = format!("not read: {} failed{region} with {}", failure.call, failure.error);
+                self.note(path, None, note);
+            }
             self.estate.manifest(&manifest);
             self.names.extend(manifest.names);
             self.failures.extend(manifest.failures);

@@ -9,7 +9,9 @@ use anstyle::{AnsiColor, Style};
 
 use super::short::summary;
 use super::text::{counted, neutral, neutral_lines};
-use super::{Excerpt, Finding, Flow, FlowVerdict, Place, Report, Severity, SourceText, StepKind, StepOutcome};
+use super::{
+    Evidence, Excerpt, Finding, Flow, FlowVerdict, Place, Report, Severity, SourceText, StepKind, StepOutcome,
+};
 use crate::audit::destination;
 
 /// Lines of nginx's configuration that a finding shows at most.
@@ -18,6 +20,8 @@ const MOST_PLACES: usize = 2;
 const MOST_ALLOWED: usize = 40;
 /// Sentences that a finding shows at most.
 const MOST_REASONS: usize = 8;
+/// Lines on what the evidence lacks at most.
+const MOST_GAPS: usize = 10;
 
 /// How to show a report.
 #[derive(Clone, Copy, Debug)]
@@ -46,9 +50,28 @@ pub fn human(report: &Report, sources: &[SourceText], look: Look) -> String {
         remedy(&mut out, finding);
         out.push('\n');
     }
+    gaps(&mut out, &report.evidence);
     out.push_str(&summary(report));
     out.push('\n');
     out
+}
+
+/// What the evidence lacks, and what of it was no evidence.
+fn gaps(out: &mut String, evidence: &[Evidence]) {
+    let lacking = evidence
+        .iter()
+        .filter(|evidence| evidence.note.starts_with("passed over:") || evidence.note.starts_with("not read:"));
+    let lines: Vec<String> =
+        lacking.map(|evidence| format!("{}: {}", neutral(&evidence.source), neutral(&evidence.note))).collect();
+    for line in lines.iter().take(MOST_GAPS) {
+        let _ = writeln!(out, "{line}");
+    }
+    if lines.len() > MOST_GAPS {
+        let _ = writeln!(out, "… and {} more like these; the JSON report has all", lines.len() - MOST_GAPS);
+    }
+    if !lines.is_empty() {
+        out.push('\n');
+    }
 }
 
 fn color(verdict: FlowVerdict) -> Style {
