@@ -15,7 +15,7 @@ use crate::report::{Flow, FlowVerdict, Place, Source, Target};
 pub use wanted::{is_live, shown, texts, upstreams, wanted};
 
 /// A connection that nginx's configuration asks for, before its host is resolved.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Wanted {
     /// What nginx dials.
     pub target: WantedTarget,
@@ -28,7 +28,7 @@ pub struct Wanted {
 }
 
 /// What nginx dials.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum WantedTarget {
     /// An address or a name, and a port.
     Host {
@@ -51,7 +51,7 @@ pub enum WantedTarget {
 }
 
 /// From which address nginx dials.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum WantedSource {
     /// The one that the host chooses.
     Default,
@@ -186,7 +186,8 @@ impl Auditor<'_> {
     fn is_known(&mut self, key: &Key, place: &Place) -> bool {
         let known = self.known.get(key).and_then(|at| self.judged.get_mut(*at));
         let Some(judged) = known else { return false };
-        if judged.flow.nginx.last() != Some(place) && !judged.flow.nginx.contains(place) {
+        // What is wanted comes without repetitions, so only spellings of one address can meet again, side by side.
+        if judged.flow.nginx.last() != Some(place) {
             judged.flow.nginx.push(place.clone());
         }
         true

@@ -1,5 +1,6 @@
 //! From what nginx's configuration dials to what has to be judged.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use reachlint_model::Protocol;
@@ -8,11 +9,12 @@ use super::{Wanted, WantedSource, WantedTarget};
 use crate::nginx::{Config, Endpoint, Endpoints, Protocol as Transport, SourceAddress, State, Target};
 use crate::report::{Place, SourceText, Upstream};
 
-/// Every connection that nginx may open. Servers that are `down`, groups that nothing refers to and passes that no
+/// Every connection that nginx may open, each once for the line that asks for it. Servers that are `down`, groups that nothing refers to and passes that no
 /// request reaches open none.
 #[must_use]
 pub fn wanted(config: &Config, endpoints: &Endpoints, standing: &Path) -> Vec<Wanted> {
     let live = endpoints.endpoints.iter().filter(|endpoint| is_live(endpoint));
+    let mut known = HashSet::new();
     live.map(|endpoint| Wanted {
         target: match &endpoint.target {
             Target::Address { address, port } => WantedTarget::Host { host: address.to_string(), port: *port },
@@ -39,6 +41,7 @@ pub fn wanted(config: &Config, endpoints: &Endpoints, standing: &Path) -> Vec<Wa
         },
         place: place(config, endpoint, standing),
     })
+    .filter(|wanted| known.insert(wanted.clone()))
     .collect()
 }
 
@@ -52,7 +55,7 @@ pub fn is_live(endpoint: &Endpoint) -> bool {
 #[must_use]
 pub fn upstreams(config: &Config, endpoints: &Endpoints, standing: &Path) -> Vec<Upstream> {
     let mut rows: Vec<Upstream> = Vec::new();
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for endpoint in &endpoints.endpoints {
         let place = place(config, endpoint, standing);
         let (protocol, host, port, dynamic, why) = match &endpoint.target {
