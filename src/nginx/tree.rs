@@ -73,7 +73,8 @@ pub(crate) enum Body {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node {
     pub(crate) span: Span,
-    /// Line of the `;`, or of the `}` that closes the block: nginx names it where it judges a whole block.
+    /// Line of the `;`, or of the `}` that closes the block: nginx names it where it judges a whole block. 0 while the
+    /// block is open.
     pub(crate) close_line: u32,
     pub(crate) first_word: u32,
     pub(crate) word_count: u32,
@@ -180,6 +181,11 @@ impl<'c> Directive<'c> {
     /// The line of the `;`, or of the `}` that closes the block.
     pub(crate) fn close_line(&self) -> u32 {
         self.node.close_line
+    }
+
+    /// Whether the block has its end: one that a later fault cuts off has none.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.node.close_line > 0
     }
 
     /// Whether a block of directives or data follows.

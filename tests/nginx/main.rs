@@ -3,6 +3,12 @@
 #[cfg(test)]
 mod case;
 #[cfg(test)]
+mod generate;
+#[cfg(test)]
+mod generated;
+#[cfg(test)]
+mod random;
+#[cfg(test)]
 mod real;
 #[cfg(test)]
 mod traps;
