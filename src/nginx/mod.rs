@@ -48,4 +48,4 @@ pub use endpoints::{Context, Endpoint, Endpoints, Protocol, Purpose, SourceAddre
 pub use error::{Error, Place, Problem, Warning};
 pub use files::{Files, MemoryFiles};
 pub use reader::Options;
-pub use tree::{Config, FileId, SourceFile, Span};
+pub use tree::{Config, FileId, Outline, SourceFile, Span};

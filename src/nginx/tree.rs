@@ -127,6 +127,26 @@ impl Config {
         &self.warnings
     }
 
+    /// Every statement in the order nginx reads them, with included files in place of their `include`: the tree as a flat
+    /// list, since a hostile file may nest deeper than a stack holds. Lua code is left out.
+    pub fn outline(&self) -> impl Iterator<Item = Outline<'_>> {
+        let mut open = vec![self.directives()];
+        std::iter::from_fn(move || {
+            loop {
+                let depth = open.len().checked_sub(1)?;
+                let Some(directive) = open.last_mut().and_then(Iterator::next) else {
+                    open.pop();
+                    continue;
+                };
+                if directive.is_block() {
+                    open.push(directive.children());
+                }
+                let words = (0..directive.node.word_count).filter_map(|index| directive.word(index)).collect();
+                return Some(Outline { depth, words, span: directive.span() });
+            }
+        })
+    }
+
     /// The directives of the main file.
     pub(crate) fn directives(&self) -> Directives<'_> {
         Directives::of(self, self.root, 0, u32::MAX)
@@ -144,6 +164,17 @@ impl Config {
             nginx_line: span.line + newlines(&source.bytes, span),
         }
     }
+}
+
+/// A statement as a line of [`Config::outline`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline<'c> {
+    /// How many blocks are around it.
+    pub depth: usize,
+    /// The name and the arguments, without quotes.
+    pub words: Vec<Cow<'c, [u8]>>,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// A statement with access to its words.
