@@ -31,6 +31,75 @@ pub(crate) fn builtin(kind: Kind, name: &[u8]) -> Option<Builtin> {
     known.or_else(|| both(name))
 }
 
+/// Variables that no directive may fill: nginx calls another definition a duplicate. Those of modules that may be missing
+/// are left out.
+pub(crate) fn is_fixed(kind: Kind, name: &[u8]) -> bool {
+    let Ok(name) = std::str::from_utf8(name) else { return false };
+    let both = matches!(
+        name,
+        "binary_remote_addr"
+            | "bytes_sent"
+            | "connection"
+            | "hostname"
+            | "msec"
+            | "nginx_version"
+            | "pid"
+            | "proxy_protocol_addr"
+            | "remote_addr"
+            | "remote_port"
+            | "server_addr"
+            | "server_port"
+            | "status"
+            | "time_iso8601"
+            | "time_local"
+            | "upstream_addr"
+    );
+    let own = match kind {
+        Kind::Stream => matches!(name, "bytes_received" | "protocol" | "session_time"),
+        Kind::Http => matches!(
+            name,
+            "body_bytes_sent"
+                | "connection_requests"
+                | "connection_time"
+                | "content_length"
+                | "content_type"
+                | "document_root"
+                | "document_uri"
+                | "host"
+                | "http_cookie"
+                | "http_host"
+                | "http_referer"
+                | "http_user_agent"
+                | "http_via"
+                | "http_x_forwarded_for"
+                | "https"
+                | "is_args"
+                | "pipe"
+                | "query_string"
+                | "realpath_root"
+                | "remote_user"
+                | "request"
+                | "request_body"
+                | "request_body_file"
+                | "request_completion"
+                | "request_filename"
+                | "request_id"
+                | "request_length"
+                | "request_method"
+                | "request_time"
+                | "request_uri"
+                | "scheme"
+                | "sent_http_content_type"
+                | "sent_http_location"
+                | "server_name"
+                | "server_protocol"
+                | "upstream_status"
+                | "uri"
+        ),
+    };
+    both || own
+}
+
 fn both(name: &str) -> Option<Builtin> {
     Some(match name {
         "server_port" => Builtin::ServerPort,
@@ -80,7 +149,6 @@ fn http(name: &str) -> Option<Builtin> {
         | "is_request_port"
         | "limit_rate"
         | "limit_req_status"
-        | "memcached_key"
         | "modern_browser"
         | "msie"
         | "pipe"

@@ -169,6 +169,13 @@ impl Config {
         found.endpoints.sort_by_key(|endpoint| (endpoint.pass.file, endpoint.pass.start));
         Ok(found)
     }
+
+    /// The first statement that nginx refuses, in a configuration that may be cut off.
+    pub(crate) fn first_refusal(&self) -> Option<Error> {
+        let mut sink = Sink { config: self, found: Endpoints::default() };
+        let mut models = [Model::new(model::Kind::Http), Model::new(model::Kind::Stream)];
+        walk::main(self, &mut models, &mut services::Services::default(), &mut sink).err()
+    }
 }
 
 /// Where findings go while a configuration is walked.

@@ -183,6 +183,12 @@ pub enum Problem {
         /// The directive.
         directive: String,
     },
+    /// What the directive's own handler refuses.
+    #[error("{message}")]
+    Handler {
+        /// nginx's words.
+        message: String,
+    },
     /// A parameter that nginx does not know or cannot read.
     #[error("invalid parameter \"{parameter}\"")]
     Parameter {
@@ -351,7 +357,9 @@ impl Problem {
             }
             Self::NotAllowedHere { .. } => "move it to a block that takes it",
             Self::Duplicate { .. } => "keep one of them",
-            Self::ArgumentCount { .. } | Self::Parameter { .. } => "look for a missing `;` or quote, or a typing error",
+            Self::ArgumentCount { .. } | Self::Parameter { .. } | Self::Handler { .. } => {
+                "look for a missing `;` or quote, or a typing error"
+            }
             Self::NoBlock { .. } => "write its block, or look for a `;` that should be `{`",
             Self::NotTerminated { .. } => "look for a missing `;`; a `{` in a value has to be quoted",
             Self::Address { problem, url, .. } => match problem {

@@ -7,6 +7,7 @@
 //! | bytes to statements, as nginx's own reader cuts them | `lexer`, `lua` |
 //! | files and includes to one tree; `nginx -T` output is taken apart first | `reader`, `include`, `dump`, `tree` |
 //! | one walk over the tree: scopes, passes, groups, variables | `walk`, `model`, `passes`, `listen` |
+//! | what nginx refuses in places, numbers and forms of arguments | `rules`, `handlers` |
 //! | addresses and groups | `address`, `upstreams` |
 //! | what variables can hold when a pass is reached | `template`, `variables`, `builtins`, `flow`, `regex` |
 //! | what a value means as an address | `judge` |
@@ -22,6 +23,7 @@ mod endpoints;
 mod error;
 mod files;
 mod flow;
+mod handlers;
 mod include;
 mod judge;
 mod lexer;
@@ -33,6 +35,7 @@ mod passes;
 mod reader;
 mod regex;
 mod resolve;
+mod rules;
 mod services;
 mod template;
 mod tree;
@@ -45,4 +48,4 @@ pub use endpoints::{Context, Endpoint, Endpoints, Protocol, Purpose, SourceAddre
 pub use error::{Error, Place, Problem, Warning};
 pub use files::{Files, MemoryFiles};
 pub use reader::Options;
-pub use tree::{Config, FileId, SourceFile, Span};
+pub use tree::{Config, FileId, Outline, SourceFile, Span};

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::net::IpAddr;
 
 use super::endpoints::Context;
+use super::handlers::Location;
 use super::listen::Listen;
 use super::passes::Module;
 use super::tree::Span;
@@ -122,6 +123,12 @@ pub(crate) struct Scope<'c> {
     /// Codes in `error_page` lines.
     pub(crate) error_pages: Vec<u16>,
     pub(crate) stapling: Stapling<'c>,
+    /// Directives that may not be repeated.
+    pub(crate) once: Vec<Cow<'c, [u8]>>,
+    /// The head of a location.
+    pub(crate) location: Option<Location>,
+    /// The statement of a server or location.
+    pub(crate) span: Option<Span>,
 }
 
 impl Scope<'_> {
@@ -139,6 +146,9 @@ impl Scope<'_> {
             jumps: false,
             error_pages: Vec::new(),
             stapling: Stapling::default(),
+            once: Vec::new(),
+            location: None,
+            span: None,
         }
     }
 }

@@ -18,37 +18,10 @@ pub(crate) struct Module {
     pub(crate) bind: &'static [u8],
     /// nginx has this directive, so that its rules are known.
     pub(crate) stock: bool,
-    /// Where it may stand.
-    pub(crate) allowed: Allowed,
-    /// It may go without an argument.
-    pub(crate) argument_optional: bool,
 }
 
-/// Where a pass may stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Allowed {
-    /// `location` and `if` in it.
-    Location,
-    /// Also `limit_except`.
-    LocationAndLimitExcept,
-    /// Also `server` itself.
-    ServerAndLocation,
-    /// `server` of a stream.
-    StreamServer,
-    /// Not known.
-    Anywhere,
-}
-
-const PLAIN: Module = Module {
-    schemes: &[],
-    scheme_required: false,
-    uri_part: false,
-    variables: true,
-    bind: b"",
-    stock: true,
-    allowed: Allowed::Location,
-    argument_optional: false,
-};
+const PLAIN: Module =
+    Module { schemes: &[], scheme_required: false, uri_part: false, variables: true, bind: b"", stock: true };
 
 /// `ngx_http_proxy_module.c`: the scheme is required, its case does not matter, and it gives the default port.
 static PROXY: Module = Module {
@@ -56,7 +29,6 @@ static PROXY: Module = Module {
     scheme_required: true,
     uri_part: true,
     bind: b"proxy_bind",
-    allowed: Allowed::LocationAndLimitExcept,
     ..PLAIN
 };
 static FASTCGI: Module = Module { bind: b"fastcgi_bind", ..PLAIN };
@@ -67,12 +39,11 @@ static GRPC: Module = Module { schemes: &[("grpc://", None), ("grpcs://", None)]
 /// `ngx_http_memcached_module.c` takes the argument as it is: a `$` is part of the host.
 static MEMCACHED: Module = Module { variables: false, bind: b"memcached_bind", ..PLAIN };
 /// `ngx_http_tunnel_module.c`: without an argument the client names host and port.
-static TUNNEL: Module =
-    Module { bind: b"tunnel_bind", allowed: Allowed::ServerAndLocation, argument_optional: true, ..PLAIN };
+static TUNNEL: Module = Module { bind: b"tunnel_bind", ..PLAIN };
 /// `ngx_stream_proxy_module.c`.
-pub(crate) static STREAM: Module = Module { bind: b"proxy_bind", allowed: Allowed::StreamServer, ..PLAIN };
+pub(crate) static STREAM: Module = Module { bind: b"proxy_bind", ..PLAIN };
 /// A directive of a module that nginx does not ship.
-pub(crate) static UNKNOWN: Module = Module { stock: false, allowed: Allowed::Anywhere, ..PLAIN };
+pub(crate) static UNKNOWN: Module = Module { stock: false, ..PLAIN };
 
 /// The module of an http directive.
 pub(crate) fn http(name: &[u8]) -> Option<&'static Module> {

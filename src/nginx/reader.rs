@@ -36,11 +36,17 @@ impl Config {
             let place = Place { file: path.clone(), ..Place::default() };
             Error::new(unreadable(&path, &error, false), place)
         })?;
-        match dump::split(&bytes) {
+        let (config, fault) = match dump::split(&bytes) {
             Some(dump) => {
                 Reader::new(&dump.files, &dump.root, options, dump.warnings).run(dump.root.clone(), dump.main)
             }
             None => Reader::new(files, &path, options, Vec::new()).run(path.clone(), bytes),
+        };
+        match fault {
+            None => Ok(config),
+            // nginx judges every statement as it reads it, and never comes to a fault further down.
+            Some(fault) if fault.is_nginx_refusal() => Err(config.first_refusal().unwrap_or(fault)),
+            Some(fault) => Err(fault),
         }
     }
 }
@@ -131,11 +137,18 @@ impl<'f> Reader<'f> {
         }
     }
 
-    fn run(mut self, path: PathBuf, bytes: Vec<u8>) -> Result<Config, Error> {
+    /// The configuration, up to the fault if there is one.
+    fn run(mut self, path: PathBuf, bytes: Vec<u8>) -> (Config, Option<Error>) {
         let place = Place { file: path.clone(), ..Place::default() };
-        let file = self.add_file(path, bytes, &place)?;
-        self.config.root = self.reading(file, Mode::Directives)?;
-        Ok(self.config)
+        let read = self.add_file(path, bytes, &place).map(|file| self.reading(file, Mode::Directives));
+        let fault = match read {
+            Ok((root, fault)) => {
+                self.config.root = root;
+                fault
+            }
+            Err(fault) => Some(fault),
+        };
+        (self.config, fault)
     }
 
     fn add_file(&mut self, path: PathBuf, bytes: Vec<u8>, place: &Place) -> Result<u32, Error> {
@@ -152,10 +165,10 @@ impl<'f> Reader<'f> {
         Ok(file)
     }
 
-    /// Reads a file in a mode, unless that has been done.
-    fn reading(&mut self, file: u32, mode: Mode) -> Result<u32, Error> {
+    /// Reads a file in a mode, unless that has been done, up to the fault if there is one.
+    fn reading(&mut self, file: u32, mode: Mode) -> (u32, Option<Error>) {
         if let Some(reading) = self.by_mode.get(&(file, mode)) {
-            return Ok(*reading);
+            return (*reading, None);
         }
         // The bytes are lent out while the file is read; a cycle is found before anyone would miss them.
         let bytes =
@@ -181,8 +194,20 @@ impl<'f> Reader<'f> {
                 help: Some("save the file as UTF-8 without a byte order mark".to_owned()),
             });
         }
-        while self.step(&mut current)? {}
+        let fault = loop {
+            match self.step(&mut current) {
+                Ok(true) => {}
+                Ok(false) => break None,
+                Err(fault) => break Some(fault),
+            }
+        };
         let mut reading = current.reading;
+        let end = narrow(reading.nodes.len());
+        for (node, _) in current.blocks {
+            if let Some(node) = reading.nodes.get_mut(node) {
+                node.next = end;
+            }
+        }
         reading.expanded = reading.expanded.saturating_add(reading.nodes.len() as u64);
         self.open.pop();
         if let Some(file) = self.config.files.get_mut(file as usize) {
@@ -191,7 +216,7 @@ impl<'f> Reader<'f> {
         let index = narrow(self.config.readings.len());
         self.config.readings.push(reading);
         self.by_mode.insert((file, mode), index);
-        Ok(index)
+        (index, fault)
     }
 
     /// Reads one statement; false at the end of the file.
@@ -203,9 +228,9 @@ impl<'f> Reader<'f> {
         }
         let statement = statement.map_err(|fault| current.error(fault))?;
         match statement.ending {
-            Ending::EndOfFile => match current.blocks.pop() {
+            Ending::EndOfFile => match current.blocks.last() {
                 None => Ok(false),
-                Some((node, _)) => Err(current.unclosed(node)),
+                Some((node, _)) => Err(current.unclosed(*node)),
             },
             Ending::Close => match current.blocks.pop() {
                 None => {
@@ -272,12 +297,20 @@ impl<'f> Reader<'f> {
                 return Err(Error::new(problem, current.place(span)));
             } else {
                 node.body = Body::Block;
+                node.close_line = 0;
                 current.blocks.push((index, current.mode));
                 current.mode = mode_of_block(&name);
             }
         } else if &*name == b"include" && current.mode != Mode::Data(Data::Plain) {
             match (argument, current.mode) {
-                (Some(argument), _) if word_count == 2 => node.body = self.include(current, span, argument)?,
+                (Some(argument), _) if word_count == 2 => {
+                    let (body, fault) = self.include(current, span, argument)?;
+                    node.body = body;
+                    if let Some(fault) = fault {
+                        current.reading.nodes.push(node);
+                        return Err(fault);
+                    }
+                }
                 // In a data block an `include` with more than a path is an entry, or the handler's problem.
                 (_, Mode::Data(_)) => {}
                 (_, Mode::Directives) => {
@@ -290,7 +323,13 @@ impl<'f> Reader<'f> {
         Ok(())
     }
 
-    fn include(&mut self, current: &mut Current<'_>, span: Span, argument: Word) -> Result<Body, Error> {
+    /// The files of an include, up to the first that has a fault.
+    fn include(
+        &mut self,
+        current: &mut Current<'_>,
+        span: Span,
+        argument: Word,
+    ) -> Result<(Body, Option<Error>), Error> {
         let argument = argument.text(current.bytes);
         let literal = !include::is_pattern(&argument) || current.mode == Mode::Data(Data::IncludesLiterally);
         let paths = if literal {
@@ -331,7 +370,12 @@ impl<'f> Reader<'f> {
                     Problem::Limit { what: "files that include one another", limit: limits::INCLUDE_DEPTH as u64 };
                 return Err(Error::new(problem, current.place(span)));
             }
-            let reading = self.reading(file, current.mode)?;
+            let (reading, fault) = self.reading(file, current.mode);
+            if let Some(fault) = fault {
+                inclusions.push(reading);
+                let body = self.inclusion(inclusions);
+                return Ok((body, Some(fault)));
+            }
             let expanded = self.config.readings.get(reading as usize).map_or(0, |reading| reading.expanded);
             current.reading.expanded = current.reading.expanded.saturating_add(expanded);
             if current.reading.expanded > limits::EXPANDED_DIRECTIVES {
@@ -340,10 +384,14 @@ impl<'f> Reader<'f> {
             }
             inclusions.push(reading);
         }
+        Ok((self.inclusion(inclusions), None))
+    }
+
+    fn inclusion(&mut self, inclusions: Vec<u32>) -> Body {
         let first = narrow(self.config.inclusions.len());
         let count = narrow(inclusions.len());
         self.config.inclusions.extend(inclusions);
-        Ok(Body::Include { first, count })
+        Body::Include { first, count }
     }
 
     fn path_of(&self, file: u32) -> String {

@@ -13,7 +13,7 @@ use super::listen::Listen;
 use super::model::{Bind, Kind, Model, Pass, PassTo, ServerBlock};
 use super::regex;
 use super::services::{ASSUMED, Services};
-use super::tree::Span;
+use super::tree::{Directive, Span};
 use super::upstreams::{Block, Entry};
 use super::variables::{Piece, ServerFacts, Value};
 use super::walk::text;
@@ -27,7 +27,6 @@ pub(crate) fn resolve<'c>(
     if model.scopes.is_empty() {
         return Ok(());
     }
-    check_entries(model, services, sink)?;
     if model.has_scripts {
         services.scripts_use_resolvers(model.context());
     }
@@ -49,7 +48,31 @@ pub(crate) fn resolve<'c>(
     passes.unreferenced()
 }
 
-/// What nginx checks at the end of the block: servers that are named directly, and `resolve`.
+/// What nginx checks at the end of the `http` or `stream` block.
+pub(crate) fn check_at_the_end<'c>(
+    model: &Model<'c>,
+    services: &mut Services<'c>,
+    sink: &mut Sink<'c>,
+    world: Directive<'c>,
+) -> Result<(), Error> {
+    check_entries(model, services, sink)?;
+    let mut seen = HashSet::new();
+    for scope in &model.scopes {
+        if let (Some(location), Some(span)) = (&scope.location, scope.span)
+            && let Some(key) = location.key()
+            && !seen.insert((scope.parent, key))
+        {
+            let message = format!("duplicate location \"{}\"", text(&location.name));
+            sink.refuse(Problem::Handler { message }, span)?;
+        }
+    }
+    if let Some((problem, span)) = model.variables.undefined(sink.config.lenient) {
+        sink.refuse_at(problem, span, world.close_line())?;
+    }
+    Ok(())
+}
+
+/// Servers that are named directly, and `resolve`.
 fn check_entries<'c>(model: &Model<'c>, services: &mut Services<'c>, sink: &mut Sink<'c>) -> Result<(), Error> {
     for (_, entry) in model.groups.iter() {
         let Some(block) = &entry.block else {
@@ -149,7 +172,7 @@ impl<'c> Passes<'_, 'c> {
     fn pass(&mut self, pass: &Pass<'c>) -> Result<(), Error> {
         let state = self.state_of(pass);
         let facts = self.facts_at(pass.scope);
-        let protocols = self.protocols(pass)?;
+        let protocols = self.protocols(pass);
         let source = self.source(pass, &facts);
         let note = (!pass.module.stock).then(|| ASSUMED.to_owned());
         let common = Common { directive: text(&pass.directive), span: pass.span, protocols, state, source, note };
@@ -197,9 +220,9 @@ impl<'c> Passes<'_, 'c> {
     }
 
     /// A stream server dials with the transport of its listeners; everything in http is TCP.
-    fn protocols(&mut self, pass: &Pass<'c>) -> Result<Vec<Protocol>, Error> {
+    fn protocols(&self, pass: &Pass<'c>) -> Vec<Protocol> {
         if self.model.kind == Kind::Http {
-            return Ok(vec![Protocol::Tcp]);
+            return vec![Protocol::Tcp];
         }
         let server = self.model.scope(pass.scope).and_then(|scope| self.model.servers.get(scope.server?));
         let listens = server.map(|server| server.listens.as_slice()).unwrap_or_default();
@@ -211,10 +234,10 @@ impl<'c> Passes<'_, 'c> {
             protocols.push(Protocol::Udp);
         }
         if protocols.is_empty() {
-            self.sink.refuse(Problem::NoListen, pass.span)?;
+            // Refused before, and read anyway.
             protocols.push(Protocol::Tcp);
         }
-        Ok(protocols)
+        protocols
     }
 
     fn source(&mut self, pass: &Pass<'c>, facts: &ServerFacts) -> SourceAddress {

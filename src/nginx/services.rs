@@ -7,10 +7,12 @@ use std::collections::HashSet;
 use super::address::{self, Grammar};
 use super::endpoints::{Context, Endpoint, Protocol, Purpose, Sink, SourceAddress, State, Target};
 use super::error::{Error, Problem};
+use super::handlers;
 use super::limits;
 use super::listen::Listen;
 use super::model::{Model, ScopeKind, Stapling};
 use super::passes;
+use super::rules::{self, Places};
 use super::tree::{Directive, Directives, Span};
 use super::upstreams;
 use super::walk::text;
@@ -49,6 +51,15 @@ impl<'c> Services<'c> {
                 .iter()
                 .any(|name| argument.starts_with(name));
             if is_setting {
+                let wrong = match argument.iter().position(|byte| *byte == b'=').map(|at| argument.split_at(at + 1)) {
+                    Some((b"ipv4=" | b"ipv6=", value)) => !matches!(value, b"on" | b"off"),
+                    Some((b"valid=", value)) => !handlers::is_time(value),
+                    _ => false,
+                };
+                if wrong {
+                    let message = format!("invalid parameter: {}", text(&argument));
+                    sink.refuse(Problem::Handler { message }, directive.span())?;
+                }
                 continue;
             }
             match at_start(&argument, Grammar { default_port: Some(53), uri_part: false }, "resolver") {
@@ -105,7 +116,7 @@ impl<'c> Services<'c> {
     /// The `mail` block: `auth_http` is dialled, and its answer says where each client's mail server is.
     pub(crate) fn mail(&mut self, directives: Directives<'c>, sink: &mut Sink<'c>) -> Result<(), Error> {
         let mut found = Mail::default();
-        self.mail_block(directives, &mut found, sink, 1)?;
+        self.mail_block(directives, &mut found, sink, Some(rules::MAIL), 1)?;
         if found.smtp {
             // The names of clients are looked up by their addresses.
             for resolver in found.resolvers {
@@ -120,23 +131,56 @@ impl<'c> Services<'c> {
         directives: Directives<'c>,
         found: &mut Mail,
         sink: &mut Sink<'c>,
+        place: Option<Places>,
         depth: usize,
     ) -> Result<(), Error> {
+        let mut once = Vec::new();
         for directive in directives {
             if depth > limits::BLOCK_DEPTH {
                 let problem = Problem::Limit { what: "blocks inside one another", limit: limits::BLOCK_DEPTH as u64 };
                 return Err(sink.error(problem, directive.span()));
             }
+            let name = directive.name();
+            if let Some(place) = place {
+                match rules::check(&name, place, directive.is_block(), directive.argument_count()) {
+                    Ok(Some(rule)) if rule.once && once.contains(&name) => {
+                        sink.refuse(Problem::Duplicate { directive: text(&name) }, directive.span())?;
+                    }
+                    Ok(Some(rule)) if rule.once => once.push(name.clone()),
+                    Ok(_) => {}
+                    Err(problem) => {
+                        sink.refuse(problem, directive.span())?;
+                        continue;
+                    }
+                }
+            }
             if directive.is_block() {
-                self.mail_block(directive.children(), found, sink, depth + 1)?;
+                let inside = (&*name == b"server" && place == Some(rules::MAIL)).then_some(rules::MAIL_SERVER);
+                self.mail_block(directive.children(), found, sink, inside, depth + 1)?;
+                let listens = |inner: Directive<'_>| &*inner.name() == b"listen";
+                if inside.is_some() && directive.is_closed() && !directive.children().any(listens) {
+                    sink.refuse(Problem::NoListen, directive.span())?;
+                }
                 continue;
             }
-            match &*directive.name() {
+            match &*name {
                 b"auth_http" => self.auth_http(directive, sink)?,
                 b"resolver" => found.resolvers.push(self.resolver(directive, Context::Mail, sink)?),
                 b"error_log" => self.log(directive, Context::Mail, sink)?,
-                b"protocol" => found.smtp |= directive.argument(0).as_deref() == Some(b"smtp"),
+                b"protocol" => {
+                    let protocol = directive.argument(0).unwrap_or_default();
+                    if !matches!(&*protocol, b"smtp" | b"imap" | b"pop3") {
+                        let message = format!("unknown protocol \"{}\"", text(&protocol));
+                        sink.refuse(Problem::Handler { message }, directive.span())?;
+                    }
+                    found.smtp |= &*protocol == b"smtp";
+                }
                 b"listen" => {
+                    let parameters = directive.arguments().skip(1);
+                    for parameter in parameters.filter(|parameter| !handlers::is_listen_parameter(parameter)) {
+                        let message = format!("the invalid \"{}\" parameter", text(&parameter));
+                        sink.refuse(Problem::Handler { message }, directive.span())?;
+                    }
                     // The protocol follows from the port where it is not written.
                     let ports = Listen::read(directive).ports;
                     found.smtp |= ports.is_some_and(|ports| [25, 465, 587].iter().any(|port| ports.contains(port)));
@@ -148,9 +192,7 @@ impl<'c> Services<'c> {
     }
 
     fn auth_http(&mut self, directive: Directive<'c>, sink: &mut Sink<'c>) -> Result<(), Error> {
-        let Some(argument) = directive.argument(0) else {
-            return sink.refuse(Problem::ArgumentCount { directive: "auth_http".to_owned() }, directive.span());
-        };
+        let Some(argument) = directive.argument(0) else { return Ok(()) };
         let url = argument.strip_prefix(b"http://").unwrap_or(&argument);
         match at_start(url, Grammar { default_port: Some(80), uri_part: true }, "auth_http") {
             Err(problem) => return sink.refuse(problem, directive.span()),

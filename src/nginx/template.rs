@@ -31,6 +31,9 @@ pub(crate) fn parts(value: &[u8]) -> Result<Vec<Part<'_>>, Problem> {
             Some(after) => (true, after),
             None => (false, after),
         };
+        if braced && after.is_empty() {
+            return Err(Problem::VariableName);
+        }
         let length = after.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
         let (name, mut after) = after.split_at(length);
         if braced {
@@ -79,6 +82,7 @@ mod tests {
         }
         assert_eq!(parts(b"a$"), Err(Problem::VariableName));
         assert_eq!(parts(b"a$-"), Err(Problem::VariableName));
+        assert_eq!(parts(b"a${"), Err(Problem::VariableName));
         assert_eq!(parts(b"${a"), Err(Problem::VariableBracket { name: "a".to_owned() }));
     }
 }

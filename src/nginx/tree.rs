@@ -73,7 +73,8 @@ pub(crate) enum Body {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Node {
     pub(crate) span: Span,
-    /// Line of the `;`, or of the `}` that closes the block: nginx names it where it judges a whole block.
+    /// Line of the `;`, or of the `}` that closes the block: nginx names it where it judges a whole block. 0 while the
+    /// block is open.
     pub(crate) close_line: u32,
     pub(crate) first_word: u32,
     pub(crate) word_count: u32,
@@ -126,6 +127,26 @@ impl Config {
         &self.warnings
     }
 
+    /// Every statement in the order nginx reads them, with included files in place of their `include`: the tree as a flat
+    /// list, since a hostile file may nest deeper than a stack holds. Lua code is left out.
+    pub fn outline(&self) -> impl Iterator<Item = Outline<'_>> {
+        let mut open = vec![self.directives()];
+        std::iter::from_fn(move || {
+            loop {
+                let depth = open.len().checked_sub(1)?;
+                let Some(directive) = open.last_mut().and_then(Iterator::next) else {
+                    open.pop();
+                    continue;
+                };
+                if directive.is_block() {
+                    open.push(directive.children());
+                }
+                let words = (0..directive.node.word_count).filter_map(|index| directive.word(index)).collect();
+                return Some(Outline { depth, words, span: directive.span() });
+            }
+        })
+    }
+
     /// The directives of the main file.
     pub(crate) fn directives(&self) -> Directives<'_> {
         Directives::of(self, self.root, 0, u32::MAX)
@@ -143,6 +164,17 @@ impl Config {
             nginx_line: span.line + newlines(&source.bytes, span),
         }
     }
+}
+
+/// A statement as a line of [`Config::outline`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outline<'c> {
+    /// How many blocks are around it.
+    pub depth: usize,
+    /// The name and the arguments, without quotes.
+    pub words: Vec<Cow<'c, [u8]>>,
+    /// Where it stands.
+    pub span: Span,
 }
 
 /// A statement with access to its words.
@@ -180,6 +212,11 @@ impl<'c> Directive<'c> {
     /// The line of the `;`, or of the `}` that closes the block.
     pub(crate) fn close_line(&self) -> u32 {
         self.node.close_line
+    }
+
+    /// Whether the block has its end: one that a later fault cuts off has none.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.node.close_line > 0
     }
 
     /// Whether a block of directives or data follows.

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use super::address::{self, AddressProblem, Grammar, Host, Url};
 use super::endpoints::{State, Target};
 use super::error::Problem;
+use super::handlers;
 use super::tree::{Directive, Span};
 
 /// The list of one protocol.
@@ -48,6 +49,8 @@ pub(crate) struct Block {
     pub(crate) resolves: Option<Span>,
     /// The group lies in shared memory.
     pub(crate) has_zone: bool,
+    /// Directives that may not be repeated.
+    pub(crate) once: Vec<Vec<u8>>,
 }
 
 /// A `server` line.
@@ -242,10 +245,16 @@ pub(crate) fn server(directive: Directive<'_>, rules: ServerRules) -> Result<(Se
             b"drain" => {}
             other => match other.iter().position(|byte| *byte == b'=').map(|at| other.split_at(at)) {
                 Some((b"service", name)) => {
-                    service = Some(String::from_utf8_lossy(name.get(1..).unwrap_or_default()).into_owned());
+                    service = Some(text_of(value_of(name)));
                 }
-                Some((b"weight" | b"max_conns" | b"max_fails" | b"fail_timeout" | b"slow_start" | b"route", _)) => {}
-                _ => unknown = Some(String::from_utf8_lossy(other).into_owned()),
+                Some((b"weight", value))
+                    if handlers::is_number(value_of(value)) && !value_of(value).iter().all(|digit| *digit == b'0') => {}
+                Some((b"max_conns" | b"max_fails", value)) if handlers::is_number(value_of(value)) => {}
+                Some((b"fail_timeout" | b"slow_start", value)) if handlers::is_time(value_of(value)) => {}
+                Some((b"route", _)) => {}
+                _ => {
+                    unknown.get_or_insert_with(|| text_of(other));
+                }
             },
         }
     }
@@ -289,6 +298,11 @@ fn service_record(url: &Url<'_>, service: &str, resolve: bool, text: String) -> 
         port: None,
         reason: format!("hosts and ports come from the SRV record `{record}`"),
     })
+}
+
+/// What follows the `=`.
+fn value_of(parameter: &[u8]) -> &[u8] {
+    parameter.get(1..).unwrap_or_default()
 }
 
 fn text_of(bytes: &[u8]) -> String {

@@ -13,7 +13,7 @@ use super::error::Problem;
 use super::limits;
 use super::model::Kind;
 use super::template::{self, Part};
-use super::tree::Directive;
+use super::tree::{Directive, Span};
 
 /// A value: text with holes that are filled for each request.
 pub(crate) type Value = Vec<Piece>;
@@ -77,6 +77,8 @@ pub(crate) struct Variables<'c> {
     definitions: HashMap<Vec<u8>, Definition<'c>>,
     assigned: HashSet<Vec<u8>>,
     modules_loaded: bool,
+    /// Variables in the order of their first use, and where.
+    referred: Vec<(Vec<u8>, Span)>,
     /// Values that are the same wherever they are used.
     memo: RefCell<HashMap<Vec<u8>, Rc<Vec<Value>>>>,
 }
@@ -109,6 +111,7 @@ impl<'c> Variables<'c> {
             definitions: HashMap::new(),
             assigned: HashSet::new(),
             modules_loaded: false,
+            referred: Vec::new(),
             memo: RefCell::default(),
         }
     }
@@ -200,6 +203,34 @@ impl<'c> Variables<'c> {
 
     fn opaque(&mut self, name: &[u8], reason: String) {
         self.definitions.entry(name.to_ascii_lowercase()).or_insert(Definition::Opaque(reason));
+    }
+
+    /// Notes the variables of a value: nginx looks for them when it starts, whether it needs the value or not.
+    pub(crate) fn refer(&mut self, value: &[u8], span: Span) {
+        for part in template::parts(value).unwrap_or_default() {
+            if let Part::Variable(name) = part {
+                self.refer_name(name.to_vec(), span);
+            }
+        }
+    }
+
+    /// Notes a variable by its name.
+    pub(crate) fn refer_name(&mut self, name: Vec<u8>, span: Span) {
+        self.referred.push((name, span));
+    }
+
+    /// The first variable that nothing defines, unless a module may define it.
+    pub(crate) fn undefined(&self, lenient: bool) -> Option<(Problem, Span)> {
+        if lenient || self.modules_loaded {
+            return None;
+        }
+        let known = |name: &[u8]| {
+            let name = name.to_ascii_lowercase();
+            self.definitions.contains_key(&name)
+                || self.assigned.contains(&name)
+                || builtins::builtin(self.kind, &name).is_some()
+        };
+        self.referred.iter().find(|(name, _)| !known(name)).map(|(name, span)| (undefined(name), *span))
     }
 
     /// Every value that a text with variables can take at a place.
@@ -360,13 +391,15 @@ impl<'c> Variables<'c> {
                 let reason = "is not defined by the configuration; a module may define it".to_owned();
                 Set { values: one(unknown(&shown(), reason, Class::HostOnly)), local: false }
             }
-            None => {
-                let template = written.iter().any(u8::is_ascii_uppercase)
-                    && written.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_');
-                return Err(Problem::UnknownVariable { name: String::from_utf8_lossy(written).into_owned(), template });
-            }
+            None => return Err(undefined(written)),
         })
     }
+}
+
+fn undefined(written: &[u8]) -> Problem {
+    let template = written.iter().any(u8::is_ascii_uppercase)
+        && written.iter().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_');
+    Problem::UnknownVariable { name: String::from_utf8_lossy(written).into_owned(), template }
 }
 
 /// Where a value is used.

@@ -5,10 +5,13 @@ use std::borrow::Cow;
 use super::address::{self, Grammar, Host};
 use super::endpoints::{Context, Sink};
 use super::error::{Error, Problem};
+use super::handlers::{self, Location};
 use super::limits;
 use super::listen::Listen;
 use super::model::{Bind, Kind, Model, Pass, PassTo, Rewrite, ScopeKind, ServerBlock, Statement};
-use super::passes::{self, Allowed, Module};
+use super::passes::{self, Module};
+use super::resolve;
+use super::rules::{self, Places};
 use super::services::Services;
 use super::template;
 use super::tree::{Config, Directive, Directives, Span};
@@ -25,35 +28,49 @@ pub(crate) fn main<'c>(
     let mut seen: Vec<Cow<'c, [u8]>> = Vec::new();
     for directive in config.directives() {
         let name = directive.name();
-        match &*name {
-            b"http" | b"stream" | b"mail" => {
-                if !directive.is_block() {
-                    sink.refuse(Problem::NoBlock { directive: text(&name) }, directive.span())?;
-                    continue;
-                }
+        let count = directive.argument_count();
+        match rules::check(&name, rules::MAIN, directive.is_block(), count) {
+            Ok(Some(rule)) if rule.once => {
                 if seen.contains(&name) {
                     sink.refuse(Problem::Duplicate { directive: text(&name) }, directive.span())?;
                 }
-                match &*name {
-                    b"mail" => services.mail(directive.children(), sink)?,
-                    b"http" => Walk { model: http, services, sink }.world(directive.children())?,
-                    _ => Walk { model: stream, services, sink }.world(directive.children())?,
+                seen.push(name.clone());
+            }
+            Ok(_) => {}
+            Err(Problem::NotAllowedHere { directive: name, at_top }) => {
+                // Files that `http` includes are given to this program by mistake; a lenient reader takes them.
+                sink.refuse(Problem::NotAllowedHere { directive: name, at_top }, directive.span())?;
+                let mut walk = Walk { model: http, services, sink, foreign: 0 };
+                let scope = walk.world_scope();
+                walk.directive(directive, scope, 1)?;
+                continue;
+            }
+            Err(problem) => {
+                sink.refuse(problem, directive.span())?;
+                continue;
+            }
+        }
+        match &*name {
+            b"mail" => services.mail(directive.children(), sink)?,
+            b"http" | b"stream" => {
+                let model = if &*name == b"http" { &mut *http } else { &mut *stream };
+                Walk { model, services, sink, foreign: 0 }.world(directive.children())?;
+                if directive.is_closed() {
+                    resolve::check_at_the_end(model, services, sink, directive)?;
                 }
-                seen.push(name);
+            }
+            b"events" => {
+                for inner in directive.children() {
+                    let place = rules::EVENTS;
+                    if let Err(problem) = rules::check(&inner.name(), place, inner.is_block(), inner.argument_count()) {
+                        sink.refuse(problem, inner.span())?;
+                    }
+                }
             }
             b"error_log" => services.log(directive, Context::Main, sink)?,
             b"load_module" => {
                 http.variables.modules_are_loaded();
                 stream.variables.modules_are_loaded();
-            }
-            b"events" => {}
-            // Files that `http` includes are given to this program by mistake; a lenient reader takes them.
-            b"server" | b"location" | b"upstream" | b"map" | b"geo" | b"split_clients" | b"proxy_pass" | b"listen"
-            | b"server_name" | b"access_log" | b"resolver" => {
-                sink.refuse(Problem::NotAllowedHere { directive: text(&name), at_top: true }, directive.span())?;
-                let mut walk = Walk { model: http, services, sink };
-                let scope = walk.world_scope();
-                walk.directive(directive, scope, 1)?;
             }
             _ if directive.is_block() => services.foreign(directive, Context::Main, sink)?,
             _ => {}
@@ -70,6 +87,8 @@ struct Walk<'w, 'c> {
     model: &'w mut Model<'c>,
     services: &'w mut Services<'c>,
     sink: &'w mut Sink<'c>,
+    /// How many blocks of unknown modules are around: what stands in them has rules of its own.
+    foreign: usize,
 }
 
 impl<'c> Walk<'_, 'c> {
@@ -99,14 +118,14 @@ impl<'c> Walk<'_, 'c> {
         let Some((kind, server)) = self.model.scope(scope).map(|scope| (scope.kind, scope.server)) else {
             return Ok(());
         };
+        if self.foreign == 0 && !self.check(directive, &name, scope)? {
+            return Ok(());
+        }
         if directive.is_block() {
-            return self.inner_block(directive, &name, scope, kind, server, depth);
+            return self.inner_block(directive, &name, scope, server, depth);
         }
         match &*name {
-            b"server" | b"location" | b"upstream" | b"if" | b"limit_except" | b"map" | b"geo" | b"split_clients" => {
-                self.sink.refuse(Problem::NoBlock { directive: text(&name) }, span)?;
-            }
-            b"set" => self.set(directive, scope)?,
+            b"set" => self.set(directive, scope),
             b"break" => self.statement(scope, Statement::Break),
             b"return" => self.returns(directive, scope, kind),
             b"rewrite" => self.rewrite(directive, scope),
@@ -154,40 +173,102 @@ impl<'c> Walk<'_, 'c> {
         Ok(())
     }
 
+    /// Judges a directive as nginx does. A lenient reader goes on with it where that makes sense.
+    fn check(&mut self, directive: Directive<'c>, name: &[u8], scope: usize) -> Result<bool, Error> {
+        let span = directive.span();
+        let place = self.place(scope);
+        match rules::check(name, place, directive.is_block(), directive.argument_count()) {
+            Ok(None) => return Ok(true),
+            Ok(Some(rule)) => {
+                let seen = self.model.scope(scope).is_some_and(|scope| scope.once.iter().any(|seen| **seen == *name));
+                if rule.once && seen {
+                    self.sink.refuse(Problem::Duplicate { directive: text(name) }, span)?;
+                } else if rule.once {
+                    self.at(scope, |scope| scope.once.push(directive.name()));
+                }
+            }
+            Err(problem) => {
+                let goes_on = matches!(problem, Problem::NotAllowedHere { .. });
+                self.sink.refuse(problem, span)?;
+                return Ok(goes_on);
+            }
+        }
+        if let Err(fault) = handlers::check(self.model.kind, directive, name) {
+            let at = fault.at.unwrap_or(directive);
+            if fault.at_end {
+                self.sink.refuse_at(fault.problem, at.span(), at.close_line())?;
+            } else {
+                self.sink.refuse(fault.problem, at.span())?;
+            }
+        }
+        if name == b"if"
+            && let Some(variable) = handlers::condition_variable(directive)
+        {
+            self.model.variables.refer_name(variable, span);
+        }
+        for value in handlers::values(directive, name) {
+            self.model.variables.refer(&value, span);
+        }
+        Ok(true)
+    }
+
+    fn place(&self, scope: usize) -> Places {
+        let kind = |scope: usize| self.model.scope(scope).map(|scope| scope.kind);
+        let around = || self.model.scope(scope).and_then(|scope| kind(scope.parent?));
+        match (self.model.kind, kind(scope)) {
+            (Kind::Http, Some(ScopeKind::Server)) => rules::SERVER,
+            (Kind::Http, Some(ScopeKind::Location { .. })) => rules::LOCATION,
+            (Kind::Http, Some(ScopeKind::If)) if around() == Some(ScopeKind::Server) => rules::SERVER_IF,
+            (Kind::Http, Some(ScopeKind::If)) => rules::LOCATION_IF,
+            (Kind::Http, Some(ScopeKind::LimitExcept)) => rules::LIMIT_EXCEPT,
+            (Kind::Http, _) => rules::HTTP,
+            (Kind::Stream, Some(ScopeKind::Main) | None) => rules::STREAM,
+            (Kind::Stream, Some(_)) => rules::STREAM_SERVER,
+        }
+    }
+
     fn inner_block(
         &mut self,
         directive: Directive<'c>,
         name: &[u8],
         scope: usize,
-        kind: ScopeKind,
         server: Option<usize>,
         depth: usize,
     ) -> Result<(), Error> {
         let http = self.model.kind == Kind::Http;
         let inside = match name {
-            b"upstream" => return self.upstream(directive, kind),
+            b"upstream" => return self.upstream(directive),
             b"map" | b"geo" | b"split_clients" => {
-                self.allow(kind == ScopeKind::Main, directive)?;
                 self.model.variables.define(directive, name);
                 return Ok(());
             }
             b"types" | b"charset_map" | b"match" => return Ok(()),
             b"server" => {
-                self.allow(kind == ScopeKind::Main, directive)?;
                 let server = self.model.servers.len();
                 let inside = self.model.add_scope(ScopeKind::Server, Some(scope), Some(server));
+                self.at(inside, |scope| scope.span = Some(directive.span()));
                 self.model.servers.push(ServerBlock { scope: inside, ..ServerBlock::default() });
                 inside
             }
             b"location" if http => {
-                self.allow(matches!(kind, ScopeKind::Server | ScopeKind::Location { .. }), directive)?;
+                let around = self.model.scope(scope).and_then(|scope| scope.location.as_ref());
+                let head = match Location::read(directive, around) {
+                    Ok(head) => Some(head),
+                    Err(problem) => {
+                        self.sink.refuse(problem, directive.span())?;
+                        None
+                    }
+                };
                 let (kind, regex) = self.location_kind(directive);
                 let inside = self.model.add_scope(kind, Some(scope), server);
-                self.at(inside, |scope| scope.regex = regex);
+                self.at(inside, |scope| {
+                    scope.regex = regex;
+                    scope.location = head;
+                    scope.span = Some(directive.span());
+                });
                 inside
             }
             b"if" if http => {
-                self.allow(matches!(kind, ScopeKind::Server | ScopeKind::Location { .. }), directive)?;
                 let inside = self.model.add_scope(ScopeKind::If, Some(scope), server);
                 self.statement(scope, Statement::If(inside));
                 for argument in directive.arguments() {
@@ -195,26 +276,25 @@ impl<'c> Walk<'_, 'c> {
                 }
                 inside
             }
-            b"limit_except" if http => {
-                self.allow(matches!(kind, ScopeKind::Location { .. }), directive)?;
-                self.model.add_scope(ScopeKind::LimitExcept, Some(scope), server)
-            }
+            b"limit_except" if http => self.model.add_scope(ScopeKind::LimitExcept, Some(scope), server),
             b"otel_exporter" => return self.services.telemetry(directive, self.model.context(), self.sink),
             // A block of a module that nginx does not ship: its content may define variables or pass requests on.
             _ => {
                 self.model.variables.define_inside(directive);
-                scope
+                self.foreign += 1;
+                self.block(directive.children(), scope, depth + 1)?;
+                self.foreign -= 1;
+                return Ok(());
             }
         };
-        self.block(directive.children(), inside, depth + 1)
-    }
-
-    fn allow(&mut self, allowed: bool, directive: Directive<'c>) -> Result<(), Error> {
-        if allowed {
-            return Ok(());
+        self.block(directive.children(), inside, depth + 1)?;
+        if name == b"server" && !http && directive.is_closed() {
+            let server = self.model.servers.iter().rfind(|server| server.scope == inside);
+            if server.is_some_and(|server| server.listens.is_empty()) {
+                self.sink.refuse(Problem::NoListen, directive.span())?;
+            }
         }
-        let problem = Problem::NotAllowedHere { directive: text(&directive.name()), at_top: false };
-        self.sink.refuse(problem, directive.span())
+        Ok(())
     }
 
     fn at(&mut self, scope: usize, change: impl FnOnce(&mut super::model::Scope<'c>)) {
@@ -240,18 +320,13 @@ impl<'c> Walk<'_, 'c> {
         (ScopeKind::Location { no_uri: regex.is_some() || first.starts_with(b"@") }, regex)
     }
 
-    fn set(&mut self, directive: Directive<'c>, scope: usize) -> Result<(), Error> {
+    fn set(&mut self, directive: Directive<'c>, scope: usize) {
         let span = directive.span();
-        let (Some(variable), Some(value)) = (directive.argument(0), directive.argument(1)) else {
-            return self.sink.refuse(Problem::ArgumentCount { directive: "set".to_owned() }, span);
-        };
-        let Some(name) = variable.strip_prefix(b"$") else {
-            return self.sink.refuse(Problem::VariableName, span);
-        };
+        let (Some(variable), Some(value)) = (directive.argument(0), directive.argument(1)) else { return };
+        let Some(name) = variable.strip_prefix(b"$") else { return };
         let name = name.to_ascii_lowercase();
         self.model.variables.assigned(name.clone());
         self.statement(scope, Statement::Set { name, value, span });
-        Ok(())
     }
 
     fn returns(&mut self, directive: Directive<'c>, scope: usize, kind: ScopeKind) {
@@ -345,14 +420,12 @@ impl<'c> Walk<'_, 'c> {
     }
 
     fn bind(&mut self, directive: Directive<'c>, scope: usize) -> Result<(), Error> {
-        let Some(value) = directive.argument(0) else {
-            let problem = Problem::ArgumentCount { directive: text(&directive.name()) };
-            return self.sink.refuse(problem, directive.span());
-        };
-        let transparent = directive.argument(1).as_deref() == Some(b"transparent");
-        let bind = if &*value == b"off" {
+        let Some(value) = directive.argument(0) else { return Ok(()) };
+        let transparent = directive.argument(1).is_some_and(|word| &*word == b"transparent");
+        let bind = if &*value == b"off" && directive.argument_count() == 1 {
             Bind::Off
         } else if template::has_variables(&value) {
+            self.model.variables.refer(&value, directive.span());
             Bind::Variable { value, transparent }
         } else {
             let Some(address) = address::bound(&value) else {
@@ -360,6 +433,9 @@ impl<'c> Walk<'_, 'c> {
             };
             Bind::Address(address)
         };
+        if let Some(word) = directive.argument(1).filter(|_| !transparent) {
+            self.sink.refuse(Problem::Parameter { parameter: text(&word) }, directive.span())?;
+        }
         let name = directive.name();
         self.at(scope, |scope| scope.binds.push((name, bind)));
         Ok(())
@@ -379,35 +455,21 @@ impl<'c> Walk<'_, 'c> {
     ) -> Result<(), Error> {
         let span = directive.span();
         let name = directive.name();
-        let around = self.model.scope(scope).and_then(|inner| self.model.scope(inner.parent?)).map(|scope| scope.kind);
-        let in_location = match kind {
-            ScopeKind::Location { .. } => true,
-            ScopeKind::If => matches!(around, Some(ScopeKind::Location { .. })),
-            _ => false,
-        };
-        let allowed = match module.allowed {
-            Allowed::Anywhere => true,
-            Allowed::Location => in_location,
-            Allowed::LocationAndLimitExcept => in_location || kind == ScopeKind::LimitExcept,
-            Allowed::ServerAndLocation => in_location || kind == ScopeKind::Server,
-            Allowed::StreamServer => kind == ScopeKind::Server,
-        };
-        if !allowed {
-            self.sink.refuse(Problem::NotAllowedHere { directive: text(&name), at_top: false }, span)?;
+        if name == b"memcached_pass".as_slice() {
+            // nginx has no such variable; its module looks for one that the configuration defines.
+            self.model.variables.refer_name(b"memcached_key".to_vec(), span);
         }
-        let earlier = self.model.scope(scope).map(|scope| scope.passes.as_slice()).unwrap_or_default();
-        if earlier.iter().filter_map(|pass| self.model.passes.get(*pass)).any(|pass| pass.directive == name) {
-            self.sink.refuse(Problem::Duplicate { directive: text(&name) }, span)?;
-        }
-        let value = match (directive.argument(0), directive.argument_count()) {
-            (Some(value), 1) => value,
-            (None, _) if module.argument_optional => {
+        let Some(value) = directive.argument(0) else {
+            if name == b"tunnel_pass".as_slice() {
                 self.add_pass(module, name, scope, span, PassTo::Anything);
-                return Ok(());
             }
-            _ => return self.sink.refuse(Problem::ArgumentCount { directive: text(&name) }, span),
+            return Ok(());
         };
         if module.variables && template::has_variables(&value) {
+            if let Err(problem) = template::parts(&value) {
+                self.sink.refuse(problem, span)?;
+            }
+            self.model.variables.refer(&value, span);
             self.add_pass(module, name, scope, span, PassTo::Template(value));
             return Ok(());
         }
@@ -490,12 +552,9 @@ impl<'c> Walk<'_, 'c> {
         self.model.variables.define_by(directive, name);
     }
 
-    fn upstream(&mut self, directive: Directive<'c>, kind: ScopeKind) -> Result<(), Error> {
-        self.allow(kind == ScopeKind::Main, directive)?;
+    fn upstream(&mut self, directive: Directive<'c>) -> Result<(), Error> {
         let span = directive.span();
-        let Some(name) = directive.argument(0).filter(|_| directive.argument_count() == 1) else {
-            return self.sink.refuse(Problem::ArgumentCount { directive: "upstream".to_owned() }, span);
-        };
+        let Some(name) = directive.argument(0) else { return Ok(()) };
         let mut block = Block {
             name: text(&name),
             span,
@@ -504,11 +563,15 @@ impl<'c> Walk<'_, 'c> {
             resolver: None,
             resolves: None,
             has_zone: false,
+            once: Vec::new(),
         };
         let default_port = (self.model.kind == Kind::Http).then_some(80);
         let mut rules = ServerRules { default_port, backup_refused: false };
         for inner in directive.children() {
             self.group_directive(inner, &mut block, &mut rules)?;
+        }
+        if !directive.is_closed() {
+            return Ok(());
         }
         if block.servers.is_empty() && block.dynamic.is_none() {
             self.sink.refuse_at(Problem::EmptyUpstream, span, directive.close_line())?;
@@ -536,6 +599,21 @@ impl<'c> Walk<'_, 'c> {
         rules: &mut ServerRules,
     ) -> Result<(), Error> {
         let name = inner.name();
+        let place = if self.model.kind == Kind::Http { rules::UPSTREAM } else { rules::STREAM_UPSTREAM };
+        match rules::check(&name, place, inner.is_block(), inner.argument_count()) {
+            Ok(Some(rule)) if rule.once && block.once.iter().any(|seen| **seen == *name) => {
+                self.sink.refuse(Problem::Duplicate { directive: text(&name) }, inner.span())?;
+            }
+            Ok(Some(rule)) if rule.once => block.once.push(name.to_vec()),
+            Ok(_) => {}
+            Err(problem) => return self.sink.refuse(problem, inner.span()),
+        }
+        if let Err(fault) = handlers::check(self.model.kind, inner, &name) {
+            self.sink.refuse(fault.problem, inner.span())?;
+        }
+        for value in handlers::values(inner, &name) {
+            self.model.variables.refer(&value, inner.span());
+        }
         match &*name {
             b"server" => match upstreams::server(inner, *rules) {
                 Ok((server, unknown)) => {

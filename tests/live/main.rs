@@ -7,6 +7,9 @@
 #[path = "../common/mod.rs"]
 mod common;
 #[cfg(test)]
+#[path = "../common/environment.rs"]
+mod environment;
+#[cfg(test)]
 #[path = "../../providers/aws/tests/collect/estate.rs"]
 mod estate;
 #[cfg(test)]

@@ -10,7 +10,8 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::scrubbed;
-use crate::moto::{Moto, moto, tool};
+use crate::environment::tool;
+use crate::moto::{Moto, moto};
 use crate::proxy::{Fate, Proxy};
 use crate::run::{Key, Ran, conf, findings, run, tells_no_secret, verdict, verdicts, without_sources};
 

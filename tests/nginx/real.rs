@@ -11,7 +11,8 @@ use crate::case::{Case, Refusal, cases};
 
 /// Names of cases, and addresses that only the C library reads, so that nginx looks them up like names and no DNS is
 /// asked.
-const NAMES: [(&str, &str); 3] = [("one.test", "0x7f000201"), ("multi.test", "0x7f000101"), ("dyn.test", "0x7f000301")];
+pub(crate) const NAMES: [(&str, &str); 3] =
+    [("one.test", "0x7f000201"), ("multi.test", "0x7f000101"), ("dyn.test", "0x7f000301")];
 
 const INSTALL: &str = "install nginx-light, libnginx-mod-stream, libnginx-mod-mail and libnginx-mod-http-lua";
 
@@ -28,6 +29,7 @@ pub(crate) struct Nginx {
 #[derive(Debug)]
 pub(crate) struct Refused {
     pub(crate) message: String,
+    pub(crate) file: Option<PathBuf>,
     pub(crate) line: Option<u32>,
 }
 
@@ -46,6 +48,16 @@ impl Nginx {
             program,
             options,
         })
+    }
+
+    /// The real nginx of a test that is nothing without one.
+    pub(crate) fn needed() -> Self {
+        Self::find().unwrap_or_else(|| panic!("no nginx is installed: {INSTALL}"))
+    }
+
+    /// What loads modules that a test is nothing without.
+    pub(crate) fn loading_needed(&self, modules: &[&str]) -> String {
+        self.loading(modules).unwrap_or_else(|| panic!("nginx has not the modules {modules:?}: {INSTALL}"))
     }
 
     pub(crate) fn is_at_least(&self, version: &str) -> bool {
@@ -91,10 +103,11 @@ impl Nginx {
         }
         let message = said.lines().find(|line| line.contains("[emerg]")).unwrap_or(&said).to_owned();
         // The place stands at the end of most messages, and is a word of its own in all.
-        let folder = folder.display().to_string();
-        let places = message.split(' ').filter_map(|word| word.strip_prefix(&folder)?.rsplit_once(':'));
-        let line = places.filter_map(|(_, line)| line.parse().ok()).next_back();
-        Err(Refused { message, line })
+        let places = message.split(' ').filter_map(|word| word.rsplit_once(':'));
+        let place = places.filter(|(file, _)| Path::new(file).starts_with(folder));
+        let place = place.filter_map(|(file, line)| Some((PathBuf::from(file), line.parse().ok()?))).next_back();
+        let (file, line) = place.unzip();
+        Err(Refused { message, file, line })
     }
 }
 
@@ -113,7 +126,7 @@ fn numbers(version: &str) -> Vec<u32> {
 
 /// Seen with `--nocapture`.
 #[expect(clippy::print_stdout, reason = "what was not compared has to be seen")]
-fn note(text: &str) {
+pub(crate) fn note(text: &str) {
     println!("{text}");
 }
 
