@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 
 use super::error::{Error, Problem, Warning};
+use super::lexer::narrow;
 use super::limits;
 use super::model::{self, Model};
 use super::resolve;
 use super::services;
-use super::tree::{Config, Span};
+use super::tree::{Config, FileId, Span};
 use super::walk;
 
 /// The transport of a connection.
@@ -157,7 +158,7 @@ impl Config {
     /// # Errors
     /// What nginx would refuse to load, unless the configuration was read leniently, and more endpoints than the limit.
     pub fn endpoints(&self) -> Result<Endpoints, Error> {
-        let mut sink = Sink { config: self, found: Endpoints::default() };
+        let mut sink = Sink { config: self, found: Endpoints::default(), servers: 0 };
         let mut models = [Model::new(model::Kind::Http), Model::new(model::Kind::Stream)];
         let mut services = services::Services::default();
         walk::main(self, &mut models, &mut services, &mut sink)?;
@@ -165,16 +166,46 @@ impl Config {
             resolve::resolve(model, &mut services, &mut sink)?;
         }
         services.emit(&mut sink)?;
+        drop(models);
         let mut found = sink.found;
-        found.endpoints.sort_by_key(|endpoint| (endpoint.pass.file, endpoint.pass.start));
+        if found.warnings.len() > limits::WARNINGS {
+            let problem = Problem::Limit { what: "warnings", limit: limits::WARNINGS as u64 };
+            let last = found.warnings.last().and_then(|warning| warning.span);
+            return Err(Error::new(problem, last.map(|span| self.place(span)).unwrap_or_default()));
+        }
+        sort(&mut found.endpoints);
         Ok(found)
     }
 
     /// The first statement that nginx refuses, in a configuration that may be cut off.
     pub(crate) fn first_refusal(&self) -> Option<Error> {
-        let mut sink = Sink { config: self, found: Endpoints::default() };
+        let mut sink = Sink { config: self, found: Endpoints::default(), servers: 0 };
         let mut models = [Model::new(model::Kind::Http), Model::new(model::Kind::Stream)];
         walk::main(self, &mut models, &mut services::Services::default(), &mut sink).err()
+    }
+}
+
+/// Puts endpoints in the order of the directives. Most are, and there can be so many that the memory for a sorted copy
+/// would count.
+fn sort(endpoints: &mut [Endpoint]) {
+    let place = |endpoint: &Endpoint| (endpoint.pass.file, endpoint.pass.start);
+    if endpoints.is_sorted_by_key(place) {
+        return;
+    }
+    let mut order: Vec<(FileId, u32, u32)> =
+        endpoints.iter().zip(0..).map(|(endpoint, at)| (endpoint.pass.file, endpoint.pass.start, at)).collect();
+    order.sort_unstable();
+    // `order` says which endpoint belongs at each place; every swap brings one there for good.
+    for to in 0..order.len() {
+        let mut from = order.get(to).map_or(to, |(.., from)| *from as usize);
+        while from < to {
+            // It has been swapped away from there, to where its successor came from.
+            from = order.get(from).map_or(to, |(.., from)| *from as usize);
+        }
+        endpoints.swap(to, from);
+        if let Some((.., at)) = order.get_mut(to) {
+            *at = narrow(from);
+        }
     }
 }
 
@@ -182,6 +213,8 @@ impl Config {
 pub(crate) struct Sink<'c> {
     pub(crate) config: &'c Config,
     found: Endpoints,
+    /// How many servers all groups have.
+    servers: usize,
 }
 
 impl Sink<'_> {
@@ -205,13 +238,29 @@ impl Sink<'_> {
             error.place.nginx_line = nginx_line.unwrap_or(error.place.nginx_line);
             return Err(error);
         }
+        if self.found.warnings.len() >= limits::WARNINGS {
+            let problem = Problem::Limit { what: "warnings", limit: limits::WARNINGS as u64 };
+            return Err(self.error(problem, span));
+        }
         let help = problem.help();
         self.found.warnings.push(Warning { message: problem.to_string(), span: Some(span), help });
         Ok(())
     }
 
     pub(crate) fn warn(&mut self, span: Span, message: String, help: Option<&str>) {
-        self.found.warnings.push(Warning { message, span: Some(span), help: help.map(str::to_owned) });
+        // One more than the limit shows that it was passed.
+        if self.found.warnings.len() <= limits::WARNINGS {
+            self.found.warnings.push(Warning { message, span: Some(span), help: help.map(str::to_owned) });
+        }
+    }
+
+    /// Every server of a group becomes an endpoint at least once, so there is no use in collecting more.
+    pub(crate) fn count_server(&mut self, span: Span) -> Result<(), Error> {
+        self.servers += 1;
+        if self.servers > limits::ENDPOINTS {
+            return Err(self.error(Problem::Limit { what: "endpoints", limit: limits::ENDPOINTS as u64 }, span));
+        }
+        Ok(())
     }
 
     pub(crate) fn push(&mut self, endpoint: Endpoint) -> Result<(), Error> {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::io;
+use std::ops::Bound;
 use std::path::{Component, Path, PathBuf};
 
 /// Access to configuration files, so that the same reader serves disks, dumps, tests and embedded examples.
@@ -58,20 +59,28 @@ impl Files for MemoryFiles {
         if let Some(text) = self.files.get(&path) {
             return Ok(text.clone());
         }
-        let is_directory = self.files.keys().any(|file| file.starts_with(&path));
+        let next = self.files.range((Bound::Excluded(path.clone()), Bound::Unbounded)).next();
+        let is_directory = next.is_some_and(|(file, _)| file.starts_with(&path));
         Err(if is_directory { io::ErrorKind::IsADirectory.into() } else { io::ErrorKind::NotFound.into() })
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
         let dir = plain(dir);
-        let mut names: Vec<OsString> = self
-            .files
-            .keys()
-            .filter_map(|file| file.strip_prefix(&dir).ok())
-            .filter_map(|rest| rest.components().next())
-            .map(|first| first.as_os_str().to_owned())
-            .collect();
-        names.dedup();
+        let mut names: Vec<OsString> = Vec::new();
+        let mut from = Bound::Excluded(dir.clone());
+        while let Some((file, _)) = self.files.range((from, Bound::Unbounded)).next() {
+            let Ok(rest) = file.strip_prefix(&dir) else { break };
+            from = match rest.components().next() {
+                Some(Component::Normal(name)) => {
+                    names.push(name.to_owned());
+                    // Over everything below that name: paths are ordered by their components.
+                    let mut next = dir.join(name).into_os_string();
+                    next.push("\0");
+                    Bound::Included(next.into())
+                }
+                _ => Bound::Excluded(file.clone()),
+            };
+        }
         if names.is_empty() {
             return Err(io::ErrorKind::NotFound.into());
         }

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::error::Problem;
 use super::model::{Model, Rewrite, ScopeKind, Statement};
 use super::tree::Span;
-use super::variables::{Assigned, Environment, ServerFacts, distinct};
+use super::variables::{Assigned, Environment, ServerFacts};
 
 /// How the statements of a block end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,6 +42,10 @@ fn end(model: &Model<'_>, scope: usize, taken: Option<usize>) -> End {
     let in_server = matches!(scope.kind, ScopeKind::Server);
     let mut may_have_stopped = false;
     for statement in &scope.statements {
+        // A pass that is not followed further counts as one that is reached.
+        if !model.variables.pay(1) {
+            return End::Through;
+        }
         let gone = match statement {
             Statement::Set { .. } => continue,
             Statement::Break | Statement::Rewrite { effect: Rewrite::Break, always: true } => return End::Stopped,
@@ -79,8 +83,13 @@ fn end(model: &Model<'_>, scope: usize, taken: Option<usize>) -> End {
 /// Whether an `if` block can end the rewriting and let the request go on.
 fn may_stop(model: &Model<'_>, scope: usize) -> bool {
     model.scope(scope).is_some_and(|scope| {
+        // Without means to look, it may.
         scope.statements.iter().any(|statement| {
-            matches!(statement, Statement::Break | Statement::Rewrite { effect: Rewrite::Break | Rewrite::Jump, .. })
+            !model.variables.pay(1)
+                || matches!(
+                    statement,
+                    Statement::Break | Statement::Rewrite { effect: Rewrite::Break | Rewrite::Jump, .. }
+                )
         })
     })
 }
@@ -123,7 +132,7 @@ impl Flow {
         if model.scope(location).is_none_or(|location| location.statements.is_empty()) {
             return Ok(base);
         }
-        let mut environment = Environment::clone(&base);
+        let mut environment = Environment::on(Some(base));
         let taken = model.scope(scope).filter(|inner| inner.kind == ScopeKind::If).map(|_| scope);
         self.execute(model, location, taken, facts, &mut environment, false)?;
         Ok(Rc::new(environment))
@@ -134,11 +143,10 @@ impl Flow {
         if let Some(known) = self.servers.get(&server) {
             return Ok(Rc::clone(known));
         }
-        let mut environment = Environment::default();
+        let mut environment = Environment::on(None);
         if let Some(block) = model.servers.get(server) {
             self.execute(model, block.scope, None, facts, &mut environment, false)?;
-            let left_behind = self.left_behind(model, server, facts, &environment)?;
-            merge_possible(&mut environment, left_behind);
+            self.left_behind(model, server, facts, &mut environment)?;
         }
         let environment = Rc::new(environment);
         self.servers.insert(server, Rc::clone(&environment));
@@ -151,10 +159,10 @@ impl Flow {
         model: &Model<'_>,
         server: usize,
         facts: &ServerFacts,
-        base: &Environment,
-    ) -> Result<Environment, SetProblem> {
-        let mut left = Environment::default();
-        let Some(block) = model.servers.get(server) else { return Ok(left) };
+        environment: &mut Environment,
+    ) -> Result<(), SetProblem> {
+        let mut left = Environment::on(None);
+        let Some(block) = model.servers.get(server) else { return Ok(()) };
         // The scopes of a server follow its own without a gap.
         let own =
             model.scopes.iter().enumerate().skip(block.scope).take_while(|(_, scope)| scope.server == Some(server));
@@ -164,14 +172,12 @@ impl Flow {
             if !matches!(scope.kind, ScopeKind::Location { .. }) || !sets || !moves_on(model, index) {
                 continue;
             }
-            let mut environment = base.clone();
-            self.execute(model, index, None, facts, &mut environment, false)?;
-            environment.retain(|name, assigned| {
-                base.get(name).is_none_or(|before| !Rc::ptr_eq(&before.values, &assigned.values))
-            });
-            merge_possible(&mut left, environment);
+            environment.enter();
+            self.execute(model, index, None, facts, environment, false)?;
+            model.variables.merge_possible(&mut left, environment.leave());
         }
-        Ok(left)
+        model.variables.merge_possible(environment, left.leave());
+        Ok(())
     }
 
     /// Executes the statements of a scope. Where the rewriting may be over already, values are added, not replaced.
@@ -186,6 +192,10 @@ impl Flow {
     ) -> Result<bool, SetProblem> {
         let Some(scope) = model.scope(scope) else { return Ok(false) };
         for statement in &scope.statements {
+            // When nothing is left to pay with, no value is followed any more.
+            if !model.variables.pay(1) {
+                return Ok(false);
+            }
             match statement {
                 Statement::Set { name, value, span } => {
                     let values = model
@@ -194,9 +204,7 @@ impl Flow {
                         .map_err(|problem| (problem, *span))?;
                     let new = Assigned { values, definite: true };
                     if uncertain {
-                        let mut one = Environment::default();
-                        one.insert(name.clone(), new);
-                        merge_possible(environment, one);
+                        model.variables.merge_possible(environment, [(name.clone(), new)].into());
                     } else {
                         environment.insert(name.clone(), new);
                     }
@@ -207,12 +215,10 @@ impl Flow {
                     }
                 }
                 Statement::If(inner) => {
-                    let mut other = environment.clone();
-                    self.execute(model, *inner, None, facts, &mut other, uncertain)?;
-                    other.retain(|name, assigned| {
-                        environment.get(name).is_none_or(|before| !Rc::ptr_eq(&before.values, &assigned.values))
-                    });
-                    merge_possible(environment, other);
+                    environment.enter();
+                    self.execute(model, *inner, None, facts, environment, uncertain)?;
+                    let possible = environment.leave();
+                    model.variables.merge_possible(environment, possible);
                     uncertain |= may_stop(model, *inner);
                 }
                 Statement::Break | Statement::Return(_) => return Ok(true),
@@ -221,21 +227,6 @@ impl Flow {
             }
         }
         Ok(false)
-    }
-}
-
-/// Adds values that may have been assigned to those that were there before.
-fn merge_possible(environment: &mut Environment, possible: Environment) {
-    for (name, assigned) in possible {
-        let merged = match environment.get(&name) {
-            Some(before) => {
-                let mut values = Vec::clone(&before.values);
-                values.extend(assigned.values.iter().cloned());
-                Assigned { values: Rc::new(distinct(values)), definite: before.definite }
-            }
-            None => Assigned { definite: false, ..assigned },
-        };
-        environment.insert(name, merged);
     }
 }
 

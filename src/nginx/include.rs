@@ -26,8 +26,14 @@ pub(crate) fn resolve(conf_prefix: &Path, argument: &[u8]) -> PathBuf {
     conf_prefix.join(path_of(argument))
 }
 
-/// Lists what matches, sorted as `glob` sorts in the C locale that nginx runs in.
-pub(crate) fn matches(conf_prefix: &Path, argument: &[u8], files: &dyn Files) -> Matches {
+/// Lists what matches, sorted as `glob` sorts in the C locale that nginx runs in. Every name looked at is taken off the
+/// comparisons that are left; `None` when they are used up.
+pub(crate) fn matches(
+    conf_prefix: &Path,
+    argument: &[u8],
+    files: &dyn Files,
+    comparisons: &mut u64,
+) -> Option<Matches> {
     let mut result = Matches::default();
     let mut found = vec![if argument.starts_with(b"/") { PathBuf::from("/") } else { conf_prefix.to_path_buf() }];
     let components: Vec<&[u8]> =
@@ -38,24 +44,20 @@ pub(crate) fn matches(conf_prefix: &Path, argument: &[u8], files: &dyn Files) ->
         let name = path_of(&unescaped(component));
         let mut next = Vec::new();
         for dir in found {
+            *comparisons = comparisons.checked_sub(1)?;
             // Only the last component has to be known to exist; a missing directory before it shows there.
             if literal && (at < last || matches!(*component, b"." | b"..")) {
                 next.push(dir.join(&name));
                 continue;
             }
             match files.list(if dir.as_os_str().is_empty() { Path::new(".") } else { &dir }) {
-                Ok(entries) => next.extend(
-                    entries
-                        .iter()
-                        .filter(|entry| {
-                            if literal {
-                                entry.as_os_str() == name.as_os_str()
-                            } else {
-                                fits(component, &bytes_of(entry))
-                            }
-                        })
-                        .map(|entry| dir.join(entry)),
-                ),
+                Ok(entries) => {
+                    *comparisons = comparisons.checked_sub(entries.len() as u64)?;
+                    let fitting = entries.iter().filter(|entry| {
+                        if literal { entry.as_os_str() == name.as_os_str() } else { fits(component, &bytes_of(entry)) }
+                    });
+                    next.extend(fitting.map(|entry| dir.join(entry)));
+                }
                 Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
                 Err(error) => result.unreadable.push((dir, error.kind())),
             }
@@ -64,7 +66,7 @@ pub(crate) fn matches(conf_prefix: &Path, argument: &[u8], files: &dyn Files) ->
     }
     found.sort_by_cached_key(|path| bytes_of(path.as_os_str()).into_owned());
     result.files = found;
-    result
+    Some(result)
 }
 
 /// Whether a name fits a pattern without `/`. A leading dot has to be written out. Braces are not special.
@@ -260,7 +262,8 @@ mod tests {
             files.insert(format!("/e/d/{name}"), "");
         }
         let names = |argument: &str| -> Vec<String> {
-            matches(Path::new("/e"), argument.as_bytes(), &files)
+            matches(Path::new("/e"), argument.as_bytes(), &files, &mut 100)
+                .unwrap()
                 .files
                 .iter()
                 .map(|path| path.to_string_lossy().into_owned())

@@ -288,6 +288,25 @@ fn ending(byte: u8) -> Ending {
     if byte == b'{' { Ending::Open } else { Ending::Semicolon }
 }
 
+/// How many statements and words a text holds up to its end or to what nginx refuses. The benchmark and the fuzz target
+/// of the lexer have no other way to it.
+#[must_use]
+pub fn scan(source: &[u8]) -> (usize, usize) {
+    let mut lexer = Lexer::new(source);
+    let (mut statements, mut count) = (0, 0);
+    let mut words = Vec::new();
+    while let Ok(statement) = lexer.statement(&mut words) {
+        if statement.ending == Ending::EndOfFile {
+            break;
+        }
+        lexer.take_too_long();
+        statements += 1;
+        count += words.len();
+        words.clear();
+    }
+    (statements, count)
+}
+
 /// Offsets are kept in 32 bits; larger files are refused before they reach the lexer.
 pub(crate) fn narrow(offset: usize) -> u32 {
     u32::try_from(offset).unwrap_or(u32::MAX)

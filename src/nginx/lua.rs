@@ -12,6 +12,7 @@ pub(crate) fn is_lua_block(name: &[u8]) -> bool {
 pub(crate) fn end_of_block(source: &[u8], from: usize) -> Option<(usize, u32)> {
     let mut at = from;
     let mut depth = 1_usize;
+    let mut strings = Strings::default();
     while let Some(byte) = source.get(at) {
         at = match byte {
             b'{' => {
@@ -25,7 +26,7 @@ pub(crate) fn end_of_block(source: &[u8], from: usize) -> Option<(usize, u32)> {
                 }
                 at + 1
             }
-            b'"' | b'\'' => end_of_string(source, at),
+            b'"' | b'\'' => strings.end(source, at),
             b'-' if source.get(at + 1) == Some(&b'-') => end_of_comment(source, at)?,
             b'[' => match long_bracket(source, at) {
                 Some(level) => end_of_long_bracket(source, at, level)?,
@@ -37,16 +38,34 @@ pub(crate) fn end_of_block(source: &[u8], from: usize) -> Option<(usize, u32)> {
     None
 }
 
-/// Just after the closing quote, or just after the opening one where the line ends first.
-fn end_of_string(source: &[u8], open: usize) -> usize {
-    let quote = source.get(open);
-    let mut at = open + 1;
-    loop {
-        match source.get(at) {
-            None | Some(b'\n') => return open + 1,
-            Some(b'\\') => at += 2,
-            byte if byte == quote => return at + 1,
-            Some(_) => at += 1,
+/// Finds the ends of quoted strings, each byte at most once for each kind of quote.
+#[derive(Default)]
+struct Strings {
+    /// Up to where no string of `"`, and none of `'`, ends.
+    open_until: [usize; 2],
+}
+
+impl Strings {
+    /// Just after the closing quote, or just after the opening one where the line ends first.
+    fn end(&mut self, source: &[u8], open: usize) -> usize {
+        let quote = source.get(open);
+        let [double, single] = &mut self.open_until;
+        let open_until = if quote == Some(&b'"') { double } else { single };
+        // A search that found no end here has passed this quote behind a backslash, and a new one would go the same way.
+        if open < *open_until {
+            return open + 1;
+        }
+        let mut at = open + 1;
+        loop {
+            match source.get(at) {
+                None | Some(b'\n') => {
+                    *open_until = at;
+                    return open + 1;
+                }
+                Some(b'\\') => at += 2,
+                byte if byte == quote => return at + 1,
+                Some(_) => at += 1,
+            }
         }
     }
 }

@@ -47,5 +47,7 @@ pub use address::AddressProblem;
 pub use endpoints::{Context, Endpoint, Endpoints, Protocol, Purpose, SourceAddress, State, Target};
 pub use error::{Error, Place, Problem, Warning};
 pub use files::{Files, MemoryFiles};
+#[doc(hidden)]
+pub use lexer::scan;
 pub use reader::Options;
 pub use tree::{Config, FileId, Outline, SourceFile, Span};

@@ -1,7 +1,9 @@
 //! What the walk over the tree finds: scopes with their settings, passes, groups and variables.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use super::endpoints::Context;
 use super::handlers::Location;
@@ -121,8 +123,9 @@ pub(crate) struct Scope<'c> {
     /// Some directive moves requests on to other locations, with their variables.
     pub(crate) jumps: bool,
     /// Codes in `error_page` lines.
-    pub(crate) error_pages: Vec<u16>,
-    pub(crate) stapling: Stapling<'c>,
+    pub(crate) error_pages: BTreeSet<u16>,
+    /// Few scopes have any.
+    pub(crate) stapling: Option<Box<Stapling<'c>>>,
     /// Directives that may not be repeated.
     pub(crate) once: Vec<Cow<'c, [u8]>>,
     /// The head of a location.
@@ -144,8 +147,8 @@ impl Scope<'_> {
             passes: Vec::new(),
             overridden: 0,
             jumps: false,
-            error_pages: Vec::new(),
-            stapling: Stapling::default(),
+            error_pages: BTreeSet::new(),
+            stapling: None,
             once: Vec::new(),
             location: None,
             span: None,
@@ -172,7 +175,7 @@ pub(crate) struct ServerBlock {
     pub(crate) scope: usize,
     pub(crate) listens: Vec<Listen>,
     /// The first `server_name`.
-    pub(crate) name: Option<Vec<u8>>,
+    pub(crate) name: Option<Rc<Vec<u8>>>,
     /// `ssl on;`, as older configurations have it.
     pub(crate) all_tls: bool,
     /// A `rewrite` may leave `$uri` without its leading slash.

@@ -36,8 +36,11 @@ impl Config {
             let place = Place { file: path.clone(), ..Place::default() };
             Error::new(unreadable(&path, &error, false), place)
         })?;
-        let (config, fault) = match dump::split(&bytes) {
+        let dump = dump::split(&bytes)
+            .map_err(|problem| Error::new(problem, Place { file: path.clone(), ..Place::default() }))?;
+        let (config, fault) = match dump {
             Some(dump) => {
+                drop(bytes);
                 Reader::new(&dump.files, &dump.root, options, dump.warnings).run(dump.root.clone(), dump.main)
             }
             None => Reader::new(files, &path, options, Vec::new()).run(path.clone(), bytes),
@@ -103,6 +106,8 @@ struct Reader<'f> {
     by_mode: HashMap<(u32, Mode), u32>,
     /// The files that are being read, each included by the one before.
     open: Vec<u32>,
+    /// How many names may still be compared with patterns.
+    comparisons: u64,
 }
 
 /// The file that is being read.
@@ -134,13 +139,14 @@ impl<'f> Reader<'f> {
             by_path: HashMap::new(),
             by_mode: HashMap::new(),
             open: Vec::new(),
+            comparisons: limits::COMPARISONS,
         }
     }
 
     /// The configuration, up to the fault if there is one.
     fn run(mut self, path: PathBuf, bytes: Vec<u8>) -> (Config, Option<Error>) {
         let place = Place { file: path.clone(), ..Place::default() };
-        let read = self.add_file(path, bytes, &place).map(|file| self.reading(file, Mode::Directives));
+        let read = self.add_file(path, bytes, || place).map(|file| self.reading(file, Mode::Directives));
         let fault = match read {
             Ok((root, fault)) => {
                 self.config.root = root;
@@ -151,8 +157,8 @@ impl<'f> Reader<'f> {
         (self.config, fault)
     }
 
-    fn add_file(&mut self, path: PathBuf, bytes: Vec<u8>, place: &Place) -> Result<u32, Error> {
-        let limit = |what, limit| Err(Error::new(Problem::Limit { what, limit }, place.clone()));
+    fn add_file(&mut self, path: PathBuf, bytes: Vec<u8>, place: impl FnOnce() -> Place) -> Result<u32, Error> {
+        let limit = |what, limit| Err(Error::new(Problem::Limit { what, limit }, place()));
         if bytes.len() >= u32::MAX as usize {
             return limit("bytes in one file", u64::from(u32::MAX));
         }
@@ -223,8 +229,13 @@ impl<'f> Reader<'f> {
     fn step(&mut self, current: &mut Current<'_>) -> Result<bool, Error> {
         let first_word = current.reading.words.len();
         let statement = current.lexer.statement(&mut current.reading.words);
-        for fault in current.lexer.take_too_long() {
-            self.refuse(current.error(fault))?;
+        let too_long = current.lexer.take_too_long();
+        if !too_long.is_empty() {
+            let mut columns = current.columns.clone();
+            for fault in too_long {
+                let (problem, span) = current.problem(fault, &mut columns);
+                self.refuse(problem, span, || Place { nginx_line: fault.line, ..current.place(span) })?;
+            }
         }
         let statement = statement.map_err(|fault| current.error(fault))?;
         match statement.ending {
@@ -264,7 +275,7 @@ impl<'f> Reader<'f> {
         let index = current.reading.nodes.len();
         if current.mode == Mode::Directives && name.contains(&b'}') {
             let problem = Problem::UnknownDirective { directive: String::from_utf8_lossy(&name).into_owned() };
-            self.refuse(Error::new(problem, current.place(span)))?;
+            self.refuse(problem, span, || current.place(span))?;
         }
         let mut node = Node {
             span,
@@ -315,9 +326,13 @@ impl<'f> Reader<'f> {
                 (_, Mode::Data(_)) => {}
                 (_, Mode::Directives) => {
                     let problem = Problem::ArgumentCount { directive: "include".to_owned() };
-                    self.refuse(Error::new(problem, current.place(span)))?;
+                    self.refuse(problem, span, || current.place(span))?;
                 }
             }
+        }
+        if current.reading.nodes.len() as u64 >= limits::EXPANDED_DIRECTIVES {
+            let problem = Problem::Limit { what: "directives", limit: limits::EXPANDED_DIRECTIVES };
+            return Err(Error::new(problem, current.place(span)));
         }
         current.reading.nodes.push(node);
         Ok(())
@@ -335,17 +350,22 @@ impl<'f> Reader<'f> {
         let paths = if literal {
             vec![include::resolve(&self.conf_prefix, &argument)]
         } else {
-            let matches = include::matches(&self.conf_prefix, &argument, self.files);
+            let Some(matches) = include::matches(&self.conf_prefix, &argument, self.files, &mut self.comparisons)
+            else {
+                let problem = Problem::Limit {
+                    what: "comparisons of file names with patterns of includes",
+                    limit: limits::COMPARISONS,
+                };
+                return Err(Error::new(problem, current.place(span)));
+            };
             for (dir, kind) in matches.unreadable {
-                self.warn(span, format!("`{}` could not be listed: {kind}", dir.display()), None);
+                let message = format!("`{}` could not be listed: {kind}", dir.display());
+                self.warn(message, span, None, || current.place(span))?;
             }
             if matches.files.is_empty() {
                 let pattern = String::from_utf8_lossy(&argument);
-                self.warn(
-                    span,
-                    format!("`{pattern}` matches no file"),
-                    Some("nginx accepts this; if the files are a copy from another machine, some may be missing"),
-                );
+                let help = "nginx accepts this; if the files are a copy from another machine, some may be missing";
+                self.warn(format!("`{pattern}` matches no file"), span, Some(help.to_owned()), || current.place(span))?;
             }
             matches.files
         };
@@ -354,9 +374,9 @@ impl<'f> Reader<'f> {
             let file = match self.by_path.get(&path) {
                 Some(file) => *file,
                 None => match self.files.read(&path) {
-                    Ok(bytes) => self.add_file(path, bytes, &current.place(span))?,
+                    Ok(bytes) => self.add_file(path, bytes, || current.place(span))?,
                     Err(error) => {
-                        self.refuse(Error::new(unreadable(&path, &error, true), current.place(span)))?;
+                        self.refuse(unreadable(&path, &error, true), span, || current.place(span))?;
                         continue;
                     }
                 },
@@ -382,6 +402,10 @@ impl<'f> Reader<'f> {
                 let problem = Problem::Limit { what: "directives after includes", limit: limits::EXPANDED_DIRECTIVES };
                 return Err(Error::new(problem, current.place(span)));
             }
+            if self.config.inclusions.len() + inclusions.len() >= limits::INCLUSIONS {
+                let problem = Problem::Limit { what: "inclusions of files", limit: limits::INCLUSIONS as u64 };
+                return Err(Error::new(problem, current.place(span)));
+            }
             inclusions.push(reading);
         }
         Ok((self.inclusion(inclusions), None))
@@ -398,21 +422,28 @@ impl<'f> Reader<'f> {
         self.config.files.get(file as usize).map(|file| file.path.display().to_string()).unwrap_or_default()
     }
 
-    fn warn(&mut self, span: Span, message: String, help: Option<&str>) {
-        self.config.warnings.push(Warning { message, span: Some(span), help: help.map(str::to_owned) });
+    fn warn(
+        &mut self,
+        message: String,
+        span: Span,
+        help: Option<String>,
+        place: impl FnOnce() -> Place,
+    ) -> Result<(), Error> {
+        if self.config.warnings.len() >= limits::WARNINGS {
+            let problem = Problem::Limit { what: "warnings", limit: limits::WARNINGS as u64 };
+            return Err(Error::new(problem, place()));
+        }
+        self.config.warnings.push(Warning { message, span: Some(span), help });
+        Ok(())
     }
 
-    /// An error, or a warning for a lenient reader.
-    fn refuse(&mut self, error: Error) -> Result<(), Error> {
+    /// An error, or a warning for a lenient reader. The place of an error copies a line that may be the whole file, so
+    /// it is found only where it is needed.
+    fn refuse(&mut self, problem: Problem, span: Span, place: impl FnOnce() -> Place) -> Result<(), Error> {
         if !self.config.lenient {
-            return Err(error);
+            return Err(Error::new(problem, place()));
         }
-        self.config.warnings.push(Warning {
-            message: error.problem.to_string(),
-            span: error.place.span,
-            help: error.help(),
-        });
-        Ok(())
+        self.warn(problem.to_string(), span, problem.help(), place)
     }
 }
 
@@ -438,7 +469,13 @@ impl Current<'_> {
         }
     }
 
-    fn error(&mut self, fault: FaultAt) -> Error {
+    fn error(&self, fault: FaultAt) -> Error {
+        let (problem, span) = self.problem(fault, &mut Columns::default());
+        Error::new(problem, Place { nginx_line: fault.line, ..self.place(span) })
+    }
+
+    /// What a fault is called. The columns are those of an earlier offset.
+    fn problem(&self, fault: FaultAt, columns: &mut Columns) -> (Problem, Span) {
         let problem = match fault.fault {
             Fault::Unexpected(byte) => Problem::Unexpected { byte: char::from(byte) },
             Fault::EndOfFile => Problem::UnexpectedEnd,
@@ -449,7 +486,7 @@ impl Current<'_> {
                 Problem::TooLong { start: String::from_utf8_lossy(bytes).into_owned() }
             }
         };
-        let column = Columns::default().at(self.bytes, fault.offset);
+        let column = columns.at(self.bytes, fault.offset);
         let span = Span {
             file: FileId(self.file),
             line: fault.line,
@@ -457,7 +494,7 @@ impl Current<'_> {
             start: fault.offset,
             end: (fault.offset + 1).min(narrow(self.bytes.len())),
         };
-        Error::new(problem, Place { nginx_line: fault.line, ..self.place(span) })
+        (problem, span)
     }
 
     fn unclosed(&self, node: usize) -> Error {
@@ -483,7 +520,7 @@ fn line_of(bytes: &[u8], offset: u32) -> String {
 }
 
 /// Columns of ever later offsets. Each byte is looked at once, also where a whole file is one line.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Columns {
     offset: usize,
     /// Characters before `offset` on its line.

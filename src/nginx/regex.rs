@@ -31,6 +31,8 @@ pub(crate) fn host_only_captures(regex: &[u8]) -> Vec<u8> {
             }
             b')' => {
                 if let Some(Some((number, start))) = open.pop()
+                    // There are no other names for more.
+                    && number <= 9
                     && is_host_only(regex.get(start..at).unwrap_or_default())
                 {
                     safe.push(number);

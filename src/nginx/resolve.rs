@@ -42,8 +42,8 @@ pub(crate) fn resolve<'c>(
         open: None,
     };
     passes.flow = Flow::new(passes.sink.config.lenient);
-    for pass in &model.passes {
-        passes.pass(pass)?;
+    for (index, pass) in model.passes.iter().enumerate() {
+        passes.pass(index, pass)?;
     }
     passes.unreferenced()
 }
@@ -87,7 +87,7 @@ fn check_entries<'c>(model: &Model<'c>, services: &mut Services<'c>, sink: &mut 
         let resolver = block.resolver.or_else(|| model.resolver(0));
         if resolver.is_none() {
             let problem = Problem::ResolveWithoutResolver { group: block.name.clone() };
-            let nginx_line = sink.config.place(block.span).nginx_line;
+            let nginx_line = sink.config.nginx_line(block.span);
             sink.refuse_at(problem, block.resolves.unwrap_or(block.span), nginx_line)?;
         }
         services.use_resolver(resolver);
@@ -122,13 +122,19 @@ fn server_facts(kind: Kind, server: &ServerBlock, tls_sockets: &HashSet<&[u8]>) 
     if listens.iter().any(is_tls) {
         schemes.push("https");
     }
-    let mut ports: Vec<u16> =
-        listens.iter().filter_map(|listen| listen.ports.clone()).flat_map(RangeInclusive::into_iter).collect();
-    ports.sort_unstable();
-    ports.dedup();
+    // A range can hold every port, and a server many ranges.
+    let mut ranges: Vec<RangeInclusive<u16>> = listens.iter().filter_map(|listen| listen.ports.clone()).collect();
+    ranges.sort_unstable_by_key(|range| *range.start());
+    let mut ports: Vec<RangeInclusive<u16>> = Vec::new();
+    for range in ranges {
+        match ports.last_mut() {
+            Some(last) if range.start() <= last.end() => *last = *last.start()..=*last.end().max(range.end()),
+            _ => ports.push(range),
+        }
+    }
     ServerFacts {
         schemes,
-        ports,
+        ports: Rc::new(ports),
         name: server.name.clone(),
         uri_may_lose_slash: server.uri_may_lose_slash,
         host_only_captures: Vec::new(),
@@ -169,8 +175,8 @@ struct Common {
 }
 
 impl<'c> Passes<'_, 'c> {
-    fn pass(&mut self, pass: &Pass<'c>) -> Result<(), Error> {
-        let state = self.state_of(pass);
+    fn pass(&mut self, index: usize, pass: &Pass<'c>) -> Result<(), Error> {
+        let state = self.state_of(index, pass);
         let facts = self.facts_at(pass.scope);
         let protocols = self.protocols(pass);
         let source = self.source(pass, &facts);
@@ -193,14 +199,11 @@ impl<'c> Passes<'_, 'c> {
         }
     }
 
-    fn state_of(&mut self, pass: &Pass<'c>) -> Option<State> {
+    fn state_of(&mut self, index: usize, pass: &Pass<'c>) -> Option<State> {
         let scope = self.model.scope(pass.scope)?;
-        let overridden = scope
-            .passes
-            .iter()
-            .take(scope.overridden)
-            .any(|index| self.model.passes.get(*index).is_some_and(|earlier| std::ptr::eq(earlier, pass)));
-        if overridden {
+        // The passes of a scope are in order.
+        let last_overridden = scope.overridden.checked_sub(1).and_then(|last| scope.passes.get(last));
+        if last_overridden.is_some_and(|last| index <= *last) {
             return Some(State::Overridden);
         }
         self.flow.unreachable(self.model, pass.scope).then_some(State::Unreachable)
@@ -213,7 +216,9 @@ impl<'c> Passes<'_, 'c> {
             .cloned()
             .unwrap_or_else(|| ServerFacts { schemes: vec!["http", "https"], ..ServerFacts::default() });
         let regex = self.model.location_of(scope).and_then(|location| self.model.scope(location)?.regex.as_deref());
-        if let Some(regex) = regex {
+        if let Some(regex) = regex
+            && self.model.variables.pay(regex.len() as u64)
+        {
             facts.host_only_captures = regex::host_only_captures(regex);
         }
         facts

@@ -275,7 +275,7 @@ impl<'c> Services<'c> {
 
     /// The look-ups of certificate states of every server (`ngx_event_openssl_stapling.c`).
     pub(crate) fn certificates(&mut self, model: &Model<'c>, sink: &mut Sink<'c>) {
-        let settings = |scope: usize| model.outward(scope).map(|scope| &scope.stapling);
+        let settings = |scope: usize| model.outward(scope).filter_map(|scope| scope.stapling.as_deref());
         for (index, scope) in model.scopes.iter().enumerate() {
             if scope.kind != ScopeKind::Server {
                 continue;

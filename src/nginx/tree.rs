@@ -161,8 +161,13 @@ impl Config {
             column: span.column,
             text: source.line_at(span.start).into_owned(),
             span: Some(span),
-            nginx_line: span.line + newlines(&source.bytes, span),
+            nginx_line: self.nginx_line(span),
         }
+    }
+
+    /// The line that nginx names for a statement: that of its end.
+    pub(crate) fn nginx_line(&self, span: Span) -> u32 {
+        span.line + newlines(&self.source(span.file).bytes, span)
     }
 }
 
@@ -246,12 +251,14 @@ impl<'c> Directive<'c> {
 pub(crate) struct Directives<'c> {
     config: &'c Config,
     /// Where to go on: reading, next node, end.
-    stack: Vec<(u32, u32, u32)>,
+    here: (u32, u32, u32),
+    /// The same for the files around an included one.
+    outside: Vec<(u32, u32, u32)>,
 }
 
 impl<'c> Directives<'c> {
     fn of(config: &'c Config, reading: u32, first: u32, end: u32) -> Self {
-        Self { config, stack: vec![(reading, first, end)] }
+        Self { config, here: (reading, first, end), outside: Vec::new() }
     }
 }
 
@@ -260,25 +267,23 @@ impl<'c> Iterator for Directives<'c> {
 
     fn next(&mut self) -> Option<Directive<'c>> {
         loop {
-            let (reading, index, end) = self.stack.last_mut()?;
-            let (reading, here) = (*reading, *index);
+            let (reading, index, end) = self.here;
             let nodes = self.config.readings.get(reading as usize).map(|reading| reading.nodes.as_slice());
-            let node = if here < *end { nodes.and_then(|nodes| nodes.get(here as usize)) } else { None };
+            let node = if index < end { nodes.and_then(|nodes| nodes.get(index as usize)) } else { None };
             let Some(node) = node else {
-                self.stack.pop();
+                self.here = self.outside.pop()?;
                 continue;
             };
-            *index = node.next;
+            self.here.1 = node.next;
             if let Body::Include { first, count } = node.body {
+                self.outside.push(self.here);
                 // The last file is put down first, so that the first comes up first.
-                for at in (first..first + count).rev() {
-                    if let Some(included) = self.config.inclusions.get(at as usize) {
-                        self.stack.push((*included, 0, u32::MAX));
-                    }
-                }
+                let files = self.config.inclusions.get(first as usize..(first + count) as usize).unwrap_or_default();
+                self.outside.extend(files.iter().rev().map(|included| (*included, 0, u32::MAX)));
+                self.here = self.outside.pop()?;
                 continue;
             }
-            return Some(Directive { config: self.config, reading, index: here, node });
+            return Some(Directive { config: self.config, reading, index, node });
         }
     }
 }

@@ -4,8 +4,9 @@
 //! the server. Everything else is known only while nginx runs, and the reason is kept.
 
 use std::borrow::Cow;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use super::builtins::{self, Builtin};
@@ -48,8 +49,49 @@ pub(crate) enum Class {
     Any,
 }
 
-/// What variables hold at some place. Shared values are cheap to copy.
-pub(crate) type Environment = HashMap<Vec<u8>, Assigned>;
+/// What variables hold at some place: what has been assigned there, and below that what was assigned before.
+#[derive(Debug, Default)]
+pub(crate) struct Environment {
+    before: Option<Rc<Environment>>,
+    own: Vec<Assignments>,
+}
+
+/// Variables and what they have been given.
+pub(crate) type Assignments = HashMap<Vec<u8>, Assigned>;
+
+impl Environment {
+    /// Nothing assigned yet, on top of another place.
+    pub(crate) fn on(before: Option<Rc<Environment>>) -> Self {
+        Self { before, own: vec![Assignments::new()] }
+    }
+
+    /// What a variable has been given.
+    pub(crate) fn get(&self, name: &[u8]) -> Option<&Assigned> {
+        let places = std::iter::successors(Some(self), |place| place.before.as_deref());
+        places.flat_map(|place| place.own.iter().rev()).find_map(|own| own.get(name))
+    }
+
+    pub(crate) fn insert(&mut self, name: Vec<u8>, assigned: Assigned) {
+        if let Some(own) = self.own.last_mut() {
+            own.insert(name, assigned);
+        }
+    }
+
+    /// What comes now may not happen at all.
+    pub(crate) fn enter(&mut self) {
+        self.own.push(Assignments::new());
+    }
+
+    /// What has been assigned since.
+    pub(crate) fn leave(&mut self) -> Assignments {
+        self.own.pop().unwrap_or_default()
+    }
+
+    /// Takes an assignment out, for a change, or copies an earlier one.
+    fn take(&mut self, name: &[u8]) -> Option<Assigned> {
+        self.own.last_mut().and_then(|own| own.remove(name)).or_else(|| self.get(name).cloned())
+    }
+}
 
 /// What `set` has put into a variable.
 #[derive(Debug, Clone)]
@@ -63,8 +105,8 @@ pub(crate) struct Assigned {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ServerFacts {
     pub(crate) schemes: Vec<&'static str>,
-    pub(crate) ports: Vec<u16>,
-    pub(crate) name: Option<Vec<u8>>,
+    pub(crate) ports: Rc<Vec<RangeInclusive<u16>>>,
+    pub(crate) name: Option<Rc<Vec<u8>>>,
     pub(crate) uri_may_lose_slash: bool,
     /// Captures of the location's regular expression that can be part of a host only.
     pub(crate) host_only_captures: Vec<u8>,
@@ -81,6 +123,8 @@ pub(crate) struct Variables<'c> {
     referred: Vec<(Vec<u8>, Span)>,
     /// Values that are the same wherever they are used.
     memo: RefCell<HashMap<Vec<u8>, Rc<Vec<Value>>>>,
+    /// What values may still cost.
+    purse: Cell<u64>,
 }
 
 #[derive(Debug)]
@@ -113,7 +157,15 @@ impl<'c> Variables<'c> {
             modules_loaded: false,
             referred: Vec::new(),
             memo: RefCell::default(),
+            purse: Cell::new(limits::VALUES_COST),
         }
+    }
+
+    /// Pays for values or for steps on the way to them; false when nothing is left, and stays so.
+    pub(crate) fn pay(&self, cost: u64) -> bool {
+        let left = self.purse.get().checked_sub(cost);
+        self.purse.set(left.unwrap_or(0));
+        left.is_some()
     }
 
     /// Modules may define variables that this program does not know.
@@ -243,16 +295,30 @@ impl<'c> Variables<'c> {
         facts: &ServerFacts,
         lenient: bool,
     ) -> Result<Rc<Vec<Value>>, Problem> {
-        let place = Place { environment, facts, lenient };
+        if !self.pay(1) {
+            // What the environment holds may be of an earlier statement.
+            return Ok(one(unknown(&String::from_utf8_lossy(text), SPENT.to_owned(), Class::Any)));
+        }
+        let place = Place { environment, facts, lenient, known: RefCell::default() };
         Ok(self.expand(text, &place, 0)?.values)
     }
 
     fn expand(&self, text: &[u8], place: &Place<'_>, depth: usize) -> Result<Set, Problem> {
+        let parts = template::parts(text)?;
+        if let [Part::Variable(name)] = parts.as_slice() {
+            return self.variable(name, place, depth);
+        }
         let mut values: Vec<Value> = vec![Vec::new()];
+        let mut bytes = 0_usize;
         let mut local = false;
-        for part in template::parts(text)? {
+        let too_many = |reason: String, local| {
+            let name = String::from_utf8_lossy(text);
+            Ok(Set { values: one(unknown(&name, reason, Class::Any)), local })
+        };
+        for part in parts {
             let set = match part {
                 Part::Text(text) => {
+                    bytes = bytes.saturating_add(text.len().saturating_mul(values.len()));
                     for value in &mut values {
                         append(value, &[Piece::Text(text.to_vec())]);
                     }
@@ -267,10 +333,17 @@ impl<'c> Variables<'c> {
                 Part::Variable(name) => self.variable(name, place, depth)?,
             };
             local |= set.local;
-            if values.len().saturating_mul(set.values.len()) > limits::VALUES {
-                let reason = format!("has more than {} possible values", limits::VALUES);
-                let name = String::from_utf8_lossy(text);
-                return Ok(Set { values: one(unknown(&name, reason, Class::Any)), local });
+            let count = values.len().saturating_mul(set.values.len());
+            if count > limits::VALUES {
+                return too_many(more_than_values(), local);
+            }
+            let more: usize = set.values.iter().map(|value| length(value)).sum();
+            bytes = bytes.saturating_mul(set.values.len()).saturating_add(more.saturating_mul(values.len()));
+            if bytes > limits::VALUE_BYTES {
+                return too_many(format!("has values of more than {} bytes", limits::VALUE_BYTES), local);
+            }
+            if !self.pay(cost(count, bytes)) {
+                return too_many(SPENT.to_owned(), true);
             }
             values = match set.values.as_slice() {
                 [] => Vec::new(),
@@ -295,20 +368,114 @@ impl<'c> Variables<'c> {
         Ok(Set { values: Rc::new(distinct(values)), local })
     }
 
+    /// Everything that the entries of a `map`, `geo` or `split_clients` block give.
+    fn entries(
+        &self,
+        values: &[Cow<'c, [u8]>],
+        plain: bool,
+        may_be_empty: bool,
+        shown: &str,
+        place: &Place<'_>,
+        depth: usize,
+    ) -> Result<Set, Problem> {
+        let mut all = Vec::new();
+        let mut seen = HashSet::new();
+        let mut local = false;
+        let mut bytes = 0_usize;
+        let mut take = |value: &[Piece]| {
+            if !seen.contains(value) {
+                bytes = bytes.saturating_add(length(value));
+                seen.insert(value.to_vec());
+                all.push(value.to_vec());
+            }
+            if all.len() > limits::VALUES {
+                Some(more_than_values())
+            } else if bytes > limits::VALUE_BYTES {
+                Some(format!("has values of more than {} bytes", limits::VALUE_BYTES))
+            } else if !self.pay(cost(1, length(value))) {
+                Some(SPENT.to_owned())
+            } else {
+                None
+            }
+        };
+        let mut too_many = None;
+        for value in values {
+            too_many = if plain || !template::has_variables(value) {
+                let mut whole = Value::new();
+                append(&mut whole, &[Piece::Text(value.to_vec())]);
+                take(&whole)
+            } else {
+                let set = self.expand(value, place, depth + 1)?;
+                local |= set.local;
+                set.values.iter().find_map(|value| take(value))
+            };
+            if too_many.is_some() {
+                break;
+            }
+        }
+        if may_be_empty && too_many.is_none() {
+            too_many = take(&[]);
+        }
+        let values = match too_many {
+            Some(reason) => one(unknown(shown, reason, Class::Any)),
+            None => Rc::new(all),
+        };
+        Ok(Set { values, local })
+    }
+
+    /// Adds values that may have been assigned to those that were there before.
+    pub(crate) fn merge_possible(&self, environment: &mut Environment, possible: Assignments) {
+        for (name, assigned) in possible {
+            let merged = match environment.take(&name) {
+                Some(Assigned { mut values, definite }) => {
+                    self.add(&mut values, &assigned.values, &name);
+                    Assigned { values, definite }
+                }
+                None => Assigned { definite: false, ..assigned },
+            };
+            environment.insert(name, merged);
+        }
+    }
+
+    /// Adds values that are not there yet.
+    fn add(&self, values: &mut Rc<Vec<Value>>, more: &[Value], name: &[u8]) {
+        /// For so few it is not worth while to sort the others into a table.
+        const FEW: usize = 8;
+        let bytes = more.iter().map(|value| length(value)).sum();
+        let copied = if Rc::strong_count(values) > 1 { cost(values.len(), 0) } else { 0 };
+        let few = more.len() <= FEW;
+        let search = if few { values.len() * more.len() } else { values.len() * 8 } as u64;
+        let name = || format!("${}", String::from_utf8_lossy(name));
+        if !self.pay(cost(more.len(), bytes).saturating_add(copied).saturating_add(search)) {
+            *values = one(unknown(&name(), SPENT.to_owned(), Class::Any));
+            return;
+        }
+        let new: Vec<Value> = if few {
+            more.iter().filter(|value| !values.contains(value)).cloned().collect()
+        } else {
+            let present: HashSet<&Value> = values.iter().collect();
+            more.iter().filter(|value| !present.contains(value)).cloned().collect()
+        };
+        if values.len() + new.len() > limits::VALUES {
+            *values = one(unknown(&name(), more_than_values(), Class::Any));
+        } else if !new.is_empty() {
+            Rc::make_mut(values).extend(new);
+        }
+    }
+
     fn variable(&self, written: &[u8], place: &Place<'_>, depth: usize) -> Result<Set, Problem> {
         let name = written.to_ascii_lowercase();
         let shown = || format!("${}", String::from_utf8_lossy(written));
         if depth > limits::VARIABLE_DEPTH {
-            let reason = "is defined through itself, or through very many others".to_owned();
-            return Ok(Set { values: one(unknown(&shown(), reason, Class::Any)), local: true });
+            return Ok(Set { values: one(unknown(&shown(), THROUGH_ITSELF.to_owned(), Class::Any)), local: true });
         }
         if let Some(assigned) = place.environment.get(&name) {
             if assigned.definite {
                 return Ok(Set { values: Rc::clone(&assigned.values), local: true });
             }
-            let mut values = Vec::clone(&assigned.values);
-            values.extend(self.without_set(&name, written, place, depth)?.values.iter().cloned());
-            return Ok(Set { values: Rc::new(distinct(values)), local: true });
+            let mut values = Rc::clone(&assigned.values);
+            self.add(&mut values, &self.without_set(&name, written, place, depth)?.values, &name);
+            return Ok(Set { values, local: true });
         }
         self.without_set(&name, written, place, depth)
     }
@@ -320,33 +487,19 @@ impl<'c> Variables<'c> {
             return Ok(Set { values: Rc::clone(values), local: false });
         }
         match self.definitions.get(name) {
+            Some(Definition::Entries { .. }) if place.known.borrow().contains_key(name) => {
+                let known = place.known.borrow().get(name).cloned().flatten();
+                let through_itself = || one(unknown(&shown(), THROUGH_ITSELF.to_owned(), Class::Any));
+                return Ok(Set { values: known.unwrap_or_else(through_itself), local: true });
+            }
             Some(Definition::Entries { values, plain, may_be_empty }) => {
-                let mut all = Vec::new();
-                let mut local = false;
-                for value in values {
-                    if *plain || !template::has_variables(value) {
-                        let mut whole = Value::new();
-                        append(&mut whole, &[Piece::Text(value.to_vec())]);
-                        all.push(whole);
-                        continue;
-                    }
-                    let set = self.expand(value, place, depth + 1)?;
-                    local |= set.local;
-                    all.extend(set.values.iter().cloned());
+                place.known.borrow_mut().insert(name.to_vec(), None);
+                let set = self.entries(values, *plain, *may_be_empty, &shown(), place, depth)?;
+                place.known.borrow_mut().insert(name.to_vec(), Some(Rc::clone(&set.values)));
+                if !set.local {
+                    self.memo.borrow_mut().insert(name.to_vec(), Rc::clone(&set.values));
                 }
-                if *may_be_empty {
-                    all.push(Value::new());
-                }
-                let mut all = distinct(all);
-                if all.len() > limits::VALUES {
-                    let reason = format!("has more than {} possible values", limits::VALUES);
-                    all = vec![vec![unknown(&shown(), reason, Class::Any)]];
-                }
-                let values = Rc::new(all);
-                if !local {
-                    self.memo.borrow_mut().insert(name.to_vec(), Rc::clone(&values));
-                }
-                return Ok(Set { values, local });
+                return Ok(set);
             }
             Some(Definition::Opaque(reason)) => {
                 return Ok(Set { values: one(unknown(&shown(), reason.clone(), Class::Any)), local: false });
@@ -364,13 +517,13 @@ impl<'c> Variables<'c> {
         Ok(match builtins::builtin(self.kind, name) {
             Some(Builtin::Scheme) => texts(&mut place.facts.schemes.iter().map(|scheme| scheme.as_bytes().to_vec())),
             Some(Builtin::ServerPort) if !place.facts.ports.is_empty() => {
-                texts(&mut place.facts.ports.iter().map(|port| port.to_string().into_bytes()))
+                texts(&mut place.facts.ports.iter().cloned().flatten().map(|port| port.to_string().into_bytes()))
             }
             Some(Builtin::ServerName) => match &place.facts.name {
                 Some(name)
                     if name.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')) =>
                 {
-                    texts(&mut std::iter::once(name.clone()))
+                    texts(&mut std::iter::once(name.to_vec()))
                 }
                 _ => Set { values: one(unknown(&shown(), String::new(), Class::HostOnly)), local: true },
             },
@@ -402,11 +555,34 @@ fn undefined(written: &[u8]) -> Problem {
     Problem::UnknownVariable { name: String::from_utf8_lossy(written).into_owned(), template }
 }
 
+const THROUGH_ITSELF: &str = "is defined through itself, or through very many others";
+
+/// The purse is empty.
+const SPENT: &str = "is not followed: the variables of this configuration have too many possible values";
+
+fn more_than_values() -> String {
+    format!("has more than {} possible values", limits::VALUES)
+}
+
+/// What some values cost.
+fn cost(count: usize, bytes: usize) -> u64 {
+    /// The lists around a text.
+    const VALUE: usize = 100;
+    count.saturating_mul(VALUE).saturating_add(bytes) as u64
+}
+
+/// The bytes of text in a value.
+fn length(value: &[Piece]) -> usize {
+    value.iter().map(|piece| if let Piece::Text(text) = piece { text.len() } else { 0 }).sum()
+}
+
 /// Where a value is used.
 struct Place<'p> {
     environment: &'p Environment,
     facts: &'p ServerFacts,
     lenient: bool,
+    /// Variables that have been looked at, so that none is twice; without values where that is going on.
+    known: RefCell<HashMap<Vec<u8>, Option<Rc<Vec<Value>>>>>,
 }
 
 /// `ngx_http_geo_block`: values are texts; networks and settings are no values.
@@ -458,12 +634,13 @@ fn append(value: &mut Value, pieces: &[Piece]) {
 }
 
 /// The values without repetitions, in order.
-pub(crate) fn distinct(values: Vec<Value>) -> Vec<Value> {
+fn distinct(values: Vec<Value>) -> Vec<Value> {
     if values.len() < 2 {
         return values;
     }
     let mut seen = HashSet::with_capacity(values.len());
-    values.into_iter().filter(|value| seen.insert(value.clone())).collect()
+    let new: Vec<bool> = values.iter().map(|value| seen.insert(value)).collect();
+    values.into_iter().zip(new).filter_map(|(value, new)| new.then_some(value)).collect()
 }
 
 /// A value as it would be written, with the names of what is unknown.

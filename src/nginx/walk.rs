@@ -1,6 +1,7 @@
 //! One walk over the tree, in nginx's order, that fills the models and the services.
 
 use std::borrow::Cow;
+use std::rc::Rc;
 
 use super::address::{self, Grammar, Host};
 use super::endpoints::{Context, Sink};
@@ -235,6 +236,10 @@ impl<'c> Walk<'_, 'c> {
         server: Option<usize>,
         depth: usize,
     ) -> Result<(), Error> {
+        if self.model.scopes.len() > limits::BLOCKS {
+            let problem = Problem::Limit { what: "blocks", limit: limits::BLOCKS as u64 };
+            return Err(self.sink.error(problem, directive.span()));
+        }
         let http = self.model.kind == Kind::Http;
         let inside = match name {
             b"upstream" => return self.upstream(directive),
@@ -398,7 +403,7 @@ impl<'c> Walk<'_, 'c> {
             b"ssl" => server.all_tls |= directive.argument(0).as_deref() == Some(b"on"),
             _ => {
                 if server.name.is_none() {
-                    server.name = directive.argument(0).map(Cow::into_owned);
+                    server.name = directive.argument(0).map(|name| Rc::new(name.into_owned()));
                 }
             }
         }
@@ -408,7 +413,7 @@ impl<'c> Walk<'_, 'c> {
         let Some(argument) = directive.argument(0) else { return };
         let span = directive.span();
         self.at(scope, |scope| {
-            let stapling = &mut scope.stapling;
+            let stapling = scope.stapling.get_or_insert_default();
             match name {
                 b"ssl_stapling" => stapling.stapling = Some((span, &*argument == b"on")),
                 b"ssl_ocsp" => stapling.ocsp = Some((span, &*argument != b"off")),
@@ -584,7 +589,7 @@ impl<'c> Walk<'_, 'c> {
             && !block.has_zone
         {
             let problem = Problem::ResolveWithoutZone { group: block.name.clone() };
-            self.sink.refuse_at(problem, server, self.sink.config.place(span).nginx_line)?;
+            self.sink.refuse_at(problem, server, self.sink.config.nginx_line(span))?;
         }
         if let Err((problem, span)) = self.model.groups.of_block(block) {
             self.sink.refuse(problem, span)?;
@@ -623,6 +628,7 @@ impl<'c> Walk<'_, 'c> {
                     if server.run_time {
                         block.resolves.get_or_insert(inner.span());
                     }
+                    self.sink.count_server(inner.span())?;
                     block.servers.push(server);
                 }
                 Err(problem) => self.sink.refuse(problem, inner.span())?,
