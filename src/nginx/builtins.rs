@@ -189,6 +189,14 @@ fn http(name: &str) -> Option<Builtin> {
             "jwt_",
             "grpc_internal_",
             "trailer_",
+            // Modules that are often built in, so that no `load_module` tells of them.
+            "brotli_",
+            "echo_",
+            "opentelemetry_",
+            "opentracing_",
+            "upload_",
+            "vts_",
+            "zstd_",
         ]
         .iter()
         .any(|prefix| name.starts_with(prefix)) =>

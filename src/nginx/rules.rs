@@ -166,18 +166,18 @@ pub(crate) fn check(
     if named.peek().is_none() {
         return Ok(None);
     }
-    let directive = String::from_utf8_lossy(name).into_owned();
+    let directive = || String::from_utf8_lossy(name).into_owned();
     let Some(rule) = named.find(|rule| rule.places & place != 0) else {
-        return Err(Problem::NotAllowedHere { directive, at_top: place == MAIN });
+        return Err(Problem::NotAllowedHere { directive: directive(), at_top: place == MAIN });
     };
     if is_block && !rule.block {
-        return Err(Problem::NotTerminated { directive });
+        return Err(Problem::NotTerminated { directive: directive() });
     }
     if !is_block && rule.block {
-        return Err(Problem::NoBlock { directive });
+        return Err(Problem::NoBlock { directive: directive() });
     }
     if !(rule.fewest..=rule.most).contains(&arguments) {
-        return Err(Problem::ArgumentCount { directive });
+        return Err(Problem::ArgumentCount { directive: directive() });
     }
     Ok(Some(rule))
 }

@@ -140,7 +140,8 @@ fn crossplane(folder: &Path, texts: &[(String, Texts)]) -> Vec<Said> {
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(path, text).unwrap();
         }
-        list += &format!("{}\n", folder.join("nginx.conf").display());
+        list.push_str(&folder.join("nginx.conf").display().to_string());
+        list.push('\n');
     }
     let mut command = scrubbed(Command::new(python));
     command.arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/nginx/outline.py"));

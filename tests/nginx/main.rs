@@ -13,6 +13,8 @@ mod case;
 #[cfg(test)]
 mod crossplane;
 #[cfg(test)]
+mod dialled;
+#[cfg(test)]
 mod generate;
 #[cfg(test)]
 mod generated;

@@ -55,6 +55,10 @@ impl Nginx {
         Self::find().unwrap_or_else(|| panic!("no nginx is installed: {INSTALL}"))
     }
 
+    pub(crate) fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// What loads modules that a test is nothing without.
     pub(crate) fn loading_needed(&self, modules: &[&str]) -> String {
         self.loading(modules).unwrap_or_else(|| panic!("nginx has not the modules {modules:?}: {INSTALL}"))
