@@ -22,6 +22,8 @@ mod endpoints;
 mod error;
 mod files;
 mod flow;
+#[cfg(test)]
+mod hostile;
 mod include;
 mod judge;
 mod lexer;
@@ -30,6 +32,8 @@ mod listen;
 mod lua;
 mod model;
 mod passes;
+#[cfg(test)]
+mod properties;
 mod reader;
 mod regex;
 mod resolve;
