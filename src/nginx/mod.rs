@@ -22,8 +22,6 @@ mod endpoints;
 mod error;
 mod files;
 mod flow;
-#[cfg(test)]
-mod hostile;
 mod include;
 mod judge;
 mod lexer;

@@ -557,13 +557,16 @@ fn length(value: &[Piece]) -> usize {
     value.iter().map(|piece| if let Piece::Text(text) = piece { text.len() } else { size_of::<Piece>() }).sum()
 }
 
+/// The values of a variable that has been looked at; `None` while that is going on.
+type Known = Option<Rc<Vec<Value>>>;
+
 /// Where a value is used.
 struct Place<'p> {
     environment: &'p Environment,
     facts: &'p ServerFacts,
     lenient: bool,
-    /// Variables that have been looked at, so that none is twice; without values where that is going on.
-    known: RefCell<HashMap<Vec<u8>, Option<Rc<Vec<Value>>>>>,
+    /// Variables that have been looked at, so that none is twice.
+    known: RefCell<HashMap<Vec<u8>, Known>>,
 }
 
 /// `ngx_http_geo_block`: values are texts; networks and settings are no values.

@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::{Config, Endpoint, MemoryFiles, Options, Problem, Target};
+use reachlint::nginx::{Config, Endpoint, MemoryFiles, Options, Problem, Target};
 
 /// Far more than any of these takes without optimisation on a busy machine, and far less than without the bounds.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(5);
 
 fn read(files: &MemoryFiles, lenient: bool) -> Result<(usize, Vec<Endpoint>), Problem> {
     let start = Instant::now();
