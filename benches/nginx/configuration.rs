@@ -17,23 +17,23 @@ pub(crate) fn text(name: &str) -> String {
 /// Sites of one group of ten servers and one `server` block each, up to a size in bytes.
 fn sites(size: usize) -> String {
     let mut text = String::from(HEAD);
-    let mut site = 0;
+    let mut number = 0;
     while text.len() < size {
-        group(&mut text, &format!("app_{site:06}"), site * 10..site * 10 + 10);
+        group(&mut text, &format!("app_{number:06}"), number * 10..number * 10 + 10);
         _ = write!(
             text,
-            "    server {{\n        listen 127.0.0.1:18080;\n        server_name app-{site:06}.example.com;\n\n        \
+            "    server {{\n        listen 127.0.0.1:18080;\n        server_name app-{number:06}.example.com;\n\n        \
              # Everything goes to the application.\n        location / {{\n            proxy_set_header Host $host;\n            \
              proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;\n            \
-             proxy_pass http://app_{site:06};\n        }}\n    }}\n\n"
+             proxy_pass http://app_{number:06};\n        }}\n    }}\n\n"
         );
-        site += 1;
+        number += 1;
     }
     text.push_str("}\n");
     text
 }
 
-fn one_group(servers: usize) -> String {
+fn one_group(servers: u32) -> String {
     let mut text = String::from(HEAD);
     group(&mut text, "app", 0..servers);
     text.push_str(
@@ -42,10 +42,10 @@ fn one_group(servers: usize) -> String {
     text
 }
 
-fn group(text: &mut String, name: &str, servers: std::ops::Range<usize>) {
+fn group(text: &mut String, name: &str, servers: std::ops::Range<u32>) {
     _ = writeln!(text, "    upstream {name} {{\n        least_conn;\n        keepalive 16;");
     for server in servers {
-        let [_, a, b, c] = (server as u32).to_be_bytes();
+        let [_, a, b, c] = server.to_be_bytes();
         _ = writeln!(text, "        server 10.{a}.{b}.{c}:8080 weight=5 max_fails=3 fail_timeout=10s;");
     }
     text.push_str("    }\n");

@@ -116,7 +116,7 @@ fn measure(task: &str, file: &Path) -> io::Result<()> {
         }
     }
     let status = fs::read_to_string("/proc/self/status")?;
-    println!("{} {}", (after - before).as_secs_f64(), peak(&status).unwrap_or(f64::NAN));
+    println!("{} {}", after.saturating_sub(before).as_secs_f64(), peak(&status).unwrap_or(f64::NAN));
     writeln!(io::stderr(), "{result}")
 }
 

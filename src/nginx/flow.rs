@@ -43,7 +43,7 @@ fn end(model: &Model<'_>, scope: usize, taken: Option<usize>) -> End {
     let mut may_have_stopped = false;
     for statement in &scope.statements {
         // A pass that is not followed further counts as one that is reached.
-        if !model.variables.pay(1) {
+        if !model.variables.pay_step() {
             return End::Through;
         }
         let gone = match statement {
@@ -85,7 +85,7 @@ fn may_stop(model: &Model<'_>, scope: usize) -> bool {
     model.scope(scope).is_some_and(|scope| {
         // Without means to look, it may.
         scope.statements.iter().any(|statement| {
-            !model.variables.pay(1)
+            !model.variables.pay_step()
                 || matches!(
                     statement,
                     Statement::Break | Statement::Rewrite { effect: Rewrite::Break | Rewrite::Jump, .. }
@@ -193,7 +193,7 @@ impl Flow {
         let Some(scope) = model.scope(scope) else { return Ok(false) };
         for statement in &scope.statements {
             // When nothing is left to pay with, no value is followed any more.
-            if !model.variables.pay(1) {
+            if !model.variables.pay_step() {
                 return Ok(false);
             }
             match statement {

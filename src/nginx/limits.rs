@@ -13,7 +13,7 @@ pub(crate) const FILES: usize = 50_000;
 pub(crate) const INCLUSIONS: usize = 1_000_000;
 
 /// How many names in directories, or in the list of a dump, patterns of `include` lines may be compared with.
-pub(crate) const COMPARISONS: u64 = 20_000_000;
+pub(crate) const COMPARISONS: u64 = 5_000_000;
 
 /// How many directives a configuration may have after every include has been put in its place. The same file may be
 /// included many times, so a few small files can describe an enormous configuration.
@@ -42,7 +42,7 @@ pub(crate) const VALUE_BYTES: usize = 16 << 20;
 
 /// What all values of variables may cost, roughly in bytes of memory. Values that come later count as dynamic. A few
 /// lines can ask for any number of values: each `set` may multiply those before it.
-pub(crate) const VALUES_COST: u64 = 512 << 20;
+pub(crate) const VALUES_COST: u64 = 256 << 20;
 
 /// How many variables may be defined through one another before the value counts as dynamic.
 pub(crate) const VARIABLE_DEPTH: usize = 32;

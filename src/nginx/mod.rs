@@ -32,6 +32,8 @@ mod listen;
 mod lua;
 mod model;
 mod passes;
+#[cfg(test)]
+mod properties;
 mod reader;
 mod regex;
 mod resolve;

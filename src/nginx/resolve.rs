@@ -287,7 +287,9 @@ impl<'c> Passes<'_, 'c> {
     ) -> Result<Rc<Vec<Value>>, (Problem, Option<Span>)> {
         let lenient = self.sink.config.lenient;
         let environment = self.flow.at(self.model, scope, facts).map_err(|(problem, span)| (problem, Some(span)))?;
-        self.model.variables.values(value, &environment, facts, lenient).map_err(|problem| (problem, None))
+        let variables = &self.model.variables;
+        let values = variables.values(value, &environment, facts, lenient).map_err(|problem| (problem, None))?;
+        Ok(variables.paid(values, value))
     }
 
     fn template(&mut self, pass: &Pass<'c>, values: &[Value], common: &Common) -> Result<(), Error> {

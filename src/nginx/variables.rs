@@ -303,6 +303,20 @@ impl<'c> Variables<'c> {
         Ok(self.expand(text, &place, 0)?.values)
     }
 
+    /// Pays for what a pass makes of its values.
+    pub(crate) fn paid(&self, values: Rc<Vec<Value>>, text: &[u8]) -> Rc<Vec<Value>> {
+        let bytes = values.iter().map(|value| length(value)).sum();
+        if self.pay(cost(values.len(), bytes)) {
+            return values;
+        }
+        one(unknown(&String::from_utf8_lossy(text), SPENT.to_owned(), Class::Any))
+    }
+
+    /// Pays for one step along the statements of the rewrite module.
+    pub(crate) fn pay_step(&self) -> bool {
+        self.pay(16)
+    }
+
     fn expand(&self, text: &[u8], place: &Place<'_>, depth: usize) -> Result<Set, Problem> {
         let parts = template::parts(text)?;
         if let [Part::Variable(name)] = parts.as_slice() {
@@ -571,18 +585,21 @@ fn cost(count: usize, bytes: usize) -> u64 {
     count.saturating_mul(VALUE).saturating_add(bytes) as u64
 }
 
-/// The bytes of text in a value.
+/// The bytes of a value, with something for each variable in it.
 fn length(value: &[Piece]) -> usize {
-    value.iter().map(|piece| if let Piece::Text(text) = piece { text.len() } else { 0 }).sum()
+    value.iter().map(|piece| if let Piece::Text(text) = piece { text.len() } else { size_of::<Piece>() }).sum()
 }
+
+/// The values of a variable that has been looked at; `None` while that is going on.
+type Known = Option<Rc<Vec<Value>>>;
 
 /// Where a value is used.
 struct Place<'p> {
     environment: &'p Environment,
     facts: &'p ServerFacts,
     lenient: bool,
-    /// Variables that have been looked at, so that none is twice; without values where that is going on.
-    known: RefCell<HashMap<Vec<u8>, Option<Rc<Vec<Value>>>>>,
+    /// Variables that have been looked at, so that none is twice.
+    known: RefCell<HashMap<Vec<u8>, Known>>,
 }
 
 /// `ngx_http_geo_block`: values are texts; networks and settings are no values.

@@ -1,4 +1,4 @@
-//! The reader of nginx configuration against cases as data and against a real nginx.
+//! The reader of nginx configuration against cases as data, against a real nginx, and against hostile text.
 
 #[cfg(test)]
 #[expect(dead_code, reason = "the tests of the command line use all of it")]
@@ -18,6 +18,8 @@ mod dialled;
 mod generate;
 #[cfg(test)]
 mod generated;
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod random;
 #[cfg(test)]
