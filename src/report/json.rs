@@ -17,6 +17,10 @@ use super::{Report, Upstream};
 #[must_use]
 pub fn json(part: &impl Serialize) -> String {
     let text = serde_json::to_string_pretty(part).unwrap_or_else(|error| format!("\"{error}\""));
+    // Nothing else in ASCII is active, and most reports hold nothing but ASCII.
+    if text.bytes().all(|byte| byte == b'\n' || matches!(byte, b' '..=b'~')) {
+        return text + "\n";
+    }
     let mut safe = String::with_capacity(text.len() + 1);
     for character in text.chars() {
         if character != '\n' && is_active(character) {

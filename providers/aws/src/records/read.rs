@@ -320,7 +320,7 @@ impl Document<'_> {
             return Ok(());
         }
         loop {
-            let key = self.window.value(|bytes| piece(bytes, |key: Text<'_>| Ok(key.to_string())))?;
+            let key = self.window.value(|text| piece(text, |key: Text<'_>| Ok(key.to_string())))?;
             self.window.expect(b':')?;
             self.member(key, &mut page)?;
             if !self.window.goes_on(b'}')? {
@@ -347,8 +347,8 @@ impl Document<'_> {
         match (listing, key.as_str()) {
             (Some(Listing::PrefixListEntries), _) => {
                 let mut entries = Vec::new();
-                self.window.elements(|bytes| {
-                    piece(bytes, |entry: PrefixListEntry<'_>| {
+                self.window.elements(|text| {
+                    piece(text, |entry: PrefixListEntry<'_>| {
                         entries.push(PrefixListEntry { cidr: entry.cidr.map(Text::into_owned) });
                         Ok(())
                     })
@@ -361,8 +361,8 @@ impl Document<'_> {
             }
             (None, list) if list.starts_with("pl-") => {
                 let sink = &mut *self.sink;
-                let count = self.window.value(|bytes| {
-                    piece(bytes, |answer: Entries<'_>| {
+                let count = self.window.value(|text| {
+                    piece(text, |answer: Entries<'_>| {
                         let more = answer.next_token.is_some_and(|token| !token.is_empty());
                         sink.prefix_list_entries(list, &answer.entries, more).map(|()| answer.entries.len())
                     })
@@ -385,14 +385,14 @@ impl Document<'_> {
     }
 
     fn text(&mut self) -> Result<Option<String>, Fault> {
-        self.window.value(|bytes| piece(bytes, |text: Option<Text<'_>>| Ok(text.map(|text| text.to_string()))))
+        self.window.value(|text| piece(text, |text: Option<Text<'_>>| Ok(text.map(|text| text.to_string()))))
     }
 
     fn records(&mut self, listing: Listing) -> Result<usize, Fault> {
         let Self { window, sink, .. } = self;
         macro_rules! each {
             ($record:ident, $method:ident) => {
-                window.elements(|bytes| piece(bytes, |record: $record<'_>| sink.$method(record)))
+                window.elements(|text| piece(text, |record: $record<'_>| sink.$method(record)))
             };
         }
         match listing {
@@ -413,15 +413,15 @@ impl Document<'_> {
             // An interface can only carry a group of another VPC while the association is in force, so the
             // interface already says all that the association would.
             Listing::SecurityGroupVpcAssociations | Listing::PrefixListEntries => {
-                window.elements(|bytes| piece(bytes, |_: SecurityGroupVpcAssociation<'_>| Ok(())))
+                window.elements(|text| piece(text, |_: SecurityGroupVpcAssociation<'_>| Ok(())))
             }
         }
     }
 }
 
 /// Passes over a value of any kind.
-fn skip(bytes: &[u8]) -> Piece<()> {
-    piece(bytes, |_: IgnoredAny| Ok(()))
+fn skip(text: &str) -> Piece<()> {
+    piece(text, |_: IgnoredAny| Ok(()))
 }
 
 /// The id of a prefix list in a file name such as `entries-pl-0123456789abcdef0.json`.

@@ -13,13 +13,17 @@ const BLOCK: usize = 256 * 1024;
 /// The part of a document that is in view.
 pub(super) struct Window<'i> {
     input: &'i mut dyn Read,
-    buffer: Vec<u8>,
-    /// What of the buffer is still to be parsed.
+    /// Checked to be UTF-8 block by block, which is much quicker than to check each string in it.
+    text: String,
+    /// How much of the text is parsed.
     at: usize,
-    end: usize,
+    /// The first bytes of a character that the last block ended in.
+    cut: Vec<u8>,
+    /// How much is read at once, at least.
+    block: usize,
     /// Whether the input has nothing more.
     ended: bool,
-    /// Lines before the buffer, and bytes of the line that it begins in.
+    /// Lines before the text, and bytes of the line that it begins in.
     lines: usize,
     column: usize,
 }
@@ -31,20 +35,20 @@ pub(super) enum Fault {
     Json(String),
 }
 
-/// What came of parsing one value at the beginning of some bytes.
+/// What came of parsing one value at the beginning of a text.
 pub(super) enum Piece<T> {
     /// The value, and how many bytes it took.
     Read(usize, T),
     /// The value was parsed and is not accepted.
     Refused(usize, String),
-    /// The bytes end within the value.
+    /// The text ends within the value.
     Short(serde_json::Error),
     Broken(serde_json::Error),
 }
 
 /// Parses one value and hands it on.
-pub(super) fn piece<'b, T: Deserialize<'b>, O>(bytes: &'b [u8], hand: impl FnOnce(T) -> Result<O, String>) -> Piece<O> {
-    let mut values = serde_json::Deserializer::from_slice(bytes).into_iter::<T>();
+pub(super) fn piece<'b, T: Deserialize<'b>, O>(text: &'b str, hand: impl FnOnce(T) -> Result<O, String>) -> Piece<O> {
+    let mut values = serde_json::Deserializer::from_str(text).into_iter::<T>();
     match values.next() {
         Some(Ok(value)) => match hand(value) {
             Ok(result) => Piece::Read(values.byte_offset(), result),
@@ -58,41 +62,53 @@ pub(super) fn piece<'b, T: Deserialize<'b>, O>(bytes: &'b [u8], hand: impl FnOnc
 
 impl<'i> Window<'i> {
     pub(super) fn new(input: &'i mut dyn Read) -> Self {
-        Self { input, buffer: Vec::new(), at: 0, end: 0, ended: false, lines: 0, column: 0 }
+        Self::with_block(input, BLOCK)
+    }
+
+    fn with_block(input: &'i mut dyn Read, block: usize) -> Self {
+        let (text, cut) = (String::new(), Vec::new());
+        Self { input, text, at: 0, cut, block, ended: false, lines: 0, column: 0 }
     }
 
     /// Brings more of the document into view; false at its end.
     fn more(&mut self) -> Result<bool, Fault> {
         (self.lines, self.column) = self.position();
-        self.buffer.copy_within(self.at..self.end, 0);
-        self.end -= self.at;
+        let mut bytes = std::mem::take(&mut self.text).into_bytes();
+        bytes.drain(..self.at);
         self.at = 0;
-        if self.end == self.buffer.len() {
-            // A value that is longer than the block takes at most as many tries as it has doublings of it.
-            self.buffer.resize((self.buffer.len() * 2).max(BLOCK), 0);
-        }
-        let free = self.buffer.get_mut(self.end..).unwrap_or_default();
-        let read = loop {
-            match self.input.read(free) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                result => break result.map_err(Fault::Input)?,
+        bytes.append(&mut self.cut);
+        // A value that is longer than a block takes as many tries as it has doublings of it.
+        let wanted = self.block.max(bytes.len()) as u64;
+        let read = self.input.take(wanted).read_to_end(&mut bytes).map_err(Fault::Input)?;
+        self.ended = (read as u64) < wanted;
+        self.text = match String::from_utf8(bytes) {
+            Ok(text) => text,
+            Err(error) => {
+                let (valid, is_cut) = (error.utf8_error().valid_up_to(), error.utf8_error().error_len().is_none());
+                let mut bytes = error.into_bytes();
+                self.cut = bytes.split_off(valid);
+                let text = String::from_utf8(bytes).unwrap_or_default();
+                if !is_cut || self.ended {
+                    (self.at, self.text) = (valid, text);
+                    return Err(self.fault("the text is not UTF-8".to_owned()));
+                }
+                text
             }
         };
-        self.end += read;
-        self.ended = read == 0;
         Ok(read > 0)
     }
 
-    fn ahead(&self) -> &[u8] {
-        self.buffer.get(self.at..self.end).unwrap_or_default()
+    fn ahead(&self) -> &str {
+        self.text.get(self.at..).unwrap_or_default()
     }
 
     /// The next byte that is no white space.
     pub(super) fn peek(&mut self) -> Result<Option<u8>, Fault> {
         loop {
-            let space = self.ahead().iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\t' | b'\r')).count();
+            let ahead = self.ahead().as_bytes();
+            let space = ahead.iter().take_while(|byte| matches!(byte, b' ' | b'\n' | b'\t' | b'\r')).count();
             self.at += space;
-            match self.ahead().first().copied() {
+            match self.ahead().as_bytes().first().copied() {
                 Some(byte) => return Ok(Some(byte)),
                 None if !self.more()? => return Ok(None),
                 None => {}
@@ -140,7 +156,7 @@ impl<'i> Window<'i> {
     }
 
     /// Parses one value.
-    pub(super) fn value<T>(&mut self, mut parse: impl FnMut(&[u8]) -> Piece<T>) -> Result<T, Fault> {
+    pub(super) fn value<T>(&mut self, mut parse: impl FnMut(&str) -> Piece<T>) -> Result<T, Fault> {
         self.peek()?;
         loop {
             let ahead = self.ahead();
@@ -167,7 +183,7 @@ impl<'i> Window<'i> {
     }
 
     /// Parses the elements of a list; how many there are.
-    pub(super) fn elements(&mut self, mut parse: impl FnMut(&[u8]) -> Piece<()>) -> Result<usize, Fault> {
+    pub(super) fn elements(&mut self, mut parse: impl FnMut(&str) -> Piece<()>) -> Result<usize, Fault> {
         match self.peek()? {
             Some(b'[') => self.skip(),
             next => return Err(self.unexpected(next, "a list of records")),
@@ -188,7 +204,7 @@ impl<'i> Window<'i> {
 
     /// Line feeds before the next byte, and bytes since the last one.
     fn position(&self) -> (usize, usize) {
-        let passed = self.buffer.get(..self.at).unwrap_or_default();
+        let passed = self.text.as_bytes().get(..self.at).unwrap_or_default();
         match memchr::memrchr(b'\n', passed) {
             Some(last) => (self.lines + memchr::memchr_iter(b'\n', passed).count(), self.at - last - 1),
             None => (self.lines, self.column + self.at),
@@ -221,8 +237,8 @@ impl<'i> Window<'i> {
 }
 
 /// Whether a JSON text that ends like this cannot go on.
-fn closed(text: &[u8]) -> bool {
-    matches!(text.last(), Some(b'}' | b']' | b'"'))
+fn closed(text: &str) -> bool {
+    text.ends_with(['}', ']', '"'])
 }
 
 #[cfg(test)]
@@ -231,26 +247,14 @@ mod tests {
 
     use super::*;
 
-    /// Gives a document away a few bytes at a time.
-    struct Drops<'t>(&'t [u8], usize);
-
-    impl Read for Drops<'_> {
-        fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-            let count = self.1.min(self.0.len()).min(buffer.len());
-            let (now, later) = self.0.split_at(count);
-            buffer[..count].copy_from_slice(now);
-            self.0 = later;
-            Ok(count)
-        }
-    }
-
-    fn numbers(text: &str, step: usize) -> Result<Vec<u32>, String> {
-        let mut input = Drops(text.as_bytes(), step);
-        let mut window = Window::new(&mut input);
+    /// The numbers of a document that is read in blocks of this many bytes.
+    fn numbers(text: &str, block: usize) -> Result<Vec<u32>, String> {
+        let mut input = text.as_bytes();
+        let mut window = Window::with_block(&mut input, block);
         let mut found = Vec::new();
         // A number at the end of what is in view may be seen twice; records never are.
-        let read = window.elements(|bytes| {
-            piece(bytes, |(number,): (u32,)| {
+        let read = window.elements(|text| {
+            piece(text, |(number,): (u32,)| {
                 found.push(number);
                 Ok(())
             })
@@ -288,16 +292,26 @@ mod tests {
         let text = format!("\"{}\"", "a".repeat(3 * BLOCK));
         let mut input = text.as_bytes();
         let mut window = Window::new(&mut input);
-        let length = window.value(|bytes| piece(bytes, |text: &str| Ok(text.len())));
+        let length = window.value(|text| piece(text, |text: &str| Ok(text.len())));
         assert!(matches!(length, Ok(length) if length == 3 * BLOCK));
         assert!(window.end().is_ok());
     }
 
     #[test]
     fn a_number_is_read_to_its_end() {
-        let mut input = Drops(b"12345 x", 2);
-        let mut window = Window::new(&mut input);
-        assert!(matches!(window.value(|bytes| piece(bytes, |number: u32| Ok(number))), Ok(12345)));
-        assert!(matches!(window.value(|bytes| piece(bytes, |_: IgnoredAny| Ok(()))), Err(Fault::Json(_))));
+        let mut input: &[u8] = b"12345 x";
+        let mut window = Window::with_block(&mut input, 2);
+        assert!(matches!(window.value(|text| piece(text, |number: u32| Ok(number))), Ok(12345)));
+        assert!(matches!(window.value(|text| piece(text, |_: IgnoredAny| Ok(()))), Err(Fault::Json(_))));
+    }
+    #[test]
+    fn a_character_may_be_cut_and_not_be_broken() {
+        let read = |mut input: &[u8]| {
+            Window::with_block(&mut input, 4).value(|text| piece(text, |text: &str| Ok(text.to_owned())))
+        };
+        assert!(matches!(read("\"aé€😀é€\"".as_bytes()), Ok(text) if text == "aé€😀é€"));
+        for broken in [&b"\"a\xff\""[..], b"\"abcdef\xe2\x82\"", b"\"\xe2\x82"] {
+            assert!(matches!(read(broken), Err(Fault::Json(why)) if why.starts_with("the text is not UTF-8")));
+        }
     }
 }
