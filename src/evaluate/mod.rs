@@ -13,8 +13,8 @@ mod reference;
 use std::net::IpAddr;
 
 use reachlint_model::{
-    Crossing, Hop, HopKind, Identity, InterfaceId, Network, Outcome, Packet, Path, PortRange, Protocol, Provider,
-    ReasonId, Verdict, Via,
+    Crossing, Hop, HopKind, Identity, InterfaceId, Network, Onward, Outcome, Packet, Path, PortRange, Protocol,
+    Provider, ReasonId, Verdict, Via,
 };
 
 pub use explain::{Blocker, Explanation, Gap, rule_text};
@@ -87,14 +87,14 @@ impl<'n> Evaluator<'n> {
     /// The verdict alone.
     pub fn verdict(&mut self, query: &Query) -> Verdict {
         let Some((leave, enter, _)) = self.walk(query) else { return Verdict::Unknown };
-        judge(&self.path, leave, enter, |_| {})
+        judge(&self.path, leave, enter, &mut |_| {})
     }
 
     /// The verdict with everything that led to it.
     pub fn explain(&mut self, query: &Query) -> Explanation {
         let mut explanation = Explanation::default();
         let Some((leave, enter, arrival)) = self.walk(query) else { return explanation };
-        let verdict = judge(&self.path, leave, enter, |judged| {
+        let verdict = judge(&self.path, leave, enter, &mut |judged| {
             let provider = if judged.entering { arrival.provider } else { query.provider };
             let network = if judged.entering { enter } else { leave };
             explanation.add(network, provider, &judged);
@@ -120,6 +120,9 @@ impl<'n> Evaluator<'n> {
         let to = self.receiving(query.provider, &crossing);
         let entering = *self.providers.get(to)?;
         let arrival = entering.enter(&crossing, &mut self.path.enter);
+        if let Some(at) = arrival.interface {
+            entering.onward(&crossing, at, &mut self.path.onward);
+        }
         let landing = Landing { provider: to, interface: arrival.interface.or(crossing.destination) };
         Some((leaving.network(), entering.network(), landing))
     }
@@ -144,8 +147,8 @@ pub struct Landing {
 }
 
 /// Judges every hop of a path and sums up: one block blocks, else one doubt leaves it undecided, else one partial
-/// hop makes it partial, unless several of them together leave the client no port.
-fn judge<'p>(path: &'p Path, leave: &Network, enter: &Network, mut each: impl FnMut(Judged<'p>)) -> Verdict {
+/// hop makes it partial, unless several of them together leave the client no port. The ways on count as one hop more.
+fn judge<'p>(path: &'p Path, leave: &Network, enter: &Network, each: &mut dyn FnMut(Judged<'p>)) -> Verdict {
     let (mut blocked, mut unknown, mut partial) = (false, false, 0_u32);
     let mut stage = Stage::default();
     places(path, leave, enter, |network, place| {
@@ -168,11 +171,53 @@ fn judge<'p>(path: &'p Path, leave: &Network, enter: &Network, mut each: impl Fn
             _ => false,
         });
     }
+    match judge_onward(&path.onward, enter, each) {
+        Some(Verdict::Blocked) => blocked = true,
+        Some(Verdict::Unknown) => unknown = true,
+        Some(Verdict::Partial) => partial += 1,
+        Some(Verdict::Allowed) | None => {}
+    }
     match (blocked, unknown, partial) {
         (true, ..) => Verdict::Blocked,
         (_, true, _) => Verdict::Unknown,
         (_, _, 1..) => Verdict::Partial,
         _ => Verdict::Allowed,
+    }
+}
+
+/// Judges the ways on from a receiver, of which it takes one for each connection: blocked where all of them are, and
+/// partial where some are. One that may never be taken settles nothing, unless all the others say the same.
+fn judge_onward<'p>(onward: &'p [Onward], network: &Network, each: &mut dyn FnMut(Judged<'p>)) -> Option<Verdict> {
+    if onward.is_empty() {
+        return None;
+    }
+    let (mut all_pass, mut all_end) = (true, true);
+    let (mut passes, mut ends, mut doubtful) = (false, false, 0);
+    for way in onward {
+        let verdict = judge(&way.path, network, network, &mut |judged| each(Judged { entering: true, ..judged }));
+        all_pass &= verdict == Verdict::Allowed;
+        all_end &= verdict == Verdict::Blocked;
+        if way.doubt.is_none() {
+            passes |= matches!(verdict, Verdict::Allowed | Verdict::Partial);
+            ends |= matches!(verdict, Verdict::Blocked | Verdict::Partial);
+        } else {
+            doubtful += 1;
+        }
+    }
+    let certain = doubtful < onward.len();
+    match (all_end, all_pass && certain, passes && ends) {
+        (true, ..) => Some(Verdict::Blocked),
+        (_, true, _) => Some(Verdict::Allowed),
+        (.., true) => Some(Verdict::Partial),
+        _ => {
+            for (at, way) in onward.iter().enumerate() {
+                let told = onward.iter().take(at).any(|earlier| earlier.doubt == way.doubt);
+                let Some(hop) = way.doubt.as_ref().filter(|_| !told) else { continue };
+                let effect = plain_effect(hop);
+                each(Judged { hop, entering: true, effect, decision: None, earlier: &[] });
+            }
+            Some(Verdict::Unknown)
+        }
     }
 }
 
