@@ -336,3 +336,67 @@ fn gate_effect<'p>(
     };
     (effect, Some(decision), earlier)
 }
+
+#[cfg(test)]
+mod tests {
+    use reachlint_model::{
+        Direction, Hop, HopKind, Layer, NameId, Names, NetworkBuilder, Onward, Outcome, Path, Reason, ReasonCode,
+        Verdict,
+    };
+
+    use super::judge;
+
+    /// The verdict on ways on, each with its own verdict and whether it may never be taken; and the number of doubts
+    /// that are told.
+    fn together(ways: &[(Verdict, bool)]) -> (Verdict, usize) {
+        let mut names = Names::default();
+        let subject: NameId = names.intern("x");
+        let mut builder = NetworkBuilder::new(names);
+        let reason =
+            builder.reason(Reason { code: ReasonCode::NotRead, text: "it was not read".to_owned(), permission: None });
+        let network = builder.build();
+        let hop = |kind| Hop { kind, layer: Layer("test"), direction: Direction::Ingress, subject, note: None };
+        let mut path = Path::default();
+        for (verdict, doubtful) in ways {
+            let mut way = Path::default();
+            way.enter.hops.push(hop(match verdict {
+                Verdict::Allowed => HopKind::Route(Outcome::Pass),
+                Verdict::Blocked => HopKind::Route(Outcome::Block),
+                Verdict::Partial | Verdict::Unknown => HopKind::UnreadGate(reason),
+            }));
+            path.onward.push(Onward { path: way, doubt: doubtful.then(|| hop(HopKind::Opaque(reason))) });
+        }
+        let mut told = 0;
+        let verdict = judge(&path, &network, &network, &mut |judged| {
+            told += usize::from(matches!(judged.hop.kind, HopKind::Opaque(_)));
+        });
+        (verdict, told)
+    }
+
+    #[test]
+    fn ways_on_are_blocked_together_and_partial_apart() {
+        use Verdict::{Allowed, Blocked, Partial, Unknown};
+        let sure =
+            |verdicts: &[Verdict]| together(&verdicts.iter().map(|verdict| (*verdict, false)).collect::<Vec<_>>());
+        assert_eq!(sure(&[]), (Allowed, 0));
+        assert_eq!(sure(&[Allowed, Allowed]), (Allowed, 0));
+        assert_eq!(sure(&[Blocked, Blocked]), (Blocked, 0));
+        assert_eq!(sure(&[Allowed, Blocked]), (Partial, 0));
+        assert_eq!(sure(&[Allowed, Unknown]), (Unknown, 0));
+        assert_eq!(sure(&[Blocked, Unknown]), (Unknown, 0));
+        assert_eq!(sure(&[Allowed, Blocked, Unknown]), (Partial, 0));
+    }
+
+    #[test]
+    fn a_way_that_may_never_be_taken_settles_nothing_alone() {
+        use Verdict::{Allowed, Blocked, Partial, Unknown};
+        assert_eq!(together(&[(Allowed, true)]), (Unknown, 1));
+        assert_eq!(together(&[(Blocked, true)]), (Blocked, 0));
+        assert_eq!(together(&[(Allowed, false), (Allowed, true)]), (Allowed, 0));
+        assert_eq!(together(&[(Allowed, false), (Blocked, true)]), (Unknown, 1));
+        assert_eq!(together(&[(Blocked, false), (Allowed, true)]), (Unknown, 1));
+        assert_eq!(together(&[(Blocked, false), (Blocked, true)]), (Blocked, 0));
+        assert_eq!(together(&[(Allowed, false), (Blocked, false), (Allowed, true)]), (Partial, 0));
+        assert_eq!(together(&[(Allowed, true), (Allowed, true)]), (Unknown, 1), "one doubt is told once");
+    }
+}

@@ -218,7 +218,7 @@ impl Compiler {
         at
     }
 
-    /// The listeners of a load balancer, and all target groups that they send to.
+    /// The listeners of a load balancer, and all target groups that they name.
     fn listeners(&mut self, balancer: NameId) -> (Result<Vec<ListenerFacts>, ReasonId>, Vec<NameId>) {
         let listing = Listing::Listeners;
         let what = "the list of listeners of load balancer";
@@ -236,7 +236,11 @@ impl Compiler {
         let mut groups = Vec::new();
         let mut found = Vec::with_capacity(listeners.len());
         for raw in listeners {
-            groups.extend(raw.groups.iter().copied().filter(|id| !groups.contains(id)).collect::<Vec<_>>());
+            for id in raw.groups.iter().chain(&raw.idle) {
+                if !groups.contains(id) {
+                    groups.push(*id);
+                }
+            }
             found.push(self.listener(raw));
         }
         found.sort_by_key(|listener| listener.port);

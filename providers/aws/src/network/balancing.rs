@@ -16,6 +16,8 @@ pub(super) struct RawListener {
     pub(super) forwards: bool,
     /// Target groups that it sends to.
     pub(super) groups: Vec<NameId>,
+    /// Target groups that it names and that get nothing.
+    pub(super) idle: Vec<NameId>,
 }
 
 /// The listeners of a load balancer, and the number of documents that say more of them follow, and that do not.
@@ -100,7 +102,8 @@ impl Balancing {
             }
             let protocol = names.intern(record.protocol.as_deref().unwrap_or_default());
             let forwards = record.default_actions.iter().any(|action| &*action.kind == "forward");
-            known.listeners.push(RawListener { id: name, port, protocol, forwards, groups: groups(names, record) });
+            let (groups, idle) = groups(names, record);
+            known.listeners.push(RawListener { id: name, port, protocol, forwards, groups, idle });
         }
         for owner in about {
             let pages = &mut self.listeners.entry(owner).or_default().pages;
@@ -151,20 +154,95 @@ impl Balancing {
     }
 }
 
-/// The target groups that a listener sends to. Those with the weight 0 get nothing (Elastic Load Balancing API,
-/// `TargetGroupTuple`).
-fn groups(names: &mut Names, record: &Listener<'_>) -> Vec<NameId> {
-    let mut found = Vec::new();
+/// The target groups that a listener sends to, and those that it names with the weight 0, which get nothing (Elastic Load
+/// Balancing API, `TargetGroupTuple`).
+fn groups(names: &mut Names, record: &Listener<'_>) -> (Vec<NameId>, Vec<NameId>) {
+    let (mut used, mut idle) = (Vec::new(), Vec::new());
     for action in record.default_actions.iter().filter(|action| &*action.kind == "forward") {
         let listed = action.forward_config.as_ref().map(|config| config.target_groups.as_slice()).unwrap_or_default();
-        let shared = listed.iter().filter(|share| share.weight != Some(0)).map(|share| &share.target_group_arn);
-        let single = action.target_group_arn.as_ref().filter(|_| listed.is_empty());
-        for arn in shared.chain(single) {
+        let shares = listed.iter().map(|share| (&share.target_group_arn, share.weight == Some(0)));
+        let single = action.target_group_arn.as_ref().filter(|_| listed.is_empty()).map(|arn| (arn, false));
+        for (arn, is_idle) in shares.chain(single) {
             let arn = names.intern(arn);
-            if !found.contains(&arn) {
-                found.push(arn);
+            let into = if is_idle { &mut idle } else { &mut used };
+            if !into.contains(&arn) {
+                into.push(arn);
             }
         }
     }
-    found
+    (used, idle)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::network::Estate;
+    use crate::records::{Listing, Recognised, read};
+
+    const BALANCER: &str =
+        "arn:aws:elasticloadbalancing:us-east-1:111122223333:loadbalancer/net/front/0123456789abcdef";
+    const GROUP: &str = "arn:aws:elasticloadbalancing:us-east-1:111122223333:targetgroup/app/0123456789abcdef";
+
+    fn take(estate: &mut Estate, text: &str) -> Vec<(Listing, usize)> {
+        match read("x.json", &mut text.as_bytes(), estate).unwrap() {
+            Recognised::Evidence(found) => found,
+            Recognised::Other(_) => Vec::new(),
+        }
+    }
+
+    #[test]
+    fn answers_are_attributed_by_the_request_or_by_the_id_over_them() {
+        let targets = r#""TargetHealthDescriptions": [{"Target": {"Id": "10.0.0.1", "Port": 80}}]"#;
+        let attributes = r#""Attributes": [{"Key": "load_balancing.cross_zone.enabled", "Value": "true"}]"#;
+        let documents =
+            [format!(r#"{{{targets}, "TargetGroupArn": "{GROUP}"}}"#), format!(r#"{{"{GROUP}": {{{targets}}}}}"#)];
+        for document in documents {
+            let mut estate = Estate::new();
+            assert_eq!(take(&mut estate, &document), [(Listing::TargetHealth, 1)], "{document}");
+            assert_eq!(estate.balancing.targets.len(), 1);
+        }
+        let documents = [
+            format!(r#"{{"LoadBalancerArn": "{BALANCER}", {attributes}}}"#),
+            format!(r#"{{"{BALANCER}": {{{attributes}}}}}"#),
+        ];
+        for document in documents {
+            let mut estate = Estate::new();
+            assert_eq!(take(&mut estate, &document), [(Listing::LoadBalancerAttributes, 1)], "{document}");
+            let name = estate.names.find("net/front/0123456789abcdef").unwrap();
+            assert_eq!(estate.balancing.attributes[&name].len(), 1);
+        }
+    }
+
+    #[test]
+    fn what_nothing_attributes_is_no_evidence() {
+        let documents = [
+            r#"{"TargetHealthDescriptions": []}"#,
+            r#"{"Attributes": [{"Key": "load_balancing.cross_zone.enabled", "Value": "true"}]}"#,
+            // Attributes and listeners of other services.
+            r#"{"Attributes": {"DelaySeconds": "0"}}"#,
+            r#"{"Listeners": [{"ListenerArn": "arn:aws:globalaccelerator::1:listener", "PortRanges": []}]}"#,
+            r#"{"Listeners": []}"#,
+        ];
+        for document in documents {
+            let mut estate = Estate::new();
+            assert_eq!(take(&mut estate, document), [], "{document}");
+            assert!(estate.is_empty(), "{document}");
+        }
+    }
+
+    #[test]
+    fn pages_are_counted_for_each_load_balancer() {
+        let mut estate = Estate::new();
+        let listener = |id: &str| {
+            format!(r#"{{"ListenerArn": "{id}", "LoadBalancerArn": "{BALANCER}", "Port": 80, "Protocol": "TCP"}}"#)
+        };
+        let first = format!(r#"{{"Listeners": [{}], "NextMarker": "more"}}"#, listener("a"));
+        let other = format!(r#"{{"Listeners": [], "LoadBalancerArn": "{BALANCER}0"}}"#);
+        assert_eq!(take(&mut estate, &first), [(Listing::Listeners, 1)]);
+        assert_eq!(take(&mut estate, &other), [(Listing::Listeners, 0)]);
+        let name = estate.names.find("net/front/0123456789abcdef").unwrap();
+        assert_eq!(estate.balancing.listeners[&name].pages, (1, 0));
+        take(&mut estate, &format!(r#"{{"Listeners": [{}, {}]}}"#, listener("a"), listener("b")));
+        assert_eq!(estate.balancing.listeners[&name].pages, (1, 1));
+        assert_eq!(estate.balancing.listeners[&name].listeners.len(), 2, "a listener counts once");
+    }
 }

@@ -84,8 +84,12 @@ impl Balancing<'_> {
         };
         let Some(balancer) = aws.balancers.all.get(at).filter(|balancer| balancer.failed.is_none()) else { return };
         let Some(listener) = balancer.listener(self.packet.protocol, self.packet.destination_ports) else { return };
-        if !listener.forwards || listener.strange.is_some() {
+        if listener.strange.is_some() || (!listener.forwards && balancer.ruled.is_empty()) {
             return;
+        }
+        if !listener.forwards {
+            let note = Note::new("the listener {} answers what no rule of it sends on").about(listener.name);
+            branches.push(short(fact(LOAD_BALANCER, Direction::Ingress, balancer.name, Outcome::Pass, note), None));
         }
         for id in &listener.groups {
             self.group(balancer, *id, None, branches);
