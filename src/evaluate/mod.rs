@@ -13,8 +13,8 @@ mod reference;
 use std::net::IpAddr;
 
 use reachlint_model::{
-    Crossing, Hop, HopKind, Identity, InterfaceId, Network, Outcome, Packet, Path, PortRange, Protocol, Provider,
-    ReasonId, Verdict, Via,
+    Crossing, Hop, HopKind, Identity, InterfaceId, Network, Onward, Outcome, Packet, Path, PortRange, Protocol,
+    Provider, ReasonId, Verdict, Via,
 };
 
 pub use explain::{Blocker, Explanation, Gap, rule_text};
@@ -87,14 +87,14 @@ impl<'n> Evaluator<'n> {
     /// The verdict alone.
     pub fn verdict(&mut self, query: &Query) -> Verdict {
         let Some((leave, enter, _)) = self.walk(query) else { return Verdict::Unknown };
-        judge(&self.path, leave, enter, |_| {})
+        judge(&self.path, leave, enter, &mut |_| {})
     }
 
     /// The verdict with everything that led to it.
     pub fn explain(&mut self, query: &Query) -> Explanation {
         let mut explanation = Explanation::default();
         let Some((leave, enter, arrival)) = self.walk(query) else { return explanation };
-        let verdict = judge(&self.path, leave, enter, |judged| {
+        let verdict = judge(&self.path, leave, enter, &mut |judged| {
             let provider = if judged.entering { arrival.provider } else { query.provider };
             let network = if judged.entering { enter } else { leave };
             explanation.add(network, provider, &judged);
@@ -120,6 +120,9 @@ impl<'n> Evaluator<'n> {
         let to = self.receiving(query.provider, &crossing);
         let entering = *self.providers.get(to)?;
         let arrival = entering.enter(&crossing, &mut self.path.enter);
+        if let Some(at) = arrival.interface {
+            entering.onward(&crossing, at, &mut self.path.onward);
+        }
         let landing = Landing { provider: to, interface: arrival.interface.or(crossing.destination) };
         Some((leaving.network(), entering.network(), landing))
     }
@@ -144,8 +147,8 @@ pub struct Landing {
 }
 
 /// Judges every hop of a path and sums up: one block blocks, else one doubt leaves it undecided, else one partial
-/// hop makes it partial, unless several of them together leave the client no port.
-fn judge<'p>(path: &'p Path, leave: &Network, enter: &Network, mut each: impl FnMut(Judged<'p>)) -> Verdict {
+/// hop makes it partial, unless several of them together leave the client no port. The ways on count as one hop more.
+fn judge<'p>(path: &'p Path, leave: &Network, enter: &Network, each: &mut dyn FnMut(Judged<'p>)) -> Verdict {
     let (mut blocked, mut unknown, mut partial) = (false, false, 0_u32);
     let mut stage = Stage::default();
     places(path, leave, enter, |network, place| {
@@ -168,11 +171,53 @@ fn judge<'p>(path: &'p Path, leave: &Network, enter: &Network, mut each: impl Fn
             _ => false,
         });
     }
+    match judge_onward(&path.onward, enter, each) {
+        Some(Verdict::Blocked) => blocked = true,
+        Some(Verdict::Unknown) => unknown = true,
+        Some(Verdict::Partial) => partial += 1,
+        Some(Verdict::Allowed) | None => {}
+    }
     match (blocked, unknown, partial) {
         (true, ..) => Verdict::Blocked,
         (_, true, _) => Verdict::Unknown,
         (_, _, 1..) => Verdict::Partial,
         _ => Verdict::Allowed,
+    }
+}
+
+/// Judges the ways on from a receiver, of which it takes one for each connection: blocked where all of them are, and
+/// partial where some are. One that may never be taken settles nothing, unless all the others say the same.
+fn judge_onward<'p>(onward: &'p [Onward], network: &Network, each: &mut dyn FnMut(Judged<'p>)) -> Option<Verdict> {
+    if onward.is_empty() {
+        return None;
+    }
+    let (mut all_pass, mut all_end) = (true, true);
+    let (mut passes, mut ends, mut doubtful) = (false, false, 0);
+    for way in onward {
+        let verdict = judge(&way.path, network, network, &mut |judged| each(Judged { entering: true, ..judged }));
+        all_pass &= verdict == Verdict::Allowed;
+        all_end &= verdict == Verdict::Blocked;
+        if way.doubt.is_none() {
+            passes |= matches!(verdict, Verdict::Allowed | Verdict::Partial);
+            ends |= matches!(verdict, Verdict::Blocked | Verdict::Partial);
+        } else {
+            doubtful += 1;
+        }
+    }
+    let certain = doubtful < onward.len();
+    match (all_end, all_pass && certain, passes && ends) {
+        (true, ..) => Some(Verdict::Blocked),
+        (_, true, _) => Some(Verdict::Allowed),
+        (.., true) => Some(Verdict::Partial),
+        _ => {
+            for (at, way) in onward.iter().enumerate() {
+                let told = onward.iter().take(at).any(|earlier| earlier.doubt == way.doubt);
+                let Some(hop) = way.doubt.as_ref().filter(|_| !told) else { continue };
+                let effect = plain_effect(hop);
+                each(Judged { hop, entering: true, effect, decision: None, earlier: &[] });
+            }
+            Some(Verdict::Unknown)
+        }
     }
 }
 
@@ -290,4 +335,68 @@ fn gate_effect<'p>(
         Effect::Block
     };
     (effect, Some(decision), earlier)
+}
+
+#[cfg(test)]
+mod tests {
+    use reachlint_model::{
+        Direction, Hop, HopKind, Layer, NameId, Names, NetworkBuilder, Onward, Outcome, Path, Reason, ReasonCode,
+        Verdict,
+    };
+
+    use super::judge;
+
+    /// The verdict on ways on, each with its own verdict and whether it may never be taken; and the number of doubts
+    /// that are told.
+    fn together(ways: &[(Verdict, bool)]) -> (Verdict, usize) {
+        let mut names = Names::default();
+        let subject: NameId = names.intern("x");
+        let mut builder = NetworkBuilder::new(names);
+        let reason =
+            builder.reason(Reason { code: ReasonCode::NotRead, text: "it was not read".to_owned(), permission: None });
+        let network = builder.build();
+        let hop = |kind| Hop { kind, layer: Layer("test"), direction: Direction::Ingress, subject, note: None };
+        let mut path = Path::default();
+        for (verdict, doubtful) in ways {
+            let mut way = Path::default();
+            way.enter.hops.push(hop(match verdict {
+                Verdict::Allowed => HopKind::Route(Outcome::Pass),
+                Verdict::Blocked => HopKind::Route(Outcome::Block),
+                Verdict::Partial | Verdict::Unknown => HopKind::UnreadGate(reason),
+            }));
+            path.onward.push(Onward { path: way, doubt: doubtful.then(|| hop(HopKind::Opaque(reason))) });
+        }
+        let mut told = 0;
+        let verdict = judge(&path, &network, &network, &mut |judged| {
+            told += usize::from(matches!(judged.hop.kind, HopKind::Opaque(_)));
+        });
+        (verdict, told)
+    }
+
+    #[test]
+    fn ways_on_are_blocked_together_and_partial_apart() {
+        use Verdict::{Allowed, Blocked, Partial, Unknown};
+        let sure =
+            |verdicts: &[Verdict]| together(&verdicts.iter().map(|verdict| (*verdict, false)).collect::<Vec<_>>());
+        assert_eq!(sure(&[]), (Allowed, 0));
+        assert_eq!(sure(&[Allowed, Allowed]), (Allowed, 0));
+        assert_eq!(sure(&[Blocked, Blocked]), (Blocked, 0));
+        assert_eq!(sure(&[Allowed, Blocked]), (Partial, 0));
+        assert_eq!(sure(&[Allowed, Unknown]), (Unknown, 0));
+        assert_eq!(sure(&[Blocked, Unknown]), (Unknown, 0));
+        assert_eq!(sure(&[Allowed, Blocked, Unknown]), (Partial, 0));
+    }
+
+    #[test]
+    fn a_way_that_may_never_be_taken_settles_nothing_alone() {
+        use Verdict::{Allowed, Blocked, Partial, Unknown};
+        assert_eq!(together(&[(Allowed, true)]), (Unknown, 1));
+        assert_eq!(together(&[(Blocked, true)]), (Blocked, 0));
+        assert_eq!(together(&[(Allowed, false), (Allowed, true)]), (Allowed, 0));
+        assert_eq!(together(&[(Allowed, false), (Blocked, true)]), (Unknown, 1));
+        assert_eq!(together(&[(Blocked, false), (Allowed, true)]), (Unknown, 1));
+        assert_eq!(together(&[(Blocked, false), (Blocked, true)]), (Blocked, 0));
+        assert_eq!(together(&[(Allowed, false), (Blocked, false), (Allowed, true)]), (Partial, 0));
+        assert_eq!(together(&[(Allowed, true), (Allowed, true)]), (Unknown, 1), "one doubt is told once");
+    }
 }

@@ -147,6 +147,8 @@ pub(super) fn cause(blocker: &Blocker) -> String {
         ("internet-gateway", _) => "internet gateway does not carry it",
         ("nat-gateway", _) => "NAT gateway does not carry it",
         ("source-dest-check", _) => "source/destination check",
+        ("load-balancer", _) => "load balancer does not take it",
+        ("target-group", _) => "load balancer has no target for it",
         ("instance-state", _) => "upstream is not running",
         (other, _) => other,
     };

@@ -122,6 +122,9 @@ fn id_key(listing: &str) -> &'static str {
         "VpcEndpoints" => "VpcEndpointId",
         "SecurityGroupVpcAssociations" => "GroupId",
         "TransitGateways" => "TransitGatewayId",
+        "LoadBalancers" => "LoadBalancerArn",
+        "Listeners" => "ListenerArn",
+        "TargetGroups" => "TargetGroupArn",
         other => panic!("the harness does not know how records of `{other}` are identified"),
     }
 }
@@ -130,7 +133,7 @@ fn merged(base: &Map<String, Value>, case: &Case) -> Map<String, Value> {
     let mut all = base.clone();
     remove(&mut all, &case.without);
     for (listing, records) in &case.evidence {
-        if listing == "PrefixListEntries" {
+        if records.is_object() {
             all.insert(listing.clone(), records.clone());
             continue;
         }
@@ -169,6 +172,16 @@ fn documents(evidence: &Map<String, Value>, case: &Case) -> Vec<(String, Vec<u8>
                     document["NextToken"] = json!("more");
                 }
                 documents.push((format!("entries-{}.json", documents.len()), document));
+            }
+            continue;
+        }
+        if let Some(answers) = records.as_object() {
+            // What does not say what it is about stands beside what was asked, under the request's own key.
+            for (arn, answer) in answers {
+                let balancer = arn.contains(":loadbalancer/");
+                let asked = if balancer { "LoadBalancerArn" } else { "TargetGroupArn" };
+                let document = json!({ asked: arn, listing: answer });
+                documents.push((format!("{listing}-{}.json", documents.len()), document));
             }
             continue;
         }

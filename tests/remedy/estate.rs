@@ -15,7 +15,7 @@ use serde_json::{Map, Value, json};
 pub(crate) struct Estate(Map<String, Value>);
 
 /// What identifies a record of each kind.
-const IDS: [(&str, &str); 13] = [
+const IDS: [(&str, &str); 16] = [
     ("Vpcs", "VpcId"),
     ("Subnets", "SubnetId"),
     ("RouteTables", "RouteTableId"),
@@ -29,6 +29,9 @@ const IDS: [(&str, &str); 13] = [
     ("VpcPeeringConnections", "VpcPeeringConnectionId"),
     ("NatGateways", "NatGatewayId"),
     ("Addresses", "AllocationId"),
+    ("LoadBalancers", "LoadBalancerArn"),
+    ("Listeners", "ListenerArn"),
+    ("TargetGroups", "TargetGroupArn"),
 ];
 
 fn id_of(kind: &str) -> &'static str {
@@ -126,6 +129,12 @@ impl Estate {
                 for (list, entries) in records.as_object().unwrap() {
                     let document = json!({ "PrefixListId": list, "Entries": entries });
                     documents.push((format!("{list}.json"), document.to_string().into_bytes()));
+                }
+            } else if let Some(answers) = records.as_object() {
+                // The answers about one load balancer or target group stand under its ARN.
+                for (arn, answer) in answers {
+                    let name = format!("{kind}-{}.json", documents.len());
+                    documents.push((name, json!({ arn: { kind: answer } }).to_string().into_bytes()));
                 }
             } else {
                 let name = if kind == "NetworkInterfaces" { "describe-network-interfaces" } else { kind };

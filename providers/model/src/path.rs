@@ -109,6 +109,17 @@ pub struct Path {
     pub leave: Half,
     /// The receiver's side.
     pub enter: Half,
+    /// The ways on from a receiver that passes connections on, such as a load balancer; it takes one of them.
+    pub onward: Vec<Onward>,
+}
+
+/// One of several ways on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Onward {
+    /// What the connection passes there. Both of its sides are of the receiver's cloud.
+    pub path: Path,
+    /// A hop that says why the way may never be taken, if that is so.
+    pub doubt: Option<Hop>,
 }
 
 impl Path {
@@ -116,9 +127,10 @@ impl Path {
     pub fn clear(&mut self) {
         self.leave.clear();
         self.enter.clear();
+        self.onward.clear();
     }
 
-    /// All hops in the order in which the first packet and then its answer meet them.
+    /// All hops up to the receiver in the order in which the first packet and then its answer meet them.
     pub fn hops(&self) -> impl Iterator<Item = &Hop> {
         let returns = self.enter.returns.iter().rev().chain(self.leave.returns.iter().rev());
         self.leave.hops.iter().chain(&self.enter.hops).chain(returns)

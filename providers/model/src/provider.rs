@@ -7,7 +7,7 @@ use std::str::FromStr;
 use crate::gate::{Direction, GateId, ListId, RuleId};
 use crate::network::{InterfaceId, Network};
 use crate::packet::Packet;
-use crate::path::{Arrival, Crossing, Half, Hop};
+use crate::path::{Arrival, Crossing, Half, Hop, Onward};
 use crate::remedy::{Fix, Remedy};
 use crate::verdict::ReasonId;
 
@@ -139,6 +139,9 @@ pub trait Provider {
 
     /// The receiver's half of a path.
     fn enter(&self, crossing: &Crossing, half: &mut Half) -> Arrival;
+
+    /// The ways on from the interface at which a packet arrived, where that passes connections on.
+    fn onward(&self, _crossing: &Crossing, _at: InterfaceId, _branches: &mut Vec<Onward>) {}
 
     /// How the outside reaches an address of an interface.
     fn exposure(&self, interface: InterfaceId, address: IpAddr) -> Exposure;

@@ -403,6 +403,7 @@ fn build(model: &Model) -> Fake {
     let path = Path {
         leave: Half { hops: hops(leave), returns: hops(leave_back) },
         enter: Half { hops: hops(enter), returns: hops(enter_back) },
+        onward: Vec::new(),
     };
     Fake { network: builder.network.build(), path }
 }

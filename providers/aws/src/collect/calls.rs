@@ -231,8 +231,14 @@ pub(super) async fn answer(client: &Client, ask: Ask) -> Answer {
         Listing::NatGateways => nat_gateways(client, into).await,
         Listing::Addresses => addresses(client, into).await,
         // An interface can only carry a group of another VPC while the association is in force, so nothing hangs
-        // on this listing and nobody plans it.
-        Listing::SecurityGroupVpcAssociations => {}
+        // on that listing; load balancers are read from files only. Nobody plans these.
+        Listing::SecurityGroupVpcAssociations
+        | Listing::LoadBalancers
+        | Listing::Listeners
+        | Listing::TargetGroups
+        | Listing::TargetHealth
+        | Listing::TargetGroupAttributes
+        | Listing::LoadBalancerAttributes => {}
     }
     answer
 }

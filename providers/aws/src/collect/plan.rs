@@ -141,8 +141,9 @@ impl Plan {
         let everything = matches!(self.wanted, Wanted::Everything);
         match (everything, self.round) {
             (true, 0) => {
-                let rest = [Listing::SecurityGroupVpcAssociations, Listing::PrefixListEntries];
-                let listings = Listing::ALL.into_iter().filter(|listing| !rest.contains(listing));
+                let rest =
+                    |listing: &Listing| Listing::OFFLINE.contains(listing) || *listing == Listing::PrefixListEntries;
+                let listings = Listing::ALL.into_iter().filter(|listing| !rest(listing));
                 asks.extend(listings.map(|listing| Ask { listing, filter: None, list: None, resources: Vec::new() }));
             }
             (true, 1) => self.ask_entries(&mut asks),

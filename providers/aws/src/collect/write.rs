@@ -77,6 +77,12 @@ const fn command(listing: Listing) -> &'static str {
         Listing::EgressOnlyInternetGateways => "describe-egress-only-internet-gateways",
         Listing::NatGateways => "describe-nat-gateways",
         Listing::Addresses => "describe-addresses",
+        Listing::LoadBalancers => "describe-load-balancers",
+        Listing::Listeners => "describe-listeners",
+        Listing::TargetGroups => "describe-target-groups",
+        Listing::TargetHealth => "describe-target-health",
+        Listing::TargetGroupAttributes => "describe-target-group-attributes",
+        Listing::LoadBalancerAttributes => "describe-load-balancer-attributes",
     }
 }
 

@@ -8,6 +8,7 @@ use reachlint_model::{
 };
 use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
+use super::balancer::{Balancers, Behind};
 use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
 use crate::records::Listing;
 
@@ -26,8 +27,10 @@ pub(super) struct Facts {
     pub(super) device_index: i32,
     pub(super) source_dest_check: bool,
     pub(super) cut_from_internet: bool,
-    /// Something stands behind the interface that decides further and is not modelled.
-    pub(super) behind: Option<ReasonId>,
+    /// The availability zone.
+    pub(super) zone: NameId,
+    /// Something stands behind the interface that decides further.
+    pub(super) behind: Option<Behind>,
 }
 
 /// A subnet with what serves it.
@@ -99,6 +102,8 @@ pub struct AwsNetwork {
     pub(crate) group_owners: HashMap<NameId, NameId>,
     /// Why an address of a VPC has no known owner; the entry under `None` is for addresses of no known VPC.
     pub(super) unowned: HashMap<Option<NameId>, ReasonId>,
+    pub(super) balancers: Balancers,
+    pub(super) unread_target: ReasonId,
     pub(super) unread_peering: ReasonId,
     pub(super) unread_nat: ReasonId,
     pub(super) unread_subnet: ReasonId,
@@ -111,6 +116,7 @@ pub struct AwsNetwork {
 pub(super) struct Compiler {
     pub(super) estate: Estate,
     pub(super) builder: NetworkBuilder,
+    pub(super) balancers: Balancers,
 }
 
 impl AwsNetwork {
@@ -118,7 +124,7 @@ impl AwsNetwork {
     #[must_use]
     pub fn new(mut estate: Estate) -> Self {
         let builder = NetworkBuilder::new(std::mem::take(&mut estate.names));
-        Compiler { estate, builder }.run()
+        Compiler { estate, builder, balancers: Balancers::default() }.run()
     }
 }
 
@@ -150,6 +156,7 @@ impl Compiler {
         let nats = std::mem::take(&mut self.estate.nats);
         let gateways = std::mem::take(&mut self.estate.gateways);
         AwsNetwork {
+            unread_target: self.missing(Listing::NetworkInterfaces, None, "the interface of the target"),
             unread_peering: self.missing(Listing::PeeringConnections, None, "the peering connection"),
             unread_nat: self.missing(Listing::NatGateways, None, "the NAT gateway"),
             unread_subnet: self.missing(Listing::Subnets, None, "the subnet"),
@@ -166,6 +173,7 @@ impl Compiler {
                 ReasonCode::Ambiguous,
                 "several interfaces of that network own the address, and nothing tells which is meant",
             ),
+            balancers: std::mem::take(&mut self.balancers),
             network: self.builder.build(),
             facts,
             subnets,
@@ -414,6 +422,7 @@ impl Compiler {
                 device_index: raw.device_index,
                 source_dest_check: raw.source_dest_check,
                 cut_from_internet: raw.cut_from_internet,
+                zone: raw.zone,
                 behind: self.behind(raw),
             });
         }
@@ -461,22 +470,6 @@ impl Compiler {
         let ingress = self.group_gate(into, raw.id, Side::Source);
         let egress = self.group_gate(out, raw.id, Side::Destination);
         (Some(ingress), Some(egress))
-    }
-
-    /// A load balancer's interface passes connections on by listeners and targets.
-    fn behind(&mut self, raw: &RawInterface) -> Option<ReasonId> {
-        let kind = raw.kind.map(|kind| self.text(kind)).unwrap_or_default();
-        let description = raw.description.map(|text| self.text(text)).unwrap_or_default();
-        let balancer = matches!(kind, "network_load_balancer" | "gateway_load_balancer" | "load_balancer")
-            || description.starts_with("ELB ");
-        balancer.then(|| {
-            let what = raw.description.unwrap_or(raw.id);
-            let text = format!(
-                "listeners and targets of the load balancer behind the interface (`{}`) are not modelled",
-                self.text(what)
-            );
-            self.builder.reason(Reason { code: ReasonCode::NotModelled, text, permission: None })
-        })
     }
 }
 

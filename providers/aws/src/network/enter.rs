@@ -7,8 +7,10 @@ use reachlint_model::{
     Outcome, Packet, Via,
 };
 
+use super::balancer::Behind;
 use super::compile::{AwsNetwork, SECURITY_GROUP};
 use super::estate::Target;
+use super::onward::listen;
 use super::route::Choice;
 use super::{INSTANCE_STATE, INTERNET_GATEWAY, ROUTE, SOURCE_DEST_CHECK, fact, opaque};
 
@@ -29,12 +31,19 @@ pub(super) fn enter(aws: &AwsNetwork, crossing: &Crossing, half: &mut Half) -> A
     Arrival { interface }
 }
 
+/// From a load balancer in a subnet to its target, with the client's address.
+pub(super) fn hand_over(aws: &AwsNetwork, packet: Packet, to: InterfaceId, subnet: NameId, half: &mut Half) {
+    Entering { aws, half, packet }.deliver(to, Some(subnet), Back::Balancer);
+}
+
 /// The way that answers have to take.
 #[derive(Clone, Copy)]
 enum Back {
     Local,
     Link(NameId),
     Internet,
+    /// Whatever the routes say, to the load balancer that passed the packet on.
+    Balancer,
 }
 
 struct Entering<'a> {
@@ -104,15 +113,24 @@ impl Entering<'_> {
             self.hop(fact(SOURCE_DEST_CHECK, Direction::Ingress, id, Outcome::Block, note));
         }
         self.alive(id, facts.instance.unwrap_or(id), state);
-        if let Some(reason) = facts.behind {
-            let note = Note::new("what stands behind {}").about(id);
-            self.hop(opaque(Direction::Ingress, id, reason, note));
+        match facts.behind {
+            Some(Behind::Opaque(reason)) => {
+                let note = Note::new("what stands behind {}").about(id);
+                self.hop(opaque(Direction::Ingress, id, reason, note));
+            }
+            Some(Behind::Balancer(at)) => {
+                let balancer = self.aws.balancers.all.get(at);
+                self.half.hops.extend(balancer.map(|balancer| listen(balancer, &self.packet)));
+            }
+            None => {}
         }
         if from_subnet != Some(subnet) {
             let answer = self.aws.acl_hop(subnet, true, Direction::Return, self.packet.reply());
             self.half.returns.push(answer);
         }
-        self.way_back(subnet, back);
+        if !matches!(back, Back::Balancer) {
+            self.way_back(subnet, back);
+        }
     }
 
     fn is_own(&self, id: InterfaceId, address: IpAddr) -> bool {

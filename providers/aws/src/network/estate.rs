@@ -6,6 +6,7 @@ use std::ops::Range;
 use reachlint_model::{Failure, Manifest, NameId, Names, PortRange, Prefix, ProtocolMatch};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use super::balancing::Balancing;
 use crate::records::Listing;
 
 /// The peer of a security-group rule before anything else is known.
@@ -48,6 +49,7 @@ pub(super) struct RawInterface {
     pub(super) vpc: NameId,
     pub(super) subnet: NameId,
     pub(super) attached: bool,
+    pub(super) zone: NameId,
     pub(super) device_index: i32,
     pub(super) source_dest_check: bool,
     pub(super) cut_from_internet: bool,
@@ -207,6 +209,7 @@ pub struct Estate {
     /// Internet gateways, and egress-only ones, with the VPCs they are attached to.
     pub(super) gateways: HashMap<NameId, Vec<NameId>>,
     pub(super) elastic: Vec<(IpAddr, NameId, Option<IpAddr>)>,
+    pub(super) balancing: Balancing,
     pub(super) seen: HashSet<NameId>,
     /// Where the documents stand that are being read.
     pub(super) folder: String,
@@ -224,11 +227,9 @@ impl Estate {
 
     /// Takes over what a manifest says about calls that failed.
     pub fn manifest(&mut self, manifest: &Manifest) {
-        let ours = manifest
-            .failures
-            .iter()
-            .filter(|failure| failure.call.starts_with("ec2:") || failure.call.starts_with("sts:"));
-        self.failures.extend(ours.cloned());
+        let services = ["ec2:", "elasticloadbalancing:", "sts:"];
+        let ours = |failure: &&Failure| services.iter().any(|service| failure.call.starts_with(service));
+        self.failures.extend(manifest.failures.iter().filter(ours).cloned());
     }
 
     /// Whether anything was read at all.
@@ -260,8 +261,13 @@ impl Estate {
         let covers = |failure: &&Failure| {
             failure.call == listing.permission()
                 && (failure.resources.is_empty()
-                    || resource.is_none_or(|id| failure.resources.iter().any(|known| known == id)))
+                    || resource.is_none_or(|id| failure.resources.iter().any(|known| is_called(known, id))))
         };
         self.failures.iter().find(covers)
     }
+}
+
+/// Whether an identifier of a manifest is this one; load balancers are known by the end of their ARN.
+fn is_called(known: &str, id: &str) -> bool {
+    known.strip_suffix(id).is_some_and(|rest| rest.is_empty() || rest.ends_with(":loadbalancer/"))
 }

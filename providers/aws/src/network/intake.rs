@@ -10,9 +10,10 @@ use super::estate::{
     RawRule, RawSide, RawSubnet, RawTable, Target,
 };
 use crate::records::{
-    Association, EgressOnlyInternetGateway, ElasticAddress, GroupReference, InternetGateway, IpPermission, Listing,
-    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PeerVpc, PrefixListEntry, Reservation, RouteTable,
-    SecurityGroup, SecurityGroupRule, Sink, Subnet, Tag, Text, Vpc, VpcPeeringConnection,
+    Association, BalancingAttribute, EgressOnlyInternetGateway, ElasticAddress, GroupReference, InternetGateway,
+    IpPermission, Listener, Listing, LoadBalancer, ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface,
+    PeerVpc, PrefixListEntry, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, Sink, Subnet, Tag,
+    TargetGroup, TargetHealthDescription, Text, Vpc, VpcPeeringConnection,
 };
 
 /// Makes a target of the id that a field of a route holds.
@@ -63,7 +64,7 @@ fn ports(protocol: ProtocolMatch, from: Option<i32>, to: Option<i32>) -> PortRan
     }
 }
 
-fn id<'t>(text: &'t Text<'_>, field: &str) -> Result<&'t str, String> {
+pub(super) fn id<'t>(text: &'t Text<'_>, field: &str) -> Result<&'t str, String> {
     if text.is_empty() { Err(format!("a record has no `{field}`")) } else { Ok(text) }
 }
 
@@ -122,7 +123,7 @@ impl Estate {
         for prefix in v4.chain(v6) {
             self.delegated.push(block(prefix, &record.network_interface_id)?);
         }
-        let zone = record.availability_zone.as_deref().map(region_of_zone).unwrap_or_default();
+        let zone = record.availability_zone.as_deref().unwrap_or_default();
         let status = record.status.as_deref();
         let raw = RawInterface {
             id: name,
@@ -130,7 +131,8 @@ impl Estate {
             instance,
             description: self.option(record.description.as_ref()),
             account: self.name(record.owner_id.as_deref().unwrap_or_default()),
-            region: self.names.intern(zone),
+            region: self.names.intern(region_of_zone(zone)),
+            zone: self.names.intern(zone),
             vpc: self.name(record.vpc_id.as_deref().unwrap_or_default()),
             subnet: self.name(record.subnet_id.as_deref().unwrap_or_default()),
             // An interface that nothing holds is `available` (EC2 API, NetworkInterfaceStatus).
@@ -514,9 +516,30 @@ impl Sink for Estate {
         Ok(())
     }
 
+    fn load_balancer(&mut self, record: LoadBalancer<'_>) -> Result<(), String> {
+        self.balancing.load_balancer(&mut self.names, &record)
+    }
+
+    fn listeners(&mut self, balancer: Option<&str>, listeners: &[Listener<'_>], more: bool) -> Result<(), String> {
+        self.balancing.listeners(&mut self.names, balancer, listeners, more)
+    }
+
+    fn target_group(&mut self, record: TargetGroup<'_>) -> Result<(), String> {
+        self.balancing.target_group(&mut self.names, &record)
+    }
+
+    fn targets(&mut self, group: &str, targets: &[TargetHealthDescription<'_>]) -> Result<(), String> {
+        self.balancing.targets(&mut self.names, group, targets)
+    }
+
+    fn attributes(&mut self, of: &str, attributes: &[BalancingAttribute<'_>]) -> Result<(), String> {
+        self.balancing.attributes(&mut self.names, of, attributes);
+        Ok(())
+    }
+
     fn listed(&mut self, listing: Listing, more: bool) {
-        // The entries of every prefix list have pages of their own.
-        let more = more && listing != Listing::PrefixListEntries;
+        // The entries of every prefix list have pages of their own, and so have the listeners of a load balancer.
+        let more = more && !matches!(listing, Listing::PrefixListEntries | Listing::Listeners);
         let (open, last) = self.pages.entry((listing, self.folder.clone())).or_default();
         *(if more { open } else { last }) += 1;
     }

@@ -3,6 +3,8 @@
 //! Facts about AWS carry the document they come from: the *VPC guide* is the Amazon VPC User Guide, the *EC2 API*
 //! the reference of the EC2 API, *Reachability Analyzer* the guide of that service with its explanation codes.
 
+mod balancer;
+mod balancing;
 mod compile;
 mod enter;
 mod estate;
@@ -11,13 +13,14 @@ mod filters;
 mod intake;
 mod leave;
 mod names;
+mod onward;
 mod route;
 
 use std::net::IpAddr;
 
 use reachlint_model::{
     Arrival, Cloud, Crossing, Direction, Exposure, Family, Fix, Half, Hop, HopKind, InterfaceId, Layer, ListId, NameId,
-    Network, Note, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
+    Network, Note, Onward, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
 };
 
 pub use compile::AwsNetwork;
@@ -41,6 +44,10 @@ pub(crate) const INTERNET_GATEWAY: Layer = Layer("aws.internet-gateway");
 pub(crate) const SOURCE_DEST_CHECK: Layer = Layer("aws.source-dest-check");
 /// Whether a machine runs behind the interface.
 pub(crate) const INSTANCE_STATE: Layer = Layer("aws.instance-state");
+/// A load balancer with its listeners.
+pub(crate) const LOAD_BALANCER: Layer = Layer("aws.load-balancer");
+/// A target group of a load balancer.
+pub(crate) const TARGET_GROUP: Layer = Layer("aws.target-group");
 /// A service of AWS that has no interface.
 const SERVICE: Layer = Layer("aws.service");
 /// Something that is not modelled, or not in the evidence.
@@ -150,6 +157,10 @@ impl Provider for AwsNetwork {
 
     fn enter(&self, crossing: &Crossing, half: &mut Half) -> Arrival {
         enter::enter(self, crossing, half)
+    }
+
+    fn onward(&self, crossing: &Crossing, at: InterfaceId, branches: &mut Vec<Onward>) {
+        onward::onward(self, crossing, at, branches);
     }
 
     fn exposure(&self, interface: InterfaceId, address: IpAddr) -> Exposure {

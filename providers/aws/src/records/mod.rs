@@ -1,8 +1,11 @@
-//! The JSON of the EC2 API, as `aws ec2 describe-*` prints it: only the fields that decide.
+//! The JSON of the EC2 and Elastic Load Balancing APIs, as `aws ec2 describe-*` and `aws elbv2 describe-*` print it:
+//! only the fields that decide.
 //!
 //! Unknown fields are passed over, and values whose set AWS may extend stay text. The same shapes are read from
 //! files and written by live collection.
 
+mod attributed;
+mod balancing;
 mod group;
 mod interface;
 mod read;
@@ -11,6 +14,7 @@ mod text;
 mod vpc;
 mod window;
 
+pub use balancing::*;
 pub use group::*;
 pub use interface::*;
 pub use read::{Interfaces, Listing, Other, ReadError, Recognised, Sink, read};

@@ -6,11 +6,13 @@ use serde::de::{Deserializer, IgnoredAny};
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::attributed::{self, Page};
 use super::window::{Fault, Piece, Window, piece};
 use super::{
-    EgressOnlyInternetGateway, ElasticAddress, InternetGateway, ManagedPrefixList, NatGateway, NetworkAcl,
-    NetworkInterface, PrefixListEntry, Reservation, RouteTable, SecurityGroup, SecurityGroupRule,
-    SecurityGroupVpcAssociation, Subnet, Text, Vpc, VpcPeeringConnection,
+    BalancingAttribute, EgressOnlyInternetGateway, ElasticAddress, InternetGateway, Listener, LoadBalancer,
+    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PrefixListEntry, Reservation, RouteTable,
+    SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation, Subnet, TargetGroup, TargetHealthDescription, Text,
+    Vpc, VpcPeeringConnection,
 };
 
 /// Keys of a document of something else that are kept.
@@ -51,11 +53,23 @@ pub enum Listing {
     NatGateways,
     /// `describe-addresses`.
     Addresses,
+    /// `elbv2 describe-load-balancers`.
+    LoadBalancers,
+    /// `elbv2 describe-listeners`.
+    Listeners,
+    /// `elbv2 describe-target-groups`.
+    TargetGroups,
+    /// `elbv2 describe-target-health`.
+    TargetHealth,
+    /// `elbv2 describe-target-group-attributes`.
+    TargetGroupAttributes,
+    /// `elbv2 describe-load-balancer-attributes`.
+    LoadBalancerAttributes,
 }
 
 impl Listing {
     /// Every listing.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 22] = [
         Self::NetworkInterfaces,
         Self::Instances,
         Self::SecurityGroups,
@@ -72,6 +86,24 @@ impl Listing {
         Self::EgressOnlyInternetGateways,
         Self::NatGateways,
         Self::Addresses,
+        Self::LoadBalancers,
+        Self::Listeners,
+        Self::TargetGroups,
+        Self::TargetHealth,
+        Self::TargetGroupAttributes,
+        Self::LoadBalancerAttributes,
+    ];
+
+    /// What live collection does not ask for: load balancers, which are read from files only, and associations of
+    /// groups, on which nothing hangs.
+    pub const OFFLINE: [Self; 7] = [
+        Self::SecurityGroupVpcAssociations,
+        Self::LoadBalancers,
+        Self::Listeners,
+        Self::TargetGroups,
+        Self::TargetHealth,
+        Self::TargetGroupAttributes,
+        Self::LoadBalancerAttributes,
     ];
 
     /// The top-level key under which the AWS CLI prints it.
@@ -94,6 +126,12 @@ impl Listing {
             Self::EgressOnlyInternetGateways => "EgressOnlyInternetGateways",
             Self::NatGateways => "NatGateways",
             Self::Addresses => "Addresses",
+            Self::LoadBalancers => "LoadBalancers",
+            Self::Listeners => "Listeners",
+            Self::TargetGroups => "TargetGroups",
+            Self::TargetHealth => "TargetHealthDescriptions",
+            // The request that stands beside it tells which of the two it is.
+            Self::TargetGroupAttributes | Self::LoadBalancerAttributes => "Attributes",
         }
     }
 
@@ -117,6 +155,12 @@ impl Listing {
             Self::EgressOnlyInternetGateways => "ec2:DescribeEgressOnlyInternetGateways",
             Self::NatGateways => "ec2:DescribeNatGateways",
             Self::Addresses => "ec2:DescribeAddresses",
+            Self::LoadBalancers => "elasticloadbalancing:DescribeLoadBalancers",
+            Self::Listeners => "elasticloadbalancing:DescribeListeners",
+            Self::TargetGroups => "elasticloadbalancing:DescribeTargetGroups",
+            Self::TargetHealth => "elasticloadbalancing:DescribeTargetHealth",
+            Self::TargetGroupAttributes => "elasticloadbalancing:DescribeTargetGroupAttributes",
+            Self::LoadBalancerAttributes => "elasticloadbalancing:DescribeLoadBalancerAttributes",
         }
     }
 
@@ -207,6 +251,32 @@ pub trait Sink {
     /// # Errors
     /// See [`Sink::interface`].
     fn elastic_address(&mut self, record: ElasticAddress<'_>) -> Result<(), String>;
+    /// A load balancer.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn load_balancer(&mut self, record: LoadBalancer<'_>) -> Result<(), String>;
+    /// Listeners; `balancer` is the load balancer that was asked about, if the document says so, and `more` that this
+    /// page is not the last.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn listeners(&mut self, balancer: Option<&str>, listeners: &[Listener<'_>], more: bool) -> Result<(), String>;
+    /// A target group.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn target_group(&mut self, record: TargetGroup<'_>) -> Result<(), String>;
+    /// The targets of a target group.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn targets(&mut self, group: &str, targets: &[TargetHealthDescription<'_>]) -> Result<(), String>;
+    /// Settings of a target group or load balancer.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn attributes(&mut self, of: &str, attributes: &[BalancingAttribute<'_>]) -> Result<(), String>;
     /// A document had this listing; `more` when it says that further pages follow.
     fn listed(&mut self, listing: Listing, more: bool);
 }
@@ -281,24 +351,6 @@ struct Document<'d> {
     other: Other,
 }
 
-/// The answer of `get-managed-prefix-list-entries` as the value under its id.
-#[derive(Deserialize)]
-struct Entries<'a> {
-    #[serde(rename = "Entries", borrow, default)]
-    entries: Vec<PrefixListEntry<'a>>,
-    #[serde(rename = "NextToken", borrow, default)]
-    next_token: Option<Text<'a>>,
-}
-
-/// The keys of a document that say more than one record.
-#[derive(Default)]
-struct Page {
-    /// Whether further pages follow.
-    more: bool,
-    prefix_list: Option<String>,
-    entries: Option<Vec<PrefixListEntry<'static>>>,
-}
-
 impl Document<'_> {
     fn read(&mut self) -> Result<(), Fault> {
         match self.window.peek()? {
@@ -327,12 +379,8 @@ impl Document<'_> {
                 break;
             }
         }
-        if let Some(entries) = page.entries
-            && let Some(list) = page.prefix_list.as_deref().or_else(|| prefix_list_in(self.name))
-        {
-            self.sink.prefix_list_entries(list, &entries, page.more).map_err(|why| self.window.fault(why))?;
-            self.found.push((Listing::PrefixListEntries, entries.len()));
-        }
+        let found = page.hand_on(self.name, self.sink).map_err(|why| self.window.fault(why))?;
+        self.found.extend(found);
         for (listing, _) in &self.found {
             self.sink.listed(*listing, page.more);
         }
@@ -341,38 +389,33 @@ impl Document<'_> {
 
     fn member(&mut self, key: String, page: &mut Page) -> Result<(), Fault> {
         let listing = Listing::of_key(&key);
-        if listing.is_some() || key.starts_with("pl-") {
+        // Other services print attributes too.
+        let certain = listing.is_some_and(|listing| listing != Listing::TargetGroupAttributes);
+        if certain || attributed::is_id(&key) {
             self.key.get_or_insert_with(|| key.clone());
         }
         match (listing, key.as_str()) {
-            (Some(Listing::PrefixListEntries), _) => {
-                let mut entries = Vec::new();
-                self.window.elements(|text| {
-                    piece(text, |entry: PrefixListEntry<'_>| {
-                        entries.push(PrefixListEntry { cidr: entry.cidr.map(Text::into_owned) });
-                        Ok(())
-                    })
-                })?;
-                page.entries = Some(entries);
+            (Some(listing), _) if attributed::is_attributed(listing) => {
+                let records = self.window.value(|text| piece(text, |raw: Box<RawValue>| Ok(raw)))?;
+                page.parts.push((listing, records));
             }
             (Some(listing), _) => {
                 let count = self.records(listing)?;
                 self.found.push((listing, count));
             }
-            (None, list) if list.starts_with("pl-") => {
+            (None, id) if attributed::is_id(id) => {
                 let sink = &mut *self.sink;
-                let count = self.window.value(|text| {
-                    piece(text, |answer: Entries<'_>| {
-                        let more = answer.next_token.is_some_and(|token| !token.is_empty());
-                        sink.prefix_list_entries(list, &answer.entries, more).map(|()| answer.entries.len())
-                    })
-                })?;
-                self.found.push((Listing::PrefixListEntries, count));
+                let found =
+                    self.window.value(|text| piece(text, |answer: attributed::Answer<'_>| answer.hand_on(id, sink)))?;
+                self.found.extend(found);
             }
-            (None, "NextToken") => {
-                page.more = self.text()?.is_some_and(|token| !token.is_empty());
+            (None, "NextToken" | "NextMarker") => {
+                page.more |= self.text()?.is_some_and(|token| !token.is_empty());
             }
-            (None, "PrefixListId") => page.prefix_list = self.text()?,
+            (None, "PrefixListId" | "LoadBalancerArn" | "TargetGroupArn") => {
+                let id = self.text()?.unwrap_or_default();
+                page.asked.push((key.clone(), id));
+            }
             (None, _) if self.window.peek()? == Some(b'[') => {
                 self.window.elements(skip)?;
             }
@@ -410,11 +453,19 @@ impl Document<'_> {
             Listing::EgressOnlyInternetGateways => each!(EgressOnlyInternetGateway, egress_only_gateway),
             Listing::NatGateways => each!(NatGateway, nat_gateway),
             Listing::Addresses => each!(ElasticAddress, elastic_address),
+            Listing::LoadBalancers => each!(LoadBalancer, load_balancer),
+            Listing::TargetGroups => each!(TargetGroup, target_group),
             // An interface can only carry a group of another VPC while the association is in force, so the
             // interface already says all that the association would.
-            Listing::SecurityGroupVpcAssociations | Listing::PrefixListEntries => {
+            Listing::SecurityGroupVpcAssociations => {
                 window.elements(|text| piece(text, |_: SecurityGroupVpcAssociation<'_>| Ok(())))
             }
+            // These are held until it is known what they are about.
+            Listing::PrefixListEntries
+            | Listing::Listeners
+            | Listing::TargetHealth
+            | Listing::TargetGroupAttributes
+            | Listing::LoadBalancerAttributes => window.elements(skip),
         }
     }
 }
@@ -422,13 +473,6 @@ impl Document<'_> {
 /// Passes over a value of any kind.
 fn skip(text: &str) -> Piece<()> {
     piece(text, |_: IgnoredAny| Ok(()))
-}
-
-/// The id of a prefix list in a file name such as `entries-pl-0123456789abcdef0.json`.
-fn prefix_list_in(name: &str) -> Option<&str> {
-    let id = name.get(name.find("pl-")?..)?;
-    let end = id.char_indices().skip(3).find(|(_, c)| !c.is_ascii_alphanumeric()).map_or(id.len(), |(at, _)| at);
-    id.get(..end).filter(|id| id.len() > 3)
 }
 
 /// Interfaces inside of an instance record, kept unread until it is known whether anybody needs them.

@@ -3,6 +3,7 @@
 //! A change is a value first; its three texts are rendered from that value, so that they cannot disagree.
 
 mod acl;
+mod balancer;
 mod group;
 mod route;
 mod words;
@@ -10,8 +11,8 @@ mod words;
 use reachlint_model::{Fix, Hop, Identity, Interface, InterfaceId, ListId, NameId, Remedy, RuleId};
 
 use crate::network::{
-    AwsNetwork, INSTANCE_STATE, INTERNET_GATEWAY, NAT_GATEWAY, NETWORK_ACL, PEERING, ROUTE, SECURITY_GROUP,
-    SOURCE_DEST_CHECK,
+    AwsNetwork, INSTANCE_STATE, INTERNET_GATEWAY, LOAD_BALANCER, NAT_GATEWAY, NETWORK_ACL, PEERING, ROUTE,
+    SECURITY_GROUP, SOURCE_DEST_CHECK, TARGET_GROUP,
 };
 use words::{Place, is_argument};
 
@@ -29,6 +30,7 @@ pub(crate) fn remedy(
         (Fix::Open, ROUTE | PEERING | INTERNET_GATEWAY | NAT_GATEWAY | INSTANCE_STATE | SOURCE_DEST_CHECK) => {
             route::open(aws, hop).map(|change| change.remedy())
         }
+        (Fix::Open, LOAD_BALANCER | TARGET_GROUP) => balancer::open(aws, hop),
         (Fix::Narrow, SECURITY_GROUP) => group::narrow(aws, hop, list?, rule?).map(|change| change.remedy()),
         _ => None,
     }
