@@ -186,11 +186,9 @@ mod tests {
 
     #[test]
     fn another_machine_is_no_instance() {
-        let began = std::time::Instant::now();
         for endpoint in ["http://127.0.0.1:1".to_owned(), metadata("mi-0123456789abcdef0")] {
             let error = ask(&endpoint).unwrap_err();
             assert!(matches!(error, CollectError::NotAnInstance { .. }), "{error}");
         }
-        assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     }
 }

@@ -10,7 +10,7 @@ mod tests {
     use std::collections::BTreeSet;
     use std::net::{IpAddr, Ipv4Addr};
     use std::sync::Mutex;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use reachlint_aws::collect::{
         AccessKey, CollectError, Collected, Event, Options, PERMISSIONS, Patience, Wanted, collect,
@@ -332,9 +332,7 @@ mod tests {
         });
         let mut options = options(&server, Wanted::Everything);
         options.patience.answer = Duration::from_millis(500);
-        let began = Instant::now();
         let collected = run(&server, &options).unwrap();
-        assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
         assert_eq!(failure(&collected, "ec2:DescribeNatGateways").error, "Timeout");
         only_missing(&collected, "describe-nat-gateways");
     }
