@@ -145,6 +145,7 @@ pub(super) fn cause(blocker: &Blocker) -> String {
         ("route", _) => "no route",
         ("peering", _) => "peering does not carry it",
         ("internet-gateway", _) => "internet gateway does not carry it",
+        ("block-public-access", _) => "Block Public Access keeps it off the internet",
         ("nat-gateway", _) => "NAT gateway does not carry it",
         ("source-dest-check", _) => "source/destination check",
         ("instance-state", _) => "upstream is not running",

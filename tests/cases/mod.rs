@@ -121,6 +121,7 @@ fn id_key(listing: &str) -> &'static str {
         "Addresses" => "AllocationId",
         "VpcEndpoints" => "VpcEndpointId",
         "SecurityGroupVpcAssociations" => "GroupId",
+        "VpcBlockPublicAccessExclusions" => "ExclusionId",
         "TransitGateways" => "TransitGatewayId",
         other => panic!("the harness does not know how records of `{other}` are identified"),
     }
@@ -130,7 +131,7 @@ fn merged(base: &Map<String, Value>, case: &Case) -> Map<String, Value> {
     let mut all = base.clone();
     remove(&mut all, &case.without);
     for (listing, records) in &case.evidence {
-        if listing == "PrefixListEntries" {
+        if listing == "PrefixListEntries" || listing == "VpcBlockPublicAccessOptions" {
             all.insert(listing.clone(), records.clone());
             continue;
         }
@@ -170,6 +171,11 @@ fn documents(evidence: &Map<String, Value>, case: &Case) -> Vec<(String, Vec<u8>
                 }
                 documents.push((format!("entries-{}.json", documents.len()), document));
             }
+            continue;
+        }
+        // The one answer that is a single record.
+        if listing == "VpcBlockPublicAccessOptions" {
+            documents.push((format!("{listing}.json"), json!({ listing: records })));
             continue;
         }
         let records = records.as_array().unwrap();

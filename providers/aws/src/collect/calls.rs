@@ -233,6 +233,8 @@ pub(super) async fn answer(client: &Client, ask: Ask) -> Answer {
         // An interface can only carry a group of another VPC while the association is in force, so nothing hangs
         // on this listing and nobody plans it.
         Listing::SecurityGroupVpcAssociations => {}
+        // Read from files only.
+        Listing::PublicAccessOptions | Listing::PublicAccessExclusions => {}
     }
     answer
 }

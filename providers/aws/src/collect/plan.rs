@@ -141,8 +141,8 @@ impl Plan {
         let everything = matches!(self.wanted, Wanted::Everything);
         match (everything, self.round) {
             (true, 0) => {
-                let rest = [Listing::SecurityGroupVpcAssociations, Listing::PrefixListEntries];
-                let listings = Listing::ALL.into_iter().filter(|listing| !rest.contains(listing));
+                let whole = |listing: &Listing| listing.is_collected() && *listing != Listing::PrefixListEntries;
+                let listings = Listing::ALL.into_iter().filter(whole);
                 asks.extend(listings.map(|listing| Ask { listing, filter: None, list: None, resources: Vec::new() }));
             }
             (true, 1) => self.ask_entries(&mut asks),

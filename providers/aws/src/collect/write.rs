@@ -77,6 +77,8 @@ const fn command(listing: Listing) -> &'static str {
         Listing::EgressOnlyInternetGateways => "describe-egress-only-internet-gateways",
         Listing::NatGateways => "describe-nat-gateways",
         Listing::Addresses => "describe-addresses",
+        Listing::PublicAccessOptions => "describe-vpc-block-public-access-options",
+        Listing::PublicAccessExclusions => "describe-vpc-block-public-access-exclusions",
     }
 }
 

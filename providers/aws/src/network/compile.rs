@@ -8,6 +8,7 @@ use reachlint_model::{
 };
 use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
+use super::access::PublicAccess;
 use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
 use crate::records::Listing;
 
@@ -94,6 +95,7 @@ pub struct AwsNetwork {
     pub(super) gateways: HashMap<NameId, Vec<NameId>>,
     pub(crate) peerings: HashMap<NameId, RawPeering>,
     pub(crate) nats: HashMap<NameId, RawNat>,
+    pub(super) access: PublicAccess,
     pub(super) tags: Tags,
     /// The accounts that own the security groups.
     pub(crate) group_owners: HashMap<NameId, NameId>,
@@ -146,6 +148,7 @@ impl Compiler {
         let resolvers = self.estate.vpcs.iter().filter_map(|(id, blocks)| Some((*id, resolver(*blocks.first()?)?)));
         let resolvers = resolvers.collect();
         let vpcs = self.estate.vpcs.iter().map(|(id, blocks)| (*id, blocks.iter().copied().collect())).collect();
+        let access = self.compile_access();
         let peerings = std::mem::take(&mut self.estate.peerings);
         let nats = std::mem::take(&mut self.estate.nats);
         let gateways = std::mem::take(&mut self.estate.gateways);
@@ -175,6 +178,7 @@ impl Compiler {
             gateways,
             peerings,
             nats,
+            access,
             tags,
             group_owners,
             unowned,

@@ -7,6 +7,7 @@ use reachlint_model::{
     Outcome, Packet, Via,
 };
 
+use super::access::Door;
 use super::compile::{AwsNetwork, SECURITY_GROUP};
 use super::estate::Target;
 use super::route::Choice;
@@ -72,6 +73,10 @@ impl Entering<'_> {
             self.hop(Hop { kind, layer, direction: Direction::Ingress, subject, note: Some(note) });
             self.packet.destination = address.private;
         }
+        let place = (interface.account, interface.region);
+        let subnets = [interface.subnet; 2];
+        let access = self.aws.access_hop(place, interface.network, subnets, Door::In);
+        self.half.hops.extend(access);
         let cut = self.aws.facts.get(owner.0 as usize).is_some_and(|facts| facts.cut_from_internet);
         if cut && Family::of(to) == Family::V6 {
             let note = Note::new("{} refuses internet gateways for IPv6 (DenyAllIgwTraffic)").about(interface.id);

@@ -164,6 +164,25 @@ pub(crate) struct RawNat {
     pub(crate) public_address: Option<IpAddr>,
 }
 
+/// The switch of VPC Block Public Access in one account and Region.
+#[derive(Clone, Debug)]
+pub(super) struct RawPublicAccess {
+    pub(super) mode: NameId,
+    /// Whether it is being changed, so that neither the old nor the new mode is certain.
+    pub(super) changing: bool,
+    /// Whether there can be exclusions.
+    pub(super) exclusions: bool,
+    /// Where it stood: its exclusions are to be there too.
+    pub(super) folder: String,
+}
+
+/// An exclusion from it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawExclusion {
+    pub(super) mode: Option<NameId>,
+    pub(super) state: Option<NameId>,
+}
+
 /// Entries of a prefix list.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RawPrefixList {
@@ -207,6 +226,12 @@ pub struct Estate {
     /// Internet gateways, and egress-only ones, with the VPCs they are attached to.
     pub(super) gateways: HashMap<NameId, Vec<NameId>>,
     pub(super) elastic: Vec<(IpAddr, NameId, Option<IpAddr>)>,
+    /// By account and Region.
+    pub(super) public_access: HashMap<(NameId, NameId), RawPublicAccess>,
+    /// By the VPC or subnet.
+    pub(super) exclusions: HashMap<NameId, Vec<RawExclusion>>,
+    /// Accounts that own the VPCs; one that only uses a shared subnet is another.
+    pub(super) vpc_owners: HashMap<NameId, NameId>,
     pub(super) seen: HashSet<NameId>,
     /// Where the documents stand that are being read.
     pub(super) folder: String,

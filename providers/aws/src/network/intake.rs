@@ -6,13 +6,14 @@ use std::ops::Range;
 use reachlint_model::{NameId, PortRange, Prefix, Protocol, ProtocolMatch};
 
 use super::estate::{
-    Destination, Estate, RawAcl, RawEntry, RawGroup, RawInstance, RawInterface, RawNat, RawPeer, RawPeering, RawRoute,
-    RawRule, RawSide, RawSubnet, RawTable, Target,
+    Destination, Estate, RawAcl, RawEntry, RawExclusion, RawGroup, RawInstance, RawInterface, RawNat, RawPeer,
+    RawPeering, RawPublicAccess, RawRoute, RawRule, RawSide, RawSubnet, RawTable, Target,
 };
 use crate::records::{
     Association, EgressOnlyInternetGateway, ElasticAddress, GroupReference, InternetGateway, IpPermission, Listing,
-    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PeerVpc, PrefixListEntry, Reservation, RouteTable,
-    SecurityGroup, SecurityGroupRule, Sink, Subnet, Tag, Text, Vpc, VpcPeeringConnection,
+    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PeerVpc, PrefixListEntry, PublicAccessExclusion,
+    PublicAccessOptions, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, Sink, Subnet, Tag, Text, Vpc,
+    VpcPeeringConnection,
 };
 
 /// Makes a target of the id that a field of a route holds.
@@ -437,6 +438,9 @@ impl Sink for Estate {
         let texts = record.cidr_block.as_deref().into_iter().chain(v6);
         let blocks = texts.map(|text| block(text, &record.subnet_id)).collect::<Result<_, _>>()?;
         self.subnets.entry(name).or_insert(RawSubnet { vpc, blocks });
+        if let Some((vpc, owner)) = vpc.zip(self.option(record.owner_id.as_ref())) {
+            self.vpc_owners.entry(vpc).or_insert(owner);
+        }
         Ok(())
     }
 
@@ -454,6 +458,9 @@ impl Sink for Estate {
         let texts = record.cidr_block.as_deref().into_iter().chain(v4).chain(v6);
         let blocks = texts.map(|text| block(text, &record.vpc_id)).collect::<Result<Vec<_>, _>>()?;
         self.vpcs.entry(name).or_insert(blocks);
+        if let Some(owner) = self.option(record.owner_id.as_ref()) {
+            self.vpc_owners.entry(name).or_insert(owner);
+        }
         Ok(())
     }
 
@@ -511,6 +518,40 @@ impl Sink for Estate {
             let private = record.private_ip_address.as_deref().and_then(address);
             self.elastic.push((public, interface, private));
         }
+        Ok(())
+    }
+
+    fn public_access(&mut self, record: PublicAccessOptions<'_>) -> Result<(), String> {
+        let account = self.name(id(&record.aws_account_id, "AwsAccountId")?);
+        let region = self.name(id(&record.aws_region, "AwsRegion")?);
+        let mode = record.internet_gateway_block_mode.as_ref().filter(|mode| !mode.is_empty());
+        let mode = mode.ok_or("a record has no `InternetGatewayBlockMode`")?;
+        let mode = self.name(mode);
+        let settled = |state: &str| matches!(state, "default-state" | "update-complete");
+        let raw = RawPublicAccess {
+            mode,
+            changing: !record.state.as_deref().is_none_or(settled),
+            exclusions: record.exclusions_allowed.as_deref() != Some("not-allowed"),
+            folder: self.folder.clone(),
+        };
+        self.public_access.entry((account, region)).or_insert(raw);
+        Ok(())
+    }
+
+    fn public_access_exclusion(&mut self, record: PublicAccessExclusion<'_>) -> Result<(), String> {
+        let name = self.name(id(&record.exclusion_id, "ExclusionId")?);
+        if !self.first(name) {
+            return Ok(());
+        }
+        let arn = record.resource_arn.as_deref().unwrap_or_default();
+        let resource = arn.rsplit('/').next().filter(|resource| !resource.is_empty());
+        let resource = resource.ok_or_else(|| format!("`{}` has no `ResourceArn`", &*record.exclusion_id))?;
+        let resource = self.name(resource);
+        let raw = RawExclusion {
+            mode: self.option(record.internet_gateway_exclusion_mode.as_ref()),
+            state: self.option(record.state.as_ref()),
+        };
+        self.exclusions.entry(resource).or_default().push(raw);
         Ok(())
     }
 

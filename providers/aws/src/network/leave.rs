@@ -7,6 +7,7 @@ use reachlint_model::{
     Prefix, Protocol, ReasonId, Via,
 };
 
+use super::access::Door;
 use super::compile::{AwsNetwork, Route, SECURITY_GROUP, is_private};
 use super::estate::{RawNat, Target};
 use super::route::{Choice, is_link_local, is_link_local_service};
@@ -40,6 +41,8 @@ struct Leaving<'a> {
     vpc: NameId,
     /// The public address that the internet gateway gives to the packet's source, if any.
     public: Option<IpAddr>,
+    /// Whether a NAT gateway took the packet on.
+    behind_nat: bool,
     /// Whether the sender's own security groups were passed already.
     outside: bool,
 }
@@ -57,6 +60,7 @@ impl<'a> Leaving<'a> {
             subnet: interface.subnet,
             vpc: interface.network,
             public: own.and_then(|address| address.public),
+            behind_nat: false,
             outside: false,
         })
     }
@@ -373,6 +377,7 @@ impl<'a> Leaving<'a> {
             self.hop(fact(INTERNET_GATEWAY, Direction::Egress, gateway, Outcome::Block, note));
             return self.end(Via::Nowhere);
         };
+        self.public_access(if self.behind_nat { Door::OutOnly } else { Door::Out });
         self.translate(INTERNET_GATEWAY, gateway, source);
         self.end(Via::Internet)
     }
@@ -388,8 +393,17 @@ impl<'a> Leaving<'a> {
         self.leave_subnet(Identity::Nobody, false);
         self.pass(route, "leads to {}", gateway);
         self.packet.source_identity = Identity::Nobody;
+        self.public_access(Door::OutOnly);
         let via = if self.is_detached(gateway) { Via::Nowhere } else { Via::Internet };
         self.end(via)
+    }
+
+    fn public_access(&mut self, door: Door) {
+        let Some(interface) = self.aws.network.interface(self.from) else { return };
+        let subnets = [interface.subnet, self.subnet];
+        let place = (interface.account, interface.region);
+        let hop = self.aws.access_hop(place, self.vpc, subnets, door);
+        self.half.hops.extend(hop);
     }
 
     /// A gateway serves only the VPC that it is attached to (VPC guide, internet gateways).
@@ -433,6 +447,7 @@ impl<'a> Leaving<'a> {
             self.half.returns.push(answer);
         }
         self.subnet = subnet;
+        self.behind_nat = true;
         self.packet.source_identity = Identity::Nobody;
         if let Some(ports) = PortRange::new(NAT_PORTS.0, NAT_PORTS.1) {
             self.packet.source_ports = ports;

@@ -3,6 +3,7 @@
 //! Unknown fields are passed over, and values whose set AWS may extend stay text. The same shapes are read from
 //! files and written by live collection.
 
+mod access;
 mod group;
 mod interface;
 mod read;
@@ -11,6 +12,7 @@ mod text;
 mod vpc;
 mod window;
 
+pub use access::*;
 pub use group::*;
 pub use interface::*;
 pub use read::{Interfaces, Listing, Other, ReadError, Recognised, Sink, read};

@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use super::window::{Fault, Piece, Window, piece};
 use super::{
     EgressOnlyInternetGateway, ElasticAddress, InternetGateway, ManagedPrefixList, NatGateway, NetworkAcl,
-    NetworkInterface, PrefixListEntry, Reservation, RouteTable, SecurityGroup, SecurityGroupRule,
-    SecurityGroupVpcAssociation, Subnet, Text, Vpc, VpcPeeringConnection,
+    NetworkInterface, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions, Reservation, RouteTable,
+    SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation, Subnet, Text, Vpc, VpcPeeringConnection,
 };
 
 /// Keys of a document of something else that are kept.
@@ -51,11 +51,15 @@ pub enum Listing {
     NatGateways,
     /// `describe-addresses`.
     Addresses,
+    /// `describe-vpc-block-public-access-options`.
+    PublicAccessOptions,
+    /// `describe-vpc-block-public-access-exclusions`.
+    PublicAccessExclusions,
 }
 
 impl Listing {
     /// Every listing.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::NetworkInterfaces,
         Self::Instances,
         Self::SecurityGroups,
@@ -72,6 +76,8 @@ impl Listing {
         Self::EgressOnlyInternetGateways,
         Self::NatGateways,
         Self::Addresses,
+        Self::PublicAccessOptions,
+        Self::PublicAccessExclusions,
     ];
 
     /// The top-level key under which the AWS CLI prints it.
@@ -94,6 +100,8 @@ impl Listing {
             Self::EgressOnlyInternetGateways => "EgressOnlyInternetGateways",
             Self::NatGateways => "NatGateways",
             Self::Addresses => "Addresses",
+            Self::PublicAccessOptions => "VpcBlockPublicAccessOptions",
+            Self::PublicAccessExclusions => "VpcBlockPublicAccessExclusions",
         }
     }
 
@@ -117,7 +125,17 @@ impl Listing {
             Self::EgressOnlyInternetGateways => "ec2:DescribeEgressOnlyInternetGateways",
             Self::NatGateways => "ec2:DescribeNatGateways",
             Self::Addresses => "ec2:DescribeAddresses",
+            Self::PublicAccessOptions => "ec2:DescribeVpcBlockPublicAccessOptions",
+            Self::PublicAccessExclusions => "ec2:DescribeVpcBlockPublicAccessExclusions",
         }
+    }
+
+    /// Whether live collection asks for it; others are read from files only.
+    #[must_use]
+    pub const fn is_collected(self) -> bool {
+        // An interface can only carry a group of another VPC while the association is in force, so nothing hangs on
+        // that listing.
+        !matches!(self, Self::SecurityGroupVpcAssociations | Self::PublicAccessOptions | Self::PublicAccessExclusions)
     }
 
     /// The listing that stands under a top-level key.
@@ -207,6 +225,16 @@ pub trait Sink {
     /// # Errors
     /// See [`Sink::interface`].
     fn elastic_address(&mut self, record: ElasticAddress<'_>) -> Result<(), String>;
+    /// The switch of VPC Block Public Access.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn public_access(&mut self, record: PublicAccessOptions<'_>) -> Result<(), String>;
+    /// An exclusion from it.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn public_access_exclusion(&mut self, record: PublicAccessExclusion<'_>) -> Result<(), String>;
     /// A document had this listing; `more` when it says that further pages follow.
     fn listed(&mut self, listing: Listing, more: bool);
 }
@@ -410,6 +438,11 @@ impl Document<'_> {
             Listing::EgressOnlyInternetGateways => each!(EgressOnlyInternetGateway, egress_only_gateway),
             Listing::NatGateways => each!(NatGateway, nat_gateway),
             Listing::Addresses => each!(ElasticAddress, elastic_address),
+            // The one answer that is a single record.
+            Listing::PublicAccessOptions => window
+                .value(|bytes| piece(bytes, |record: PublicAccessOptions<'_>| sink.public_access(record)))
+                .map(|()| 1),
+            Listing::PublicAccessExclusions => each!(PublicAccessExclusion, public_access_exclusion),
             // An interface can only carry a group of another VPC while the association is in force, so the
             // interface already says all that the association would.
             Listing::SecurityGroupVpcAssociations | Listing::PrefixListEntries => {
