@@ -491,6 +491,7 @@ impl<'a> Leaving<'a> {
             return Crossing { destination: Some(receiver), ..self.end(via) };
         }
         self.leave_subnet(Identity::Nobody, false);
+        self.pass(route, "leads to {}", id);
         let note = Note::new("the route {} leads there").about(route.name);
         self.hop(opaque(Direction::Egress, id, self.aws.appliance, note));
         self.packet.source_identity = Identity::Nobody;
