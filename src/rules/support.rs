@@ -146,6 +146,8 @@ pub(super) fn cause(blocker: &Blocker) -> String {
         ("peering", _) => "peering does not carry it",
         ("internet-gateway", _) => "internet gateway does not carry it",
         ("block-public-access", _) => "Block Public Access keeps it off the internet",
+        ("transit-gateway", "return") => "transit gateway does not carry the answer",
+        ("transit-gateway", _) => "transit gateway does not carry it",
         ("nat-gateway", _) => "NAT gateway does not carry it",
         ("source-dest-check", _) => "source/destination check",
         ("instance-state", _) => "upstream is not running",

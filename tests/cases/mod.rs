@@ -123,6 +123,9 @@ fn id_key(listing: &str) -> &'static str {
         "SecurityGroupVpcAssociations" => "GroupId",
         "VpcBlockPublicAccessExclusions" => "ExclusionId",
         "TransitGateways" => "TransitGatewayId",
+        "TransitGatewayVpcAttachments" => "TransitGatewayAttachmentId",
+        "TransitGatewayRouteTables" => "TransitGatewayRouteTableId",
+        "TransitGatewayPolicyTables" => "TransitGatewayPolicyTableId",
         other => panic!("the harness does not know how records of `{other}` are identified"),
     }
 }
@@ -131,7 +134,7 @@ fn merged(base: &Map<String, Value>, case: &Case) -> Map<String, Value> {
     let mut all = base.clone();
     remove(&mut all, &case.without);
     for (listing, records) in &case.evidence {
-        if listing == "PrefixListEntries" || listing == "VpcBlockPublicAccessOptions" {
+        if records.is_object() {
             all.insert(listing.clone(), records.clone());
             continue;
         }
@@ -170,6 +173,14 @@ fn documents(evidence: &Map<String, Value>, case: &Case) -> Vec<(String, Vec<u8>
                     document["NextToken"] = json!("more");
                 }
                 documents.push((format!("entries-{}.json", documents.len()), document));
+            }
+            continue;
+        }
+        // Answers that do not say which route table they are about.
+        if let Some(key) = listing.strip_prefix("TransitGateway").filter(|_| records.is_object()) {
+            for (table, found) in records.as_object().unwrap() {
+                let document = json!({ key: found, "TransitGatewayRouteTableId": table });
+                documents.push((format!("{key}-{}.json", documents.len()), document));
             }
             continue;
         }

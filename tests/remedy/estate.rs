@@ -127,6 +127,11 @@ impl Estate {
                     let document = json!({ "PrefixListId": list, "Entries": entries });
                     documents.push((format!("{list}.json"), document.to_string().into_bytes()));
                 }
+            } else if let Some(key) = kind.strip_prefix("TransitGateway").filter(|_| records.is_object()) {
+                for (table, found) in records.as_object().unwrap() {
+                    let document = json!({ "TransitGatewayRouteTableId": table, key: found });
+                    documents.push((format!("{kind}-{table}.json"), document.to_string().into_bytes()));
+                }
             } else {
                 let name = if kind == "NetworkInterfaces" { "describe-network-interfaces" } else { kind };
                 documents.push((format!("{name}.json"), json!({ kind: records }).to_string().into_bytes()));

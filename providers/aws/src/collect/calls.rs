@@ -234,7 +234,14 @@ pub(super) async fn answer(client: &Client, ask: Ask) -> Answer {
         // on this listing and nobody plans it.
         Listing::SecurityGroupVpcAssociations => {}
         // Read from files only.
-        Listing::PublicAccessOptions | Listing::PublicAccessExclusions => {}
+        Listing::PublicAccessOptions
+        | Listing::PublicAccessExclusions
+        | Listing::TransitGateways
+        | Listing::TransitAttachments
+        | Listing::TransitTables
+        | Listing::TransitPolicyTables
+        | Listing::TransitAssociations
+        | Listing::TransitRoutes => {}
     }
     answer
 }

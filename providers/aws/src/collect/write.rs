@@ -79,6 +79,12 @@ const fn command(listing: Listing) -> &'static str {
         Listing::Addresses => "describe-addresses",
         Listing::PublicAccessOptions => "describe-vpc-block-public-access-options",
         Listing::PublicAccessExclusions => "describe-vpc-block-public-access-exclusions",
+        Listing::TransitGateways => "describe-transit-gateways",
+        Listing::TransitAttachments => "describe-transit-gateway-vpc-attachments",
+        Listing::TransitTables => "describe-transit-gateway-route-tables",
+        Listing::TransitPolicyTables => "describe-transit-gateway-policy-tables",
+        Listing::TransitAssociations => "get-transit-gateway-route-table-associations",
+        Listing::TransitRoutes => "search-transit-gateway-routes",
     }
 }
 

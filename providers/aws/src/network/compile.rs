@@ -10,6 +10,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
 use super::access::PublicAccess;
 use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
+use super::transit::Transit;
 use crate::records::Listing;
 
 /// Security groups of an interface.
@@ -96,6 +97,7 @@ pub struct AwsNetwork {
     pub(crate) peerings: HashMap<NameId, RawPeering>,
     pub(crate) nats: HashMap<NameId, RawNat>,
     pub(super) access: PublicAccess,
+    pub(super) transit: Transit,
     pub(super) tags: Tags,
     /// The accounts that own the security groups.
     pub(crate) group_owners: HashMap<NameId, NameId>,
@@ -149,6 +151,7 @@ impl Compiler {
         let resolvers = resolvers.collect();
         let vpcs = self.estate.vpcs.iter().map(|(id, blocks)| (*id, blocks.iter().copied().collect())).collect();
         let access = self.compile_access();
+        let transit = self.compile_transit();
         let peerings = std::mem::take(&mut self.estate.peerings);
         let nats = std::mem::take(&mut self.estate.nats);
         let gateways = std::mem::take(&mut self.estate.gateways);
@@ -179,6 +182,7 @@ impl Compiler {
             peerings,
             nats,
             access,
+            transit,
             tags,
             group_owners,
             unowned,
@@ -220,6 +224,10 @@ impl Compiler {
             None if self.estate.truncated(listing) => {
                 (format!("{subject} may be on a further page of {call} that the evidence does not hold"), false)
             }
+            None if !listing.is_collected() => (
+                format!("{subject} is not in the evidence; add what {call} answers as a file, `collect` does not"),
+                true,
+            ),
             None => (format!("{subject} is not in the evidence, which lacks it from {call}"), true),
         };
         Reason { code: ReasonCode::NotRead, text, permission: denied.then(|| call.to_owned()) }
@@ -249,6 +257,9 @@ impl Compiler {
             Target::Other(kind, id) => {
                 let text = format!("the path leads into {kind}, `{}`, which is not modelled", self.text(id));
                 Some(self.builder.reason(Reason { code: ReasonCode::NotModelled, text, permission: None }))
+            }
+            Target::Transit(id) if !self.estate.transit.gateways.contains_key(&id) => {
+                Some(self.missing(Listing::TransitGateways, Some(id), "the transit gateway"))
             }
             _ => None,
         };

@@ -165,6 +165,11 @@ impl Entering<'_> {
                 let note = Note::new("answers to {address} take {}").about(route.name).at(to);
                 let pass = fact(ROUTE, Direction::Return, route.name, Outcome::Pass, note);
                 match (back, route.target) {
+                    // Past a transit gateway the answer may take a peering instead.
+                    (Back::Link(link), Target::Peering(_)) if !self.aws.peerings.contains_key(&link) => {
+                        opaque(Direction::Return, route.name, self.aws.other_way_back, note)
+                    }
+                    (Back::Link(link), Target::Transit(other)) if link == other => pass,
                     (Back::Local, Target::Local) | (Back::Internet, Target::Internet(_)) => pass,
                     (Back::Link(link), Target::Peering(other)) if link == other => pass,
                     (Back::Link(_), Target::Peering(_) | Target::Local | Target::Internet(_) | Target::Nat(_))

@@ -13,6 +13,7 @@ mod intake;
 mod leave;
 mod names;
 mod route;
+mod transit;
 
 use std::net::IpAddr;
 
@@ -38,6 +39,8 @@ pub(crate) const PEERING: Layer = Layer("aws.peering");
 pub(crate) const NAT_GATEWAY: Layer = Layer("aws.nat-gateway");
 /// An internet gateway.
 pub(crate) const INTERNET_GATEWAY: Layer = Layer("aws.internet-gateway");
+/// A transit gateway.
+pub(crate) const TRANSIT: Layer = Layer("aws.transit-gateway");
 /// VPC Block Public Access.
 pub(crate) const PUBLIC_ACCESS: Layer = Layer("aws.block-public-access");
 /// An interface's check of its own addresses.

@@ -9,6 +9,7 @@ mod interface;
 mod read;
 mod routing;
 mod text;
+mod transit;
 mod vpc;
 mod window;
 
@@ -18,4 +19,5 @@ pub use interface::*;
 pub use read::{Interfaces, Listing, Other, ReadError, Recognised, Sink, read};
 pub use routing::*;
 pub use text::Text;
+pub use transit::*;
 pub use vpc::*;

@@ -10,7 +10,9 @@ use super::window::{Fault, Piece, Window, piece};
 use super::{
     EgressOnlyInternetGateway, ElasticAddress, InternetGateway, ManagedPrefixList, NatGateway, NetworkAcl,
     NetworkInterface, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions, Reservation, RouteTable,
-    SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation, Subnet, Text, Vpc, VpcPeeringConnection,
+    SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation, Subnet, Text, TransitGateway,
+    TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable,
+    TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection,
 };
 
 /// Keys of a document of something else that are kept.
@@ -55,11 +57,23 @@ pub enum Listing {
     PublicAccessOptions,
     /// `describe-vpc-block-public-access-exclusions`.
     PublicAccessExclusions,
+    /// `describe-transit-gateways`.
+    TransitGateways,
+    /// `describe-transit-gateway-vpc-attachments`.
+    TransitAttachments,
+    /// `describe-transit-gateway-route-tables`.
+    TransitTables,
+    /// `describe-transit-gateway-policy-tables`.
+    TransitPolicyTables,
+    /// `get-transit-gateway-route-table-associations`.
+    TransitAssociations,
+    /// `search-transit-gateway-routes`.
+    TransitRoutes,
 }
 
 impl Listing {
     /// Every listing.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 24] = [
         Self::NetworkInterfaces,
         Self::Instances,
         Self::SecurityGroups,
@@ -78,6 +92,12 @@ impl Listing {
         Self::Addresses,
         Self::PublicAccessOptions,
         Self::PublicAccessExclusions,
+        Self::TransitGateways,
+        Self::TransitAttachments,
+        Self::TransitTables,
+        Self::TransitPolicyTables,
+        Self::TransitAssociations,
+        Self::TransitRoutes,
     ];
 
     /// The top-level key under which the AWS CLI prints it.
@@ -102,6 +122,12 @@ impl Listing {
             Self::Addresses => "Addresses",
             Self::PublicAccessOptions => "VpcBlockPublicAccessOptions",
             Self::PublicAccessExclusions => "VpcBlockPublicAccessExclusions",
+            Self::TransitGateways => "TransitGateways",
+            Self::TransitAttachments => "TransitGatewayVpcAttachments",
+            Self::TransitTables => "TransitGatewayRouteTables",
+            Self::TransitPolicyTables => "TransitGatewayPolicyTables",
+            Self::TransitAssociations => "Associations",
+            Self::TransitRoutes => "Routes",
         }
     }
 
@@ -127,6 +153,12 @@ impl Listing {
             Self::Addresses => "ec2:DescribeAddresses",
             Self::PublicAccessOptions => "ec2:DescribeVpcBlockPublicAccessOptions",
             Self::PublicAccessExclusions => "ec2:DescribeVpcBlockPublicAccessExclusions",
+            Self::TransitGateways => "ec2:DescribeTransitGateways",
+            Self::TransitAttachments => "ec2:DescribeTransitGatewayVpcAttachments",
+            Self::TransitTables => "ec2:DescribeTransitGatewayRouteTables",
+            Self::TransitPolicyTables => "ec2:DescribeTransitGatewayPolicyTables",
+            Self::TransitAssociations => "ec2:GetTransitGatewayRouteTableAssociations",
+            Self::TransitRoutes => "ec2:SearchTransitGatewayRoutes",
         }
     }
 
@@ -135,13 +167,26 @@ impl Listing {
     pub const fn is_collected(self) -> bool {
         // An interface can only carry a group of another VPC while the association is in force, so nothing hangs on
         // that listing.
-        !matches!(self, Self::SecurityGroupVpcAssociations | Self::PublicAccessOptions | Self::PublicAccessExclusions)
+        !matches!(
+            self,
+            Self::SecurityGroupVpcAssociations
+                | Self::PublicAccessOptions
+                | Self::PublicAccessExclusions
+                | Self::TransitGateways
+                | Self::TransitAttachments
+                | Self::TransitTables
+                | Self::TransitPolicyTables
+                | Self::TransitAssociations
+                | Self::TransitRoutes
+        )
     }
 
-    /// The listing that stands under a top-level key.
+    /// The listing that stands under a top-level key. The answers about a transit gateway's route table have keys that
+    /// say too little.
     #[must_use]
     pub fn of_key(key: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|listing| listing.key() == key)
+        let alone = |listing: &Self| !matches!(listing, Self::TransitAssociations | Self::TransitRoutes);
+        Self::ALL.into_iter().filter(alone).find(|listing| listing.key() == key)
     }
 }
 
@@ -235,6 +280,41 @@ pub trait Sink {
     /// # Errors
     /// See [`Sink::interface`].
     fn public_access_exclusion(&mut self, record: PublicAccessExclusion<'_>) -> Result<(), String>;
+    /// A transit gateway.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn transit_gateway(&mut self, record: TransitGateway<'_>) -> Result<(), String>;
+    /// An attachment of a VPC to a transit gateway.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn transit_attachment(&mut self, record: TransitGatewayVpcAttachment<'_>) -> Result<(), String>;
+    /// A route table of a transit gateway.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn transit_table(&mut self, record: TransitGatewayRouteTable<'_>) -> Result<(), String>;
+    /// A policy table of a transit gateway.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn transit_policy_table(&mut self, record: TransitGatewayPolicyTable<'_>) -> Result<(), String>;
+    /// Attachments of a transit gateway's route table; `more` says that others follow.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn transit_associations(
+        &mut self,
+        table: &str,
+        found: &[TransitGatewayAssociation<'_>],
+        more: bool,
+    ) -> Result<(), String>;
+    /// Routes of a transit gateway's route table; `more` says that there are others.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn transit_routes(&mut self, table: &str, found: &[TransitGatewayRoute<'_>], more: bool) -> Result<(), String>;
     /// A document had this listing; `more` when it says that further pages follow.
     fn listed(&mut self, listing: Listing, more: bool);
 }
@@ -325,6 +405,12 @@ struct Page {
     more: bool,
     prefix_list: Option<String>,
     entries: Option<Vec<PrefixListEntry<'static>>>,
+    transit_table: Option<String>,
+    /// Whether a search found more routes than it gave.
+    more_routes: bool,
+    /// Records that may be those of a transit gateway's route table, unread until it is known.
+    associations: Option<Vec<String>>,
+    routes: Option<Vec<String>>,
 }
 
 impl Document<'_> {
@@ -355,16 +441,56 @@ impl Document<'_> {
                 break;
             }
         }
-        if let Some(entries) = page.entries
-            && let Some(list) = page.prefix_list.as_deref().or_else(|| prefix_list_in(self.name))
+        if let Some(entries) = &page.entries
+            && let Some(list) = page.prefix_list.as_deref().or_else(|| id_in(self.name, "pl-"))
         {
-            self.sink.prefix_list_entries(list, &entries, page.more).map_err(|why| self.window.fault(why))?;
+            self.sink.prefix_list_entries(list, entries, page.more).map_err(|why| self.window.fault(why))?;
             self.found.push((Listing::PrefixListEntries, entries.len()));
         }
+        self.transit(&page)?;
         for (listing, _) in &self.found {
             self.sink.listed(*listing, page.more);
         }
         Ok(())
+    }
+
+    /// Hands on what is about the route table of a transit gateway.
+    fn transit(&mut self, page: &Page) -> Result<(), Fault> {
+        let table = page.transit_table.as_deref().or_else(|| id_in(self.name, "tgw-rtb-"));
+        let Some(table) = table.filter(|_| page.associations.is_some() || page.routes.is_some()) else {
+            return Ok(());
+        };
+        self.key.get_or_insert_with(|| "TransitGatewayRouteTableId".to_owned());
+        let broken = |error: serde_json::Error| format!("a record about `{table}`: {error}");
+        if let Some(texts) = &page.associations {
+            let found = texts.iter().map(|text| serde_json::from_str(text)).collect::<Result<Vec<_>, _>>();
+            let handed = found
+                .map_err(broken)
+                .and_then(|found| self.sink.transit_associations(table, &found, page.more).map(|()| found.len()));
+            let count = handed.map_err(|why| self.window.fault(why))?;
+            self.found.push((Listing::TransitAssociations, count));
+        }
+        if let Some(texts) = &page.routes {
+            let found = texts.iter().map(|text| serde_json::from_str(text)).collect::<Result<Vec<_>, _>>();
+            let more = page.more || page.more_routes;
+            let handed = found
+                .map_err(broken)
+                .and_then(|found| self.sink.transit_routes(table, &found, more).map(|()| found.len()));
+            let count = handed.map_err(|why| self.window.fault(why))?;
+            self.found.push((Listing::TransitRoutes, count));
+        }
+        Ok(())
+    }
+
+    fn raw(&mut self) -> Result<Vec<String>, Fault> {
+        let mut texts = Vec::new();
+        self.window.elements(|bytes| {
+            piece(bytes, |raw: &RawValue| {
+                texts.push(raw.get().to_owned());
+                Ok(())
+            })
+        })?;
+        Ok(texts)
     }
 
     fn member(&mut self, key: String, page: &mut Page) -> Result<(), Fault> {
@@ -399,6 +525,13 @@ impl Document<'_> {
             }
             (None, "NextToken") => {
                 page.more = self.text()?.is_some_and(|token| !token.is_empty());
+            }
+            (None, "Associations") if self.window.peek()? == Some(b'[') => page.associations = Some(self.raw()?),
+            (None, "Routes") if self.window.peek()? == Some(b'[') => page.routes = Some(self.raw()?),
+            (None, "TransitGatewayRouteTableId") => page.transit_table = self.text()?,
+            (None, "AdditionalRoutesAvailable") => {
+                page.more_routes =
+                    self.window.value(|bytes| piece(bytes, |more: Option<bool>| Ok(more)))? == Some(true);
             }
             (None, "PrefixListId") => page.prefix_list = self.text()?,
             (None, _) if self.window.peek()? == Some(b'[') => {
@@ -443,9 +576,16 @@ impl Document<'_> {
                 .value(|bytes| piece(bytes, |record: PublicAccessOptions<'_>| sink.public_access(record)))
                 .map(|()| 1),
             Listing::PublicAccessExclusions => each!(PublicAccessExclusion, public_access_exclusion),
+            Listing::TransitGateways => each!(TransitGateway, transit_gateway),
+            Listing::TransitAttachments => each!(TransitGatewayVpcAttachment, transit_attachment),
+            Listing::TransitTables => each!(TransitGatewayRouteTable, transit_table),
+            Listing::TransitPolicyTables => each!(TransitGatewayPolicyTable, transit_policy_table),
             // An interface can only carry a group of another VPC while the association is in force, so the
             // interface already says all that the association would.
-            Listing::SecurityGroupVpcAssociations | Listing::PrefixListEntries => {
+            Listing::SecurityGroupVpcAssociations
+            | Listing::PrefixListEntries
+            | Listing::TransitAssociations
+            | Listing::TransitRoutes => {
                 window.elements(|bytes| piece(bytes, |_: SecurityGroupVpcAssociation<'_>| Ok(())))
             }
         }
@@ -457,11 +597,12 @@ fn skip(bytes: &[u8]) -> Piece<()> {
     piece(bytes, |_: IgnoredAny| Ok(()))
 }
 
-/// The id of a prefix list in a file name such as `entries-pl-0123456789abcdef0.json`.
-fn prefix_list_in(name: &str) -> Option<&str> {
-    let id = name.get(name.find("pl-")?..)?;
-    let end = id.char_indices().skip(3).find(|(_, c)| !c.is_ascii_alphanumeric()).map_or(id.len(), |(at, _)| at);
-    id.get(..end).filter(|id| id.len() > 3)
+/// The id that begins like this in a file name such as `entries-pl-0123456789abcdef0.json`.
+fn id_in<'n>(name: &'n str, begin: &str) -> Option<&'n str> {
+    let id = name.get(name.find(begin)?..)?;
+    let mut rest = id.char_indices().skip(begin.len());
+    let end = rest.find(|(_, c)| !c.is_ascii_alphanumeric()).map_or(id.len(), |(at, _)| at);
+    id.get(..end).filter(|id| id.len() > begin.len())
 }
 
 /// Interfaces inside of an instance record, kept unread until it is known whether anybody needs them.

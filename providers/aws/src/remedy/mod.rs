@@ -11,7 +11,7 @@ use reachlint_model::{Fix, Hop, Identity, Interface, InterfaceId, ListId, NameId
 
 use crate::network::{
     AwsNetwork, INSTANCE_STATE, INTERNET_GATEWAY, NAT_GATEWAY, NETWORK_ACL, PEERING, PUBLIC_ACCESS, ROUTE,
-    SECURITY_GROUP, SOURCE_DEST_CHECK,
+    SECURITY_GROUP, SOURCE_DEST_CHECK, TRANSIT,
 };
 use words::{Place, is_argument};
 
@@ -28,7 +28,8 @@ pub(crate) fn remedy(
         (Fix::Open, NETWORK_ACL) => acl::open(aws, hop).map(|change| change.remedy()),
         (
             Fix::Open,
-            ROUTE | PEERING | PUBLIC_ACCESS | INTERNET_GATEWAY | NAT_GATEWAY | INSTANCE_STATE | SOURCE_DEST_CHECK,
+            ROUTE | PEERING | PUBLIC_ACCESS | TRANSIT | INTERNET_GATEWAY | NAT_GATEWAY | INSTANCE_STATE
+            | SOURCE_DEST_CHECK,
         ) => route::open(aws, hop).map(|change| change.remedy()),
         (Fix::Narrow, SECURITY_GROUP) => group::narrow(aws, hop, list?, rule?).map(|change| change.remedy()),
         _ => None,
