@@ -121,10 +121,14 @@ fn id_key(listing: &str) -> &'static str {
         "Addresses" => "AllocationId",
         "VpcEndpoints" => "VpcEndpointId",
         "SecurityGroupVpcAssociations" => "GroupId",
+        "VpcBlockPublicAccessExclusions" => "ExclusionId",
         "TransitGateways" => "TransitGatewayId",
         "LoadBalancers" => "LoadBalancerArn",
         "Listeners" => "ListenerArn",
         "TargetGroups" => "TargetGroupArn",
+        "TransitGatewayVpcAttachments" => "TransitGatewayAttachmentId",
+        "TransitGatewayRouteTables" => "TransitGatewayRouteTableId",
+        "TransitGatewayPolicyTables" => "TransitGatewayPolicyTableId",
         other => panic!("the harness does not know how records of `{other}` are identified"),
     }
 }
@@ -173,6 +177,19 @@ fn documents(evidence: &Map<String, Value>, case: &Case) -> Vec<(String, Vec<u8>
                 }
                 documents.push((format!("entries-{}.json", documents.len()), document));
             }
+            continue;
+        }
+        // Answers that do not say which route table they are about.
+        if let Some(key) = listing.strip_prefix("TransitGateway").filter(|_| records.is_object()) {
+            for (table, found) in records.as_object().unwrap() {
+                let document = json!({ key: found, "TransitGatewayRouteTableId": table });
+                documents.push((format!("{key}-{}.json", documents.len()), document));
+            }
+            continue;
+        }
+        // The one answer that is a single record.
+        if listing == "VpcBlockPublicAccessOptions" {
+            documents.push((format!("{listing}.json"), json!({ listing: records })));
             continue;
         }
         if let Some(answers) = records.as_object() {

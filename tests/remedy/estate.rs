@@ -130,7 +130,12 @@ impl Estate {
                     let document = json!({ "PrefixListId": list, "Entries": entries });
                     documents.push((format!("{list}.json"), document.to_string().into_bytes()));
                 }
-            } else if let Some(answers) = records.as_object() {
+            } else if let Some(key) = kind.strip_prefix("TransitGateway").filter(|_| records.is_object()) {
+                for (table, found) in records.as_object().unwrap() {
+                    let document = json!({ "TransitGatewayRouteTableId": table, key: found });
+                    documents.push((format!("{kind}-{table}.json"), document.to_string().into_bytes()));
+                }
+            } else if let Some(answers) = records.as_object().filter(|_| kind != "VpcBlockPublicAccessOptions") {
                 // The answers about one load balancer or target group stand under its ARN.
                 for (arn, answer) in answers {
                     let name = format!("{kind}-{}.json", documents.len());

@@ -231,14 +231,22 @@ pub(super) async fn answer(client: &Client, ask: Ask) -> Answer {
         Listing::NatGateways => nat_gateways(client, into).await,
         Listing::Addresses => addresses(client, into).await,
         // An interface can only carry a group of another VPC while the association is in force, so nothing hangs
-        // on that listing; load balancers are read from files only. Nobody plans these.
+        // on that listing. The others are read from files only. Nobody plans these.
         Listing::SecurityGroupVpcAssociations
         | Listing::LoadBalancers
         | Listing::Listeners
         | Listing::TargetGroups
         | Listing::TargetHealth
         | Listing::TargetGroupAttributes
-        | Listing::LoadBalancerAttributes => {}
+        | Listing::LoadBalancerAttributes
+        | Listing::PublicAccessOptions
+        | Listing::PublicAccessExclusions
+        | Listing::TransitGateways
+        | Listing::TransitAttachments
+        | Listing::TransitTables
+        | Listing::TransitPolicyTables
+        | Listing::TransitAssociations
+        | Listing::TransitRoutes => {}
     }
     answer
 }

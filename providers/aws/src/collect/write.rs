@@ -83,6 +83,14 @@ const fn command(listing: Listing) -> &'static str {
         Listing::TargetHealth => "describe-target-health",
         Listing::TargetGroupAttributes => "describe-target-group-attributes",
         Listing::LoadBalancerAttributes => "describe-load-balancer-attributes",
+        Listing::PublicAccessOptions => "describe-vpc-block-public-access-options",
+        Listing::PublicAccessExclusions => "describe-vpc-block-public-access-exclusions",
+        Listing::TransitGateways => "describe-transit-gateways",
+        Listing::TransitAttachments => "describe-transit-gateway-vpc-attachments",
+        Listing::TransitTables => "describe-transit-gateway-route-tables",
+        Listing::TransitPolicyTables => "describe-transit-gateway-policy-tables",
+        Listing::TransitAssociations => "get-transit-gateway-route-table-associations",
+        Listing::TransitRoutes => "search-transit-gateway-routes",
     }
 }
 

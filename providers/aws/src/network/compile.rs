@@ -8,8 +8,10 @@ use reachlint_model::{
 };
 use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
+use super::access::PublicAccess;
 use super::balancer::{Balancers, Behind};
 use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
+use super::transit::Transit;
 use crate::records::Listing;
 
 /// Security groups of an interface.
@@ -97,6 +99,8 @@ pub struct AwsNetwork {
     pub(super) gateways: HashMap<NameId, Vec<NameId>>,
     pub(crate) peerings: HashMap<NameId, RawPeering>,
     pub(crate) nats: HashMap<NameId, RawNat>,
+    pub(super) access: PublicAccess,
+    pub(super) transit: Transit,
     pub(super) tags: Tags,
     /// The accounts that own the security groups.
     pub(crate) group_owners: HashMap<NameId, NameId>,
@@ -152,6 +156,8 @@ impl Compiler {
         let resolvers = self.estate.vpcs.iter().filter_map(|(id, blocks)| Some((*id, resolver(*blocks.first()?)?)));
         let resolvers = resolvers.collect();
         let vpcs = self.estate.vpcs.iter().map(|(id, blocks)| (*id, blocks.iter().copied().collect())).collect();
+        let access = self.compile_access();
+        let transit = self.compile_transit();
         let peerings = std::mem::take(&mut self.estate.peerings);
         let nats = std::mem::take(&mut self.estate.nats);
         let gateways = std::mem::take(&mut self.estate.gateways);
@@ -183,6 +189,8 @@ impl Compiler {
             gateways,
             peerings,
             nats,
+            access,
+            transit,
             tags,
             group_owners,
             unowned,
@@ -224,6 +232,10 @@ impl Compiler {
             None if self.estate.truncated(listing) => {
                 (format!("{subject} may be on a further page of {call} that the evidence does not hold"), false)
             }
+            None if !listing.is_collected() => (
+                format!("{subject} is not in the evidence; add what {call} answers as a file, `collect` does not"),
+                true,
+            ),
             None => (format!("{subject} is not in the evidence, which lacks it from {call}"), true),
         };
         Reason { code: ReasonCode::NotRead, text, permission: denied.then(|| call.to_owned()) }
@@ -253,6 +265,9 @@ impl Compiler {
             Target::Other(kind, id) => {
                 let text = format!("the path leads into {kind}, `{}`, which is not modelled", self.text(id));
                 Some(self.builder.reason(Reason { code: ReasonCode::NotModelled, text, permission: None }))
+            }
+            Target::Transit(id) if !self.estate.transit.gateways.contains_key(&id) => {
+                Some(self.missing(Listing::TransitGateways, Some(id), "the transit gateway"))
             }
             _ => None,
         };

@@ -7,6 +7,7 @@ use reachlint_model::{
     Outcome, Packet, Via,
 };
 
+use super::access::Door;
 use super::balancer::Behind;
 use super::compile::{AwsNetwork, SECURITY_GROUP};
 use super::estate::Target;
@@ -81,6 +82,10 @@ impl Entering<'_> {
             self.hop(Hop { kind, layer, direction: Direction::Ingress, subject, note: Some(note) });
             self.packet.destination = address.private;
         }
+        let place = (interface.account, interface.region);
+        let subnets = [interface.subnet; 2];
+        let access = self.aws.access_hop(place, interface.network, subnets, Door::In);
+        self.half.hops.extend(access);
         let cut = self.aws.facts.get(owner.0 as usize).is_some_and(|facts| facts.cut_from_internet);
         if cut && Family::of(to) == Family::V6 {
             let note = Note::new("{} refuses internet gateways for IPv6 (DenyAllIgwTraffic)").about(interface.id);
@@ -178,6 +183,11 @@ impl Entering<'_> {
                 let note = Note::new("answers to {address} take {}").about(route.name).at(to);
                 let pass = fact(ROUTE, Direction::Return, route.name, Outcome::Pass, note);
                 match (back, route.target) {
+                    // Past a transit gateway the answer may take a peering instead.
+                    (Back::Link(link), Target::Peering(_)) if !self.aws.peerings.contains_key(&link) => {
+                        opaque(Direction::Return, route.name, self.aws.other_way_back, note)
+                    }
+                    (Back::Link(link), Target::Transit(other)) if link == other => pass,
                     (Back::Local, Target::Local) | (Back::Internet, Target::Internet(_)) => pass,
                     (Back::Link(link), Target::Peering(other)) if link == other => pass,
                     (Back::Link(_), Target::Peering(_) | Target::Local | Target::Internet(_) | Target::Nat(_))

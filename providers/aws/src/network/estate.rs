@@ -72,6 +72,8 @@ pub(super) struct RawInstance {
 pub(super) struct RawSubnet {
     pub(super) vpc: Option<NameId>,
     pub(super) blocks: Vec<Prefix>,
+    /// Its availability zone by name and by id.
+    pub(super) zone: (Option<NameId>, Option<NameId>),
 }
 
 /// An entry of a network ACL.
@@ -105,6 +107,7 @@ pub(crate) enum Target {
     Instance(NameId),
     /// A gateway endpoint of S3 or `DynamoDB`.
     GatewayEndpoint(NameId),
+    Transit(NameId),
     /// A kind of target that is not modelled, with its id.
     Other(&'static str, NameId),
 }
@@ -166,6 +169,85 @@ pub(crate) struct RawNat {
     pub(crate) public_address: Option<IpAddr>,
 }
 
+/// The switch of VPC Block Public Access in one account and Region.
+#[derive(Clone, Debug)]
+pub(super) struct RawPublicAccess {
+    pub(super) mode: NameId,
+    /// Whether it is being changed, so that neither the old nor the new mode is certain.
+    pub(super) changing: bool,
+    /// Whether there can be exclusions.
+    pub(super) exclusions: bool,
+    /// Where it stood: its exclusions are to be there too.
+    pub(super) folder: String,
+}
+
+/// An exclusion from it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawExclusion {
+    pub(super) mode: Option<NameId>,
+    pub(super) state: Option<NameId>,
+}
+
+/// A transit gateway; options that its record does not have are `None`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawTransitGateway {
+    pub(super) available: bool,
+    pub(super) references: Option<bool>,
+}
+
+/// An attachment of a VPC to a transit gateway.
+#[derive(Clone, Debug)]
+pub(super) struct RawAttachment {
+    pub(super) gateway: NameId,
+    pub(super) vpc: NameId,
+    pub(super) state: NameId,
+    pub(super) subnets: Vec<NameId>,
+    pub(super) references: Option<bool>,
+    pub(super) v6: Option<bool>,
+    pub(super) appliance: bool,
+}
+
+/// A route of a transit gateway.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct RawTransitRoute {
+    pub(super) prefix: Prefix,
+    pub(super) blackhole: bool,
+    pub(super) propagated: bool,
+    /// The attachment and its kind, where it is one.
+    pub(super) to: Option<NameId>,
+    pub(super) kind: Option<NameId>,
+}
+
+/// Routes of a transit gateway's route table.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RawTransitRoutes {
+    pub(super) routes: Vec<RawTransitRoute>,
+    /// Whether there are others.
+    pub(super) more: bool,
+    /// Whether one has no block as its destination.
+    pub(super) odd: bool,
+}
+
+/// Attachments of a transit gateway's route table, and whether each association is in force.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RawAssociations {
+    pub(super) found: Vec<(NameId, bool)>,
+    pub(super) more: bool,
+}
+
+/// Everything about transit gateways.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RawTransit {
+    pub(super) gateways: HashMap<NameId, RawTransitGateway>,
+    pub(super) attachments: HashMap<NameId, RawAttachment>,
+    /// Gateways of the route tables.
+    pub(super) tables: HashMap<NameId, NameId>,
+    /// Gateways that have policy tables.
+    pub(super) policies: HashSet<NameId>,
+    pub(super) associations: HashMap<NameId, RawAssociations>,
+    pub(super) routes: HashMap<NameId, RawTransitRoutes>,
+}
+
 /// Entries of a prefix list.
 #[derive(Clone, Debug, Default)]
 pub(super) struct RawPrefixList {
@@ -210,6 +292,13 @@ pub struct Estate {
     pub(super) gateways: HashMap<NameId, Vec<NameId>>,
     pub(super) elastic: Vec<(IpAddr, NameId, Option<IpAddr>)>,
     pub(super) balancing: Balancing,
+    /// By account and Region.
+    pub(super) public_access: HashMap<(NameId, NameId), RawPublicAccess>,
+    /// By the VPC or subnet.
+    pub(super) exclusions: HashMap<NameId, Vec<RawExclusion>>,
+    /// Accounts that own the VPCs; one that only uses a shared subnet is another.
+    pub(super) vpc_owners: HashMap<NameId, NameId>,
+    pub(super) transit: RawTransit,
     pub(super) seen: HashSet<NameId>,
     /// Where the documents stand that are being read.
     pub(super) folder: String,

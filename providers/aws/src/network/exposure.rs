@@ -2,12 +2,12 @@
 
 use std::net::IpAddr;
 
-use reachlint_model::{Direction, Door, Exposure, Family, InterfaceId};
+use reachlint_model::{Direction, Door, Exposure, Family, HopKind, InterfaceId, Outcome};
 
 use super::compile::{AwsNetwork, is_private};
 
 /// A public path needs a public address and a route of the subnet to an internet gateway in that family
-/// (VPC guide, internet gateways).
+/// (VPC guide, internet gateways), and VPC Block Public Access that lets it in.
 pub(super) fn exposure(aws: &AwsNetwork, id: InterfaceId, address: IpAddr) -> Exposure {
     let none = Exposure { doors: Vec::new(), public: Ok(false) };
     let Some((interface, facts)) = aws.network.interface(id).zip(aws.facts.get(id.0 as usize)) else { return none };
@@ -27,6 +27,13 @@ pub(super) fn exposure(aws: &AwsNetwork, id: InterfaceId, address: IpAddr) -> Ex
         Some(Ok(at)) => Ok(aws.tables.get(at).is_some_and(|table| table.reaches_internet(Family::of(address)))),
         Some(Err(reason)) => Err(reason),
         None => Err(aws.unread_subnet),
+    };
+    let place = (interface.account, interface.region);
+    let access = aws.access_hop(place, interface.network, [interface.subnet; 2], super::access::Door::In);
+    let public = match (public, access.map(|hop| hop.kind)) {
+        (Ok(true), Some(HopKind::Route(Outcome::Block))) => Ok(false),
+        (Ok(true), Some(HopKind::Route(Outcome::Unknown(reason)))) => Err(reason),
+        (public, _) => public,
     };
     Exposure { doors, public }
 }

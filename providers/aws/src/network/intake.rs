@@ -6,14 +6,17 @@ use std::ops::Range;
 use reachlint_model::{NameId, PortRange, Prefix, Protocol, ProtocolMatch};
 
 use super::estate::{
-    Destination, Estate, RawAcl, RawEntry, RawGroup, RawInstance, RawInterface, RawNat, RawPeer, RawPeering, RawRoute,
-    RawRule, RawSide, RawSubnet, RawTable, Target,
+    Destination, Estate, RawAcl, RawAttachment, RawEntry, RawExclusion, RawGroup, RawInstance, RawInterface, RawNat,
+    RawPeer, RawPeering, RawPublicAccess, RawRoute, RawRule, RawSide, RawSubnet, RawTable, RawTransitGateway,
+    RawTransitRoute, RawTransitRoutes, Target,
 };
 use crate::records::{
     Association, BalancingAttribute, EgressOnlyInternetGateway, ElasticAddress, GroupReference, InternetGateway,
     IpPermission, Listener, Listing, LoadBalancer, ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface,
-    PeerVpc, PrefixListEntry, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, Sink, Subnet, Tag,
-    TargetGroup, TargetHealthDescription, Text, Vpc, VpcPeeringConnection,
+    PeerVpc, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions, Reservation, RouteTable, SecurityGroup,
+    SecurityGroupRule, Sink, Subnet, Tag, TargetGroup, TargetHealthDescription, Text, TransitGateway,
+    TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable,
+    TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection,
 };
 
 /// Makes a target of the id that a field of a route holds.
@@ -62,6 +65,11 @@ fn ports(protocol: ProtocolMatch, from: Option<i32>, to: Option<i32>) -> PortRan
             PortRange::new(first, last).unwrap_or(PortRange::single(first))
         }
     }
+}
+
+/// An option that is `enable` or `disable`.
+fn enabled(text: Option<&Text<'_>>) -> Option<bool> {
+    text.map(|text| &**text == "enable")
 }
 
 pub(super) fn id<'t>(text: &'t Text<'_>, field: &str) -> Result<&'t str, String> {
@@ -251,7 +259,7 @@ impl Estate {
             (&route.nat_gateway_id, Target::Nat),
             (&route.vpc_peering_connection_id, Target::Peering),
             (&route.egress_only_internet_gateway_id, Target::EgressOnly),
-            (&route.transit_gateway_id, |name| Target::Other("a transit gateway", name)),
+            (&route.transit_gateway_id, Target::Transit),
             (&route.local_gateway_id, |name| Target::Other("a local gateway", name)),
             (&route.carrier_gateway_id, |name| Target::Other("a carrier gateway", name)),
             (&route.core_network_arn, |name| Target::Other("a Cloud WAN core network", name)),
@@ -438,7 +446,11 @@ impl Sink for Estate {
         let v6 = record.ipv6_cidr_block_association_set.iter().filter_map(|set| set.ipv6_cidr_block.as_deref());
         let texts = record.cidr_block.as_deref().into_iter().chain(v6);
         let blocks = texts.map(|text| block(text, &record.subnet_id)).collect::<Result<_, _>>()?;
-        self.subnets.entry(name).or_insert(RawSubnet { vpc, blocks });
+        let zone = (self.option(record.availability_zone.as_ref()), self.option(record.availability_zone_id.as_ref()));
+        self.subnets.entry(name).or_insert(RawSubnet { vpc, blocks, zone });
+        if let Some((vpc, owner)) = vpc.zip(self.option(record.owner_id.as_ref())) {
+            self.vpc_owners.entry(vpc).or_insert(owner);
+        }
         Ok(())
     }
 
@@ -456,6 +468,9 @@ impl Sink for Estate {
         let texts = record.cidr_block.as_deref().into_iter().chain(v4).chain(v6);
         let blocks = texts.map(|text| block(text, &record.vpc_id)).collect::<Result<Vec<_>, _>>()?;
         self.vpcs.entry(name).or_insert(blocks);
+        if let Some(owner) = self.option(record.owner_id.as_ref()) {
+            self.vpc_owners.entry(name).or_insert(owner);
+        }
         Ok(())
     }
 
@@ -537,9 +552,134 @@ impl Sink for Estate {
         Ok(())
     }
 
+    fn public_access(&mut self, record: PublicAccessOptions<'_>) -> Result<(), String> {
+        let account = self.name(id(&record.aws_account_id, "AwsAccountId")?);
+        let region = self.name(id(&record.aws_region, "AwsRegion")?);
+        let mode = record.internet_gateway_block_mode.as_ref().filter(|mode| !mode.is_empty());
+        let mode = mode.ok_or("a record has no `InternetGatewayBlockMode`")?;
+        let mode = self.name(mode);
+        let settled = |state: &str| matches!(state, "default-state" | "update-complete");
+        let raw = RawPublicAccess {
+            mode,
+            changing: !record.state.as_deref().is_none_or(settled),
+            exclusions: record.exclusions_allowed.as_deref() != Some("not-allowed"),
+            folder: self.folder.clone(),
+        };
+        self.public_access.entry((account, region)).or_insert(raw);
+        Ok(())
+    }
+
+    fn public_access_exclusion(&mut self, record: PublicAccessExclusion<'_>) -> Result<(), String> {
+        let name = self.name(id(&record.exclusion_id, "ExclusionId")?);
+        if !self.first(name) {
+            return Ok(());
+        }
+        let arn = record.resource_arn.as_deref().unwrap_or_default();
+        let resource = arn.rsplit('/').next().filter(|resource| !resource.is_empty());
+        let resource = resource.ok_or_else(|| format!("`{}` has no `ResourceArn`", &*record.exclusion_id))?;
+        let resource = self.name(resource);
+        let raw = RawExclusion {
+            mode: self.option(record.internet_gateway_exclusion_mode.as_ref()),
+            state: self.option(record.state.as_ref()),
+        };
+        self.exclusions.entry(resource).or_default().push(raw);
+        Ok(())
+    }
+
+    fn transit_gateway(&mut self, record: TransitGateway<'_>) -> Result<(), String> {
+        let name = self.name(id(&record.transit_gateway_id, "TransitGatewayId")?);
+        let options = record.options.unwrap_or_default();
+        let raw = RawTransitGateway {
+            // One that is being changed goes on.
+            available: record.state.as_deref().is_none_or(|state| matches!(state, "available" | "modifying")),
+            references: enabled(options.security_group_referencing_support.as_ref()),
+        };
+        self.transit.gateways.entry(name).or_insert(raw);
+        Ok(())
+    }
+
+    fn transit_attachment(&mut self, record: TransitGatewayVpcAttachment<'_>) -> Result<(), String> {
+        let name = self.name(id(&record.transit_gateway_attachment_id, "TransitGatewayAttachmentId")?);
+        let options = record.options.unwrap_or_default();
+        let raw = RawAttachment {
+            gateway: self.name(id(&record.transit_gateway_id, "TransitGatewayId")?),
+            vpc: self.name(id(&record.vpc_id, "VpcId")?),
+            state: self.name(record.state.as_deref().unwrap_or("available")),
+            subnets: record.subnet_ids.iter().map(|subnet| self.names.intern(subnet)).collect(),
+            references: enabled(options.security_group_referencing_support.as_ref()),
+            v6: enabled(options.ipv6_support.as_ref()),
+            appliance: enabled(options.appliance_mode_support.as_ref()) != Some(false),
+        };
+        self.transit.attachments.entry(name).or_insert(raw);
+        Ok(())
+    }
+
+    fn transit_table(&mut self, record: TransitGatewayRouteTable<'_>) -> Result<(), String> {
+        let name = self.name(id(&record.transit_gateway_route_table_id, "TransitGatewayRouteTableId")?);
+        let gateway = self.name(id(&record.transit_gateway_id, "TransitGatewayId")?);
+        self.transit.tables.insert(name, gateway);
+        Ok(())
+    }
+
+    fn transit_policy_table(&mut self, record: TransitGatewayPolicyTable<'_>) -> Result<(), String> {
+        let gateway = self.name(id(&record.transit_gateway_id, "TransitGatewayId")?);
+        self.transit.policies.insert(gateway);
+        Ok(())
+    }
+
+    fn transit_associations(
+        &mut self,
+        table: &str,
+        found: &[TransitGatewayAssociation<'_>],
+        more: bool,
+    ) -> Result<(), String> {
+        let table = self.name(table);
+        let mut list = self.transit.associations.remove(&table).unwrap_or_default();
+        for record in found {
+            let name = self.name(id(&record.transit_gateway_attachment_id, "TransitGatewayAttachmentId")?);
+            list.found.push((name, record.state.as_deref() == Some("associated")));
+        }
+        list.more |= more;
+        self.transit.associations.insert(table, list);
+        Ok(())
+    }
+
+    fn transit_routes(&mut self, table: &str, found: &[TransitGatewayRoute<'_>], more: bool) -> Result<(), String> {
+        let name = self.name(table);
+        // A second search of the same table would say the same again.
+        let mut routes = RawTransitRoutes { more, ..RawTransitRoutes::default() };
+        for record in found {
+            let Some(text) = record.destination_cidr_block.as_deref() else {
+                routes.odd = true;
+                continue;
+            };
+            let prefix = block(text, table)?;
+            let only = match record.transit_gateway_attachments.as_slice() {
+                [only] => Some(only),
+                _ => None,
+            };
+            routes.routes.push(RawTransitRoute {
+                prefix,
+                blackhole: record.state.as_deref() == Some("blackhole"),
+                propagated: record.kind.as_deref() != Some("static"),
+                to: only.map(|only| self.names.intern(&only.transit_gateway_attachment_id)),
+                kind: self.option(only.and_then(|only| only.resource_type.as_ref())),
+            });
+        }
+        match self.transit.routes.get_mut(&name) {
+            // Several searches for one table are parts of it that nothing puts together.
+            Some(known) => known.more = true,
+            None => drop(self.transit.routes.insert(name, routes)),
+        }
+        Ok(())
+    }
+
     fn listed(&mut self, listing: Listing, more: bool) {
-        // The entries of every prefix list have pages of their own, and so have the listeners of a load balancer.
-        let more = more && !matches!(listing, Listing::PrefixListEntries | Listing::Listeners);
+        // What is about one thing has pages of its own: the entries of a prefix list, the listeners of a load balancer,
+        // the route table of a transit gateway.
+        let own =
+            [Listing::PrefixListEntries, Listing::Listeners, Listing::TransitAssociations, Listing::TransitRoutes];
+        let more = more && !own.contains(&listing);
         let (open, last) = self.pages.entry((listing, self.folder.clone())).or_default();
         *(if more { open } else { last }) += 1;
     }

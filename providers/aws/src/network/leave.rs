@@ -7,10 +7,11 @@ use reachlint_model::{
     Prefix, Protocol, ReasonId, Via,
 };
 
+use super::access::Door;
 use super::compile::{AwsNetwork, Route, SECURITY_GROUP, is_private};
 use super::estate::{RawNat, Target};
 use super::route::{Choice, is_link_local, is_link_local_service};
-use super::{INTERNET_GATEWAY, LOOPBACK, NAT_GATEWAY, OPAQUE, PEERING, ROUTE, SERVICE, fact, opaque};
+use super::{INTERNET_GATEWAY, LOOPBACK, NAT_GATEWAY, OPAQUE, PEERING, ROUTE, SERVICE, TRANSIT, fact, opaque};
 
 /// Source ports that a NAT gateway opens connections from (VPC guide, network ACLs, ephemeral ports).
 const NAT_PORTS: (u16, u16) = (1024, u16::MAX);
@@ -40,6 +41,8 @@ struct Leaving<'a> {
     vpc: NameId,
     /// The public address that the internet gateway gives to the packet's source, if any.
     public: Option<IpAddr>,
+    /// Whether a NAT gateway took the packet on.
+    behind_nat: bool,
     /// Whether the sender's own security groups were passed already.
     outside: bool,
 }
@@ -57,6 +60,7 @@ impl<'a> Leaving<'a> {
             subnet: interface.subnet,
             vpc: interface.network,
             public: own.and_then(|address| address.public),
+            behind_nat: false,
             outside: false,
         })
     }
@@ -227,6 +231,7 @@ impl<'a> Leaving<'a> {
             Target::Nat(gateway) => self.nat(route, gateway),
             Target::GatewayEndpoint(endpoint) => Step::Done(self.gateway_endpoint(route, endpoint)),
             Target::Interface(id) | Target::Instance(id) => Step::Done(self.appliance(route, id)),
+            Target::Transit(gateway) => Step::Done(self.transit(route, gateway)),
             Target::Other(_, id) => {
                 // Beyond a gateway that is not modelled the sender's groups are not known to the receiver's side,
                 // and the other way round (Reachability Analyzer, SG_REFERENCES_NOT_PRESERVED).
@@ -373,6 +378,7 @@ impl<'a> Leaving<'a> {
             self.hop(fact(INTERNET_GATEWAY, Direction::Egress, gateway, Outcome::Block, note));
             return self.end(Via::Nowhere);
         };
+        self.public_access(if self.behind_nat { Door::OutOnly } else { Door::Out });
         self.translate(INTERNET_GATEWAY, gateway, source);
         self.end(Via::Internet)
     }
@@ -388,8 +394,17 @@ impl<'a> Leaving<'a> {
         self.leave_subnet(Identity::Nobody, false);
         self.pass(route, "leads to {}", gateway);
         self.packet.source_identity = Identity::Nobody;
+        self.public_access(Door::OutOnly);
         let via = if self.is_detached(gateway) { Via::Nowhere } else { Via::Internet };
         self.end(via)
+    }
+
+    fn public_access(&mut self, door: Door) {
+        let Some(interface) = self.aws.network.interface(self.from) else { return };
+        let subnets = [interface.subnet, self.subnet];
+        let place = (interface.account, interface.region);
+        let hop = self.aws.access_hop(place, self.vpc, subnets, door);
+        self.half.hops.extend(hop);
     }
 
     /// A gateway serves only the VPC that it is attached to (VPC guide, internet gateways).
@@ -433,6 +448,7 @@ impl<'a> Leaving<'a> {
             self.half.returns.push(answer);
         }
         self.subnet = subnet;
+        self.behind_nat = true;
         self.packet.source_identity = Identity::Nobody;
         if let Some(ports) = PortRange::new(NAT_PORTS.0, NAT_PORTS.1) {
             self.packet.source_ports = ports;
@@ -440,6 +456,85 @@ impl<'a> Leaving<'a> {
         self.translate(NAT_GATEWAY, nat.id, private);
         self.public = nat.public_address.filter(|_| nat.public);
         Step::On
+    }
+
+    /// Over a transit gateway into another VPC. Rules on the way out never mean anybody there by a group (VPC transit
+    /// gateways guide, security group referencing: for inbound rules only).
+    ///
+    /// The network ACL of the attachment's subnet filters as on any way through a subnet. An attachment in the sender's
+    /// own subnet takes packets through both directions of the ACL, and brings answers past it (VPC guide, network
+    /// ACLs for transit gateways).
+    fn transit(&mut self, route: &Route, gateway: NameId) -> Crossing {
+        let (aws, to) = (self.aws, self.packet.destination);
+        self.leave_subnet(Identity::Nobody, false);
+        self.pass(route, "leads to {}", gateway);
+        if let Some(reason) = route.opaque {
+            let note = Note::new("the route {} leads there").about(route.name);
+            self.hop(opaque(Direction::Egress, gateway, reason, note));
+            return self.end(Via::Nowhere);
+        }
+        let way = match aws.transit_way(gateway, self.vpc, self.subnet, to) {
+            Ok(way) => way,
+            Err(stop) => {
+                self.hop(stop.hop(Direction::Egress));
+                return self.end(Via::Nowhere);
+            }
+        };
+        self.hop(aws.acl_hop(way.exit, false, Direction::Ingress, self.packet));
+        self.hop(way.pass(Direction::Egress));
+        let owner = match aws.owner_in(way.far.vpc, to) {
+            Ok(owner) if way.far.vpc != self.vpc => owner,
+            Ok(_) => {
+                self.hop(opaque(Direction::Egress, gateway, aws.other_way_back, Note::new("leads back into this VPC")));
+                return self.end(Via::Nowhere);
+            }
+            Err(reason) => {
+                self.unowned(reason, to);
+                return self.end(Via::Nowhere);
+            }
+        };
+        if let Err(stop) = aws.transit_inside(&way, to) {
+            self.hop(stop.hop(Direction::Ingress));
+        }
+        let receiver = aws.network.interface(owner).map_or(way.entry, |interface| interface.subnet);
+        if way.entry != receiver {
+            self.hop(aws.acl_hop(way.entry, true, Direction::Ingress, self.packet));
+        }
+        self.transit_back(gateway, way.far.vpc, receiver);
+        if self.packet.source_identity != Identity::Nobody {
+            self.packet.source_identity = match aws.transit_references(gateway, &way) {
+                Ok(true) => self.packet.source_identity,
+                Ok(false) => Identity::Nobody,
+                Err(reason) => Identity::Unknown(reason),
+            };
+        }
+        Crossing { destination: Some(owner), ..self.end(Via::Link { link: gateway, network: way.far.vpc }) }
+    }
+
+    /// The answer's way through the gateway, once the receiver's subnet sends it there. It may pass other subnets of
+    /// the attachments than the first packet, as each side goes by its own zone.
+    fn transit_back(&mut self, gateway: NameId, far: NameId, receiver: NameId) {
+        let (aws, back, reply) = (self.aws, self.packet.source, self.packet.reply());
+        let way = match aws.transit_way(gateway, far, receiver, back) {
+            Ok(way) => way,
+            Err(stop) => return self.half.returns.push(stop.hop(Direction::Return)),
+        };
+        if way.far.vpc != self.vpc {
+            let note = Note::new("answers to {address} are lost: {} leads to another VPC").about(way.route).at(back);
+            self.half.returns.push(fact(TRANSIT, Direction::Return, way.route, Outcome::Block, note));
+            return;
+        }
+        if way.entry == self.subnet {
+            // What `leave_subnet` asked of the sender's own subnet.
+            self.half.returns.pop();
+        } else {
+            self.half.returns.push(aws.acl_hop(way.entry, true, Direction::Return, reply));
+        }
+        if let Err(stop) = aws.transit_inside(&way, back) {
+            self.half.returns.push(stop.hop(Direction::Return));
+        }
+        self.half.returns.push(way.pass(Direction::Return));
+        self.half.returns.push(aws.acl_hop(way.exit, false, Direction::Return, reply));
     }
 
     /// A gateway endpoint of S3 or `DynamoDB` takes TCP only (Reachability Analyzer,
@@ -476,6 +571,7 @@ impl<'a> Leaving<'a> {
             return Crossing { destination: Some(receiver), ..self.end(via) };
         }
         self.leave_subnet(Identity::Nobody, false);
+        self.pass(route, "leads to {}", id);
         let note = Note::new("the route {} leads there").about(route.name);
         self.hop(opaque(Direction::Egress, id, self.aws.appliance, note));
         self.packet.source_identity = Identity::Nobody;

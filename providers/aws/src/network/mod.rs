@@ -3,6 +3,7 @@
 //! Facts about AWS carry the document they come from: the *VPC guide* is the Amazon VPC User Guide, the *EC2 API*
 //! the reference of the EC2 API, *Reachability Analyzer* the guide of that service with its explanation codes.
 
+mod access;
 mod balancer;
 mod balancing;
 mod compile;
@@ -15,6 +16,7 @@ mod leave;
 mod names;
 mod onward;
 mod route;
+mod transit;
 
 use std::net::IpAddr;
 
@@ -40,6 +42,10 @@ pub(crate) const PEERING: Layer = Layer("aws.peering");
 pub(crate) const NAT_GATEWAY: Layer = Layer("aws.nat-gateway");
 /// An internet gateway.
 pub(crate) const INTERNET_GATEWAY: Layer = Layer("aws.internet-gateway");
+/// A transit gateway.
+pub(crate) const TRANSIT: Layer = Layer("aws.transit-gateway");
+/// VPC Block Public Access.
+pub(crate) const PUBLIC_ACCESS: Layer = Layer("aws.block-public-access");
 /// An interface's check of its own addresses.
 pub(crate) const SOURCE_DEST_CHECK: Layer = Layer("aws.source-dest-check");
 /// Whether a machine runs behind the interface.

@@ -7,17 +7,26 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::read::{Listing, Sink};
-use super::{BalancingAttribute, Listener, PrefixListEntry, TargetHealthDescription, Text};
+use super::{
+    BalancingAttribute, Listener, PrefixListEntry, TargetHealthDescription, Text, TransitGatewayAssociation,
+    TransitGatewayRoute,
+};
 
 /// Whether a listing's records do not say what they are about, or only where there is one.
 pub(super) fn is_attributed(listing: Listing) -> bool {
-    use Listing::{Listeners, LoadBalancerAttributes, PrefixListEntries, TargetGroupAttributes, TargetHealth};
-    matches!(listing, PrefixListEntries | Listeners | TargetHealth | TargetGroupAttributes | LoadBalancerAttributes)
+    let certain = matches!(listing, Listing::PrefixListEntries | Listing::Listeners | Listing::TargetHealth);
+    certain || is_common(listing)
+}
+
+/// Whether a listing stands under a word that other services use as well.
+pub(super) fn is_common(listing: Listing) -> bool {
+    use Listing::{LoadBalancerAttributes, TargetGroupAttributes, TransitAssociations, TransitRoutes};
+    matches!(listing, TargetGroupAttributes | LoadBalancerAttributes | TransitAssociations | TransitRoutes)
 }
 
 /// Whether a key is an id under which an answer stands.
 pub(super) fn is_id(key: &str) -> bool {
-    key.starts_with("pl-") || is_balancing(key)
+    key.starts_with("pl-") || key.starts_with("tgw-rtb-") || is_balancing(key)
 }
 
 /// Whether an ARN is one of Elastic Load Balancing.
@@ -34,6 +43,8 @@ fn is_balancer(arn: &str) -> bool {
 pub(super) struct Page {
     /// Whether further pages follow.
     pub(super) more: bool,
+    /// Whether a search found more routes than it gave.
+    pub(super) more_routes: bool,
     /// The ids that were asked about, under the names of the request's parameters.
     pub(super) asked: Vec<(String, String)>,
     /// What is still to be attributed.
@@ -41,6 +52,13 @@ pub(super) struct Page {
 }
 
 impl Page {
+    /// What makes it certain that the parts are evidence: what was asked about, or an id in the file's name.
+    pub(super) fn about<'p>(&'p self, file: &'p str) -> Option<&'p str> {
+        let asked = self.asked.iter().map(|(_, id)| id.as_str()).find(|id| !id.is_empty());
+        let named = asked.or_else(|| id_in(file, "pl-")).or_else(|| id_in(file, "tgw-rtb-"));
+        named.filter(|_| !self.parts.is_empty())
+    }
+
     /// Hands on what can be attributed; what was found.
     pub(super) fn hand_on(&self, file: &str, sink: &mut dyn Sink) -> Result<Vec<(Listing, usize)>, String> {
         let asked = |parameter: &str| {
@@ -48,13 +66,13 @@ impl Page {
         };
         let mut found = Vec::new();
         for (listing, records) in &self.parts {
-            let mut answer = Answer { more: self.more, ..Answer::default() };
+            let mut answer = Answer { more: self.more, more_routes: Some(self.more_routes), ..Answer::default() };
             let records = records.get();
             let wrong = |error: serde_json::Error| error.to_string();
             let of = match listing {
                 Listing::PrefixListEntries => {
                     answer.entries = Some(serde_json::from_str(records).map_err(wrong)?);
-                    asked("PrefixListId").or_else(|| prefix_list_in(file))
+                    asked("PrefixListId").or_else(|| id_in(file, "pl-"))
                 }
                 Listing::Listeners => {
                     let listeners: Vec<Listener<'_>> = serde_json::from_str(records).map_err(wrong)?;
@@ -74,6 +92,15 @@ impl Page {
                         answer.targets = Some(serde_json::from_str(records).map_err(wrong)?);
                     }
                     group
+                }
+                Listing::TransitAssociations | Listing::TransitRoutes => {
+                    let table = asked("TransitGatewayRouteTableId").or_else(|| id_in(file, "tgw-rtb-"));
+                    match listing {
+                        _ if table.is_none() => {}
+                        Listing::TransitRoutes => answer.routes = Some(serde_json::from_str(records).map_err(wrong)?),
+                        _ => answer.associations = Some(serde_json::from_str(records).map_err(wrong)?),
+                    }
+                    table
                 }
                 _ => {
                     let of = asked("TargetGroupArn").or_else(|| asked("LoadBalancerArn"));
@@ -103,6 +130,12 @@ pub(super) struct Answer<'a> {
     targets: Option<Vec<TargetHealthDescription<'a>>>,
     #[serde(rename = "Attributes", borrow)]
     attributes: Option<Vec<BalancingAttribute<'a>>>,
+    #[serde(rename = "Associations", borrow)]
+    associations: Option<Vec<TransitGatewayAssociation<'a>>>,
+    #[serde(rename = "Routes", borrow)]
+    routes: Option<Vec<TransitGatewayRoute<'a>>>,
+    #[serde(rename = "AdditionalRoutesAvailable")]
+    more_routes: Option<bool>,
     #[serde(rename = "NextToken", alias = "NextMarker", borrow)]
     next: Option<Text<'a>>,
     #[serde(skip)]
@@ -133,13 +166,22 @@ impl Answer<'_> {
                 if is_balancer(of) { Listing::LoadBalancerAttributes } else { Listing::TargetGroupAttributes };
             found.push((listing, attributes.len()));
         }
+        if let Some(associations) = self.associations.as_ref().filter(|_| of.starts_with("tgw-rtb-")) {
+            sink.transit_associations(of, associations, more)?;
+            found.push((Listing::TransitAssociations, associations.len()));
+        }
+        if let Some(routes) = self.routes.as_ref().filter(|_| of.starts_with("tgw-rtb-")) {
+            sink.transit_routes(of, routes, more || self.more_routes == Some(true))?;
+            found.push((Listing::TransitRoutes, routes.len()));
+        }
         Ok(found)
     }
 }
 
-/// The id of a prefix list in a file name such as `entries-pl-0123456789abcdef0.json`.
-fn prefix_list_in(name: &str) -> Option<&str> {
-    let id = name.get(name.find("pl-")?..)?;
-    let end = id.char_indices().skip(3).find(|(_, c)| !c.is_ascii_alphanumeric()).map_or(id.len(), |(at, _)| at);
-    id.get(..end).filter(|id| id.len() > 3)
+/// The id with this beginning in a file name such as `entries-pl-0123456789abcdef0.json`.
+fn id_in<'n>(name: &'n str, start: &str) -> Option<&'n str> {
+    let id = name.get(name.find(start)?..)?;
+    let rest = id.get(start.len()..)?;
+    let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+    id.get(..start.len() + end).filter(|_| end > 0)
 }

@@ -4,6 +4,7 @@
 //! Unknown fields are passed over, and values whose set AWS may extend stay text. The same shapes are read from
 //! files and written by live collection.
 
+mod access;
 mod attributed;
 mod balancing;
 mod group;
@@ -11,13 +12,16 @@ mod interface;
 mod read;
 mod routing;
 mod text;
+mod transit;
 mod vpc;
 mod window;
 
+pub use access::*;
 pub use balancing::*;
 pub use group::*;
 pub use interface::*;
 pub use read::{Interfaces, Listing, Other, ReadError, Recognised, Sink, read};
 pub use routing::*;
 pub use text::Text;
+pub use transit::*;
 pub use vpc::*;

@@ -10,9 +10,11 @@ use super::attributed::{self, Page};
 use super::window::{Fault, Piece, Window, piece};
 use super::{
     BalancingAttribute, EgressOnlyInternetGateway, ElasticAddress, InternetGateway, Listener, LoadBalancer,
-    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PrefixListEntry, Reservation, RouteTable,
-    SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation, Subnet, TargetGroup, TargetHealthDescription, Text,
-    Vpc, VpcPeeringConnection,
+    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PrefixListEntry, PublicAccessExclusion,
+    PublicAccessOptions, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation,
+    Subnet, TargetGroup, TargetHealthDescription, Text, TransitGateway, TransitGatewayAssociation,
+    TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc,
+    VpcPeeringConnection,
 };
 
 /// Keys of a document of something else that are kept.
@@ -65,11 +67,27 @@ pub enum Listing {
     TargetGroupAttributes,
     /// `elbv2 describe-load-balancer-attributes`.
     LoadBalancerAttributes,
+    /// `describe-vpc-block-public-access-options`.
+    PublicAccessOptions,
+    /// `describe-vpc-block-public-access-exclusions`.
+    PublicAccessExclusions,
+    /// `describe-transit-gateways`.
+    TransitGateways,
+    /// `describe-transit-gateway-vpc-attachments`.
+    TransitAttachments,
+    /// `describe-transit-gateway-route-tables`.
+    TransitTables,
+    /// `describe-transit-gateway-policy-tables`.
+    TransitPolicyTables,
+    /// `get-transit-gateway-route-table-associations`.
+    TransitAssociations,
+    /// `search-transit-gateway-routes`.
+    TransitRoutes,
 }
 
 impl Listing {
     /// Every listing.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 30] = [
         Self::NetworkInterfaces,
         Self::Instances,
         Self::SecurityGroups,
@@ -92,11 +110,19 @@ impl Listing {
         Self::TargetHealth,
         Self::TargetGroupAttributes,
         Self::LoadBalancerAttributes,
+        Self::PublicAccessOptions,
+        Self::PublicAccessExclusions,
+        Self::TransitGateways,
+        Self::TransitAttachments,
+        Self::TransitTables,
+        Self::TransitPolicyTables,
+        Self::TransitAssociations,
+        Self::TransitRoutes,
     ];
 
-    /// What live collection does not ask for: load balancers, which are read from files only, and associations of
-    /// groups, on which nothing hangs.
-    pub const OFFLINE: [Self; 7] = [
+    /// What live collection does not ask for: what is read from files only, and associations of groups, on which nothing
+    /// hangs.
+    pub const OFFLINE: [Self; 15] = [
         Self::SecurityGroupVpcAssociations,
         Self::LoadBalancers,
         Self::Listeners,
@@ -104,6 +130,14 @@ impl Listing {
         Self::TargetHealth,
         Self::TargetGroupAttributes,
         Self::LoadBalancerAttributes,
+        Self::PublicAccessOptions,
+        Self::PublicAccessExclusions,
+        Self::TransitGateways,
+        Self::TransitAttachments,
+        Self::TransitTables,
+        Self::TransitPolicyTables,
+        Self::TransitAssociations,
+        Self::TransitRoutes,
     ];
 
     /// The top-level key under which the AWS CLI prints it.
@@ -132,6 +166,14 @@ impl Listing {
             Self::TargetHealth => "TargetHealthDescriptions",
             // The request that stands beside it tells which of the two it is.
             Self::TargetGroupAttributes | Self::LoadBalancerAttributes => "Attributes",
+            Self::PublicAccessOptions => "VpcBlockPublicAccessOptions",
+            Self::PublicAccessExclusions => "VpcBlockPublicAccessExclusions",
+            Self::TransitGateways => "TransitGateways",
+            Self::TransitAttachments => "TransitGatewayVpcAttachments",
+            Self::TransitTables => "TransitGatewayRouteTables",
+            Self::TransitPolicyTables => "TransitGatewayPolicyTables",
+            Self::TransitAssociations => "Associations",
+            Self::TransitRoutes => "Routes",
         }
     }
 
@@ -161,7 +203,21 @@ impl Listing {
             Self::TargetHealth => "elasticloadbalancing:DescribeTargetHealth",
             Self::TargetGroupAttributes => "elasticloadbalancing:DescribeTargetGroupAttributes",
             Self::LoadBalancerAttributes => "elasticloadbalancing:DescribeLoadBalancerAttributes",
+            Self::PublicAccessOptions => "ec2:DescribeVpcBlockPublicAccessOptions",
+            Self::PublicAccessExclusions => "ec2:DescribeVpcBlockPublicAccessExclusions",
+            Self::TransitGateways => "ec2:DescribeTransitGateways",
+            Self::TransitAttachments => "ec2:DescribeTransitGatewayVpcAttachments",
+            Self::TransitTables => "ec2:DescribeTransitGatewayRouteTables",
+            Self::TransitPolicyTables => "ec2:DescribeTransitGatewayPolicyTables",
+            Self::TransitAssociations => "ec2:GetTransitGatewayRouteTableAssociations",
+            Self::TransitRoutes => "ec2:SearchTransitGatewayRoutes",
         }
+    }
+
+    /// Whether live collection asks for it; others are read from files only.
+    #[must_use]
+    pub fn is_collected(self) -> bool {
+        !Self::OFFLINE.contains(&self)
     }
 
     /// The listing that stands under a top-level key.
@@ -277,6 +333,51 @@ pub trait Sink {
     /// # Errors
     /// See [`Sink::interface`].
     fn attributes(&mut self, of: &str, attributes: &[BalancingAttribute<'_>]) -> Result<(), String>;
+    /// The switch of VPC Block Public Access.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn public_access(&mut self, record: PublicAccessOptions<'_>) -> Result<(), String>;
+    /// An exclusion from it.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn public_access_exclusion(&mut self, record: PublicAccessExclusion<'_>) -> Result<(), String>;
+    /// A transit gateway.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn transit_gateway(&mut self, record: TransitGateway<'_>) -> Result<(), String>;
+    /// An attachment of a VPC to a transit gateway.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn transit_attachment(&mut self, record: TransitGatewayVpcAttachment<'_>) -> Result<(), String>;
+    /// A route table of a transit gateway.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn transit_table(&mut self, record: TransitGatewayRouteTable<'_>) -> Result<(), String>;
+    /// A policy table of a transit gateway.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn transit_policy_table(&mut self, record: TransitGatewayPolicyTable<'_>) -> Result<(), String>;
+    /// Attachments of a transit gateway's route table; `more` says that others follow.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn transit_associations(
+        &mut self,
+        table: &str,
+        found: &[TransitGatewayAssociation<'_>],
+        more: bool,
+    ) -> Result<(), String>;
+    /// Routes of a transit gateway's route table; `more` says that there are others.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn transit_routes(&mut self, table: &str, found: &[TransitGatewayRoute<'_>], more: bool) -> Result<(), String>;
     /// A document had this listing; `more` when it says that further pages follow.
     fn listed(&mut self, listing: Listing, more: bool);
 }
@@ -379,6 +480,9 @@ impl Document<'_> {
                 break;
             }
         }
+        if let Some(about) = page.about(self.name) {
+            self.key.get_or_insert_with(|| about.to_owned());
+        }
         let found = page.hand_on(self.name, self.sink).map_err(|why| self.window.fault(why))?;
         self.found.extend(found);
         for (listing, _) in &self.found {
@@ -389,8 +493,8 @@ impl Document<'_> {
 
     fn member(&mut self, key: String, page: &mut Page) -> Result<(), Fault> {
         let listing = Listing::of_key(&key);
-        // Other services print attributes too.
-        let certain = listing.is_some_and(|listing| listing != Listing::TargetGroupAttributes);
+        // Other services print such words too.
+        let certain = listing.is_some_and(|listing| !attributed::is_common(listing));
         if certain || attributed::is_id(&key) {
             self.key.get_or_insert_with(|| key.clone());
         }
@@ -412,9 +516,13 @@ impl Document<'_> {
             (None, "NextToken" | "NextMarker") => {
                 page.more |= self.text()?.is_some_and(|token| !token.is_empty());
             }
-            (None, "PrefixListId" | "LoadBalancerArn" | "TargetGroupArn") => {
+            (None, "PrefixListId" | "LoadBalancerArn" | "TargetGroupArn" | "TransitGatewayRouteTableId") => {
                 let id = self.text()?.unwrap_or_default();
                 page.asked.push((key.clone(), id));
+            }
+            (None, "AdditionalRoutesAvailable") => {
+                page.more_routes =
+                    self.window.value(|bytes| piece(bytes, |more: Option<bool>| Ok(more)))? == Some(true);
             }
             (None, _) if self.window.peek()? == Some(b'[') => {
                 self.window.elements(skip)?;
@@ -455,6 +563,15 @@ impl Document<'_> {
             Listing::Addresses => each!(ElasticAddress, elastic_address),
             Listing::LoadBalancers => each!(LoadBalancer, load_balancer),
             Listing::TargetGroups => each!(TargetGroup, target_group),
+            // The one answer that is a single record.
+            Listing::PublicAccessOptions => window
+                .value(|text| piece(text, |record: PublicAccessOptions<'_>| sink.public_access(record)))
+                .map(|()| 1),
+            Listing::PublicAccessExclusions => each!(PublicAccessExclusion, public_access_exclusion),
+            Listing::TransitGateways => each!(TransitGateway, transit_gateway),
+            Listing::TransitAttachments => each!(TransitGatewayVpcAttachment, transit_attachment),
+            Listing::TransitTables => each!(TransitGatewayRouteTable, transit_table),
+            Listing::TransitPolicyTables => each!(TransitGatewayPolicyTable, transit_policy_table),
             // An interface can only carry a group of another VPC while the association is in force, so the
             // interface already says all that the association would.
             Listing::SecurityGroupVpcAssociations => {
@@ -465,7 +582,9 @@ impl Document<'_> {
             | Listing::Listeners
             | Listing::TargetHealth
             | Listing::TargetGroupAttributes
-            | Listing::LoadBalancerAttributes => window.elements(skip),
+            | Listing::LoadBalancerAttributes
+            | Listing::TransitAssociations
+            | Listing::TransitRoutes => window.elements(skip),
         }
     }
 }

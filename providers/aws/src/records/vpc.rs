@@ -83,6 +83,9 @@ pub struct Subnet<'a> {
     /// Availability zone.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub availability_zone: Option<Text<'a>>,
+    /// The same zone by the id that it has in every account.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub availability_zone_id: Option<Text<'a>>,
     /// Account that owns it.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<Text<'a>>,

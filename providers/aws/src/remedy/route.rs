@@ -10,8 +10,8 @@ use reachlint_model::{Direction, Hop, HopKind, Interface, InterfaceState, NameId
 use super::Evidence;
 use super::words::{Command, Place, Value, count, hcl, plain, resource};
 use crate::network::{
-    AwsNetwork, INSTANCE_STATE, INTERNET_GATEWAY, NAT_GATEWAY, NO_PUBLIC_ADDRESS, PEERING, ROUTE, RawPeering, RawSide,
-    Route, SOURCE_DEST_CHECK, Table, Target, is_private,
+    AwsNetwork, INSTANCE_STATE, INTERNET_GATEWAY, NAT_GATEWAY, NO_PUBLIC_ADDRESS, PEERING, PUBLIC_ACCESS, ROUTE,
+    RawPeering, RawSide, Route, SOURCE_DEST_CHECK, TRANSIT, Table, Target, is_private,
 };
 
 /// What a new route leads to.
@@ -55,6 +55,16 @@ pub(super) fn open<'a>(aws: &'a AwsNetwork, hop: &Hop) -> Option<Change<'a>> {
             ))),
         },
         NAT_GATEWAY => nat(aws, hop),
+        TRANSIT => Some(Change::Decide(format!(
+            "VPC > Transit gateways: the way through {} ends. Its owner decides which networks it joins: attachments in \
+             the zones that use it, their route tables, and the routes in them.",
+            plain(aws.network.name(hop.subject))
+        ))),
+        PUBLIC_ACCESS => Some(Change::Decide(format!(
+            "VPC > Settings > Block public access: it is meant to keep {} off the internet. Reach the service over a \
+             private path; or, if this VPC or subnet may be public, add an exclusion for it.",
+            plain(aws.network.name(hop.subject))
+        ))),
         INSTANCE_STATE => machine(aws, hop),
         SOURCE_DEST_CHECK => {
             let interface = aws.argument(hop.subject)?;

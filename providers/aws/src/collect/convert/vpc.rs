@@ -40,6 +40,7 @@ pub(in crate::collect) fn subnet(from: types::Subnet) -> Subnet<'static> {
                 .map(|state| CidrState { state: state.state.map(|state| word(state.as_str())) }),
         }),
         availability_zone: text(from.availability_zone),
+        availability_zone_id: text(from.availability_zone_id),
         owner_id: text(from.owner_id),
         tags: tags(from.tags),
     }
