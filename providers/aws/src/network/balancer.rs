@@ -80,7 +80,10 @@ pub(super) enum CrossZone {
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Health {
     Healthy,
-    Unhealthy,
+    /// Sent to only where no target is healthy, and whether it answers is not known.
+    Unhealthy(ReasonId),
+    /// Never sent to.
+    Unused,
     Unsure(ReasonId),
 }
 
@@ -339,7 +342,15 @@ impl Compiler {
         // Only healthy targets are sent to (Elastic Load Balancing guides, target health).
         let health = match state.as_str() {
             "healthy" => Health::Healthy,
-            "unhealthy" | "unhealthy.draining" | "draining" | "unused" => Health::Unhealthy,
+            // Where all are unhealthy, all of them are sent to (Elastic Load Balancing guides, health checks).
+            "unhealthy" | "unhealthy.draining" => {
+                let text = format!(
+                    "target `{}` fails its health checks, and requests go to it because no target passes them",
+                    self.text(raw.id)
+                );
+                Health::Unhealthy(self.builder.reason(Reason { code: ReasonCode::Undecidable, text, permission: None }))
+            }
+            "draining" | "unused" => Health::Unused,
             state => {
                 let text =
                     format!("whether target `{}` is healthy is not known: its state is `{state}`", self.text(raw.id));

@@ -115,9 +115,14 @@ impl Balancing<'_> {
             branches.push(block(Note::new("no target is registered in the target group {}")));
             return;
         }
-        let usable = || targets.iter().filter(|target| !matches!(target.health, Health::Unhealthy));
+        let passing = |target: &&TargetFacts| matches!(target.health, Health::Healthy | Health::Unsure(_));
+        let fails_open = !targets.iter().any(|target| passing(&target));
+        let usable = || {
+            let failing = |target: &&TargetFacts| fails_open && matches!(target.health, Health::Unhealthy(_));
+            targets.iter().filter(move |target| passing(target) || failing(target))
+        };
         if usable().next().is_none() {
-            branches.push(block(Note::new("no target of the target group {} is healthy")));
+            branches.push(block(Note::new("no target of the target group {} is in use")));
             return;
         }
         match group.kind {
@@ -152,8 +157,8 @@ impl Balancing<'_> {
                 Err(reason) => Some(doubt(id, reason)),
             };
             let unsure = match target.health {
-                Health::Unsure(reason) => Some(doubt(id, reason)),
-                Health::Healthy | Health::Unhealthy => None,
+                Health::Unsure(reason) | Health::Unhealthy(reason) => Some(doubt(id, reason)),
+                Health::Healthy | Health::Unused => None,
             };
             self.target(balancer, (id, group), target, address, maybe.or(zoned).or(unsure), branches);
         }
