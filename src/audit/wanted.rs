@@ -85,9 +85,9 @@ pub fn upstreams(config: &Config, endpoints: &Endpoints, standing: &Path) -> Vec
             protocol: protocol.to_owned(),
             host,
             port,
-            directive: endpoint.directive.clone(),
+            directive: endpoint.directive.to_string(),
             context: context(endpoint).to_owned(),
-            upstream: endpoint.upstream.clone(),
+            upstream: endpoint.upstream.as_deref().map(str::to_owned),
             file: place.file,
             line: place.line,
             column: place.column,
@@ -125,8 +125,8 @@ fn place(config: &Config, endpoint: &Endpoint, standing: &Path) -> Place {
         file: shown(&config.source(span.file).path, standing),
         line: span.line,
         column: span.column,
-        directive: endpoint.directive.clone(),
-        upstream: endpoint.upstream.clone(),
+        directive: endpoint.directive.to_string(),
+        upstream: endpoint.upstream.as_deref().map(str::to_owned),
     }
 }
 

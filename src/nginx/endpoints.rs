@@ -1,6 +1,7 @@
 //! Every address that a configuration makes nginx connect to.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::error::{Error, Problem, Warning};
 use super::lexer::narrow;
@@ -122,11 +123,11 @@ pub struct Endpoint {
     /// Where to.
     pub target: Target,
     /// The directive: `proxy_pass`, `resolver` …
-    pub directive: String,
+    pub directive: Arc<str>,
     /// The part of the configuration.
     pub context: Context,
     /// The `upstream` group.
-    pub upstream: Option<String>,
+    pub upstream: Option<Arc<str>>,
     /// The statement of the directive; for a group that nothing refers to, its `upstream` line.
     pub pass: Span,
     /// The `server` line in the group.

@@ -6,6 +6,9 @@
 /// How many files may include one another in a row. nginx has no limit and crashes on a file that includes itself.
 pub(crate) const INCLUDE_DEPTH: usize = 64;
 
+/// How long a file may be. Offsets are kept in 32 bits, of which words need one for something else.
+pub(crate) const FILE_BYTES: usize = 1 << 31;
+
 /// How many files one configuration may open.
 pub(crate) const FILES: usize = 50_000;
 

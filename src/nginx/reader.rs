@@ -146,8 +146,8 @@ impl<'f> Reader<'f> {
 
     fn add_file(&mut self, path: PathBuf, bytes: Vec<u8>, place: impl FnOnce() -> Place) -> Result<u32, Error> {
         let limit = |what, limit| Err(Error::new(Problem::Limit { what, limit }, place()));
-        if bytes.len() >= u32::MAX as usize {
-            return limit("bytes in one file", u64::from(u32::MAX));
+        if bytes.len() >= limits::FILE_BYTES {
+            return limit("bytes in one file", limits::FILE_BYTES as u64);
         }
         if self.config.files.len() >= limits::FILES {
             return limit("included files", limits::FILES as u64);
@@ -228,7 +228,7 @@ impl<'f> Reader<'f> {
                     current.mode = mode;
                     let next = narrow(current.reading.nodes.len());
                     if let Some(node) = current.reading.nodes.get_mut(node) {
-                        node.next = next;
+                        node.body = Body::Block { next };
                         node.close_line = statement.end_line;
                     }
                     Ok(true)
@@ -258,7 +258,6 @@ impl<'f> Reader<'f> {
             first_word: narrow(first_word),
             word_count,
             body: Body::Nothing,
-            next: narrow(index + 1),
         };
         if statement.ending == Ending::Open {
             if current.mode != Mode::Directives {
@@ -282,7 +281,7 @@ impl<'f> Reader<'f> {
                 let problem = Problem::NotTerminated { directive: "include".to_owned() };
                 return Err(Error::new(problem, current.place(span)));
             } else {
-                node.body = Body::Block;
+                node.body = Body::Block { next: narrow(index + 1) };
                 current.blocks.push((index, current.mode));
                 current.mode = mode_of_block(&name);
             }

@@ -271,7 +271,7 @@ impl<'c> Services<'c> {
                 port: None,
                 reason: "the responder is named in the certificate".to_owned(),
             },
-            directive: directive.to_owned(),
+            directive: directive.into(),
             context,
             upstream: None,
             pass: at,
@@ -326,7 +326,7 @@ impl<'c> Services<'c> {
                     sink.push(Endpoint {
                         protocol,
                         target: target.clone(),
-                        directive: "resolver".to_owned(),
+                        directive: "resolver".into(),
                         context: resolver.context,
                         upstream: None,
                         pass: resolver.span,
@@ -372,7 +372,7 @@ fn endpoint(
     Endpoint {
         protocol,
         target,
-        directive: text(&directive.name()),
+        directive: text(&directive.name()).into(),
         context,
         upstream: None,
         pass: directive.span(),

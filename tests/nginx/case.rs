@@ -226,9 +226,9 @@ fn fits(config: &Config, endpoint: &Endpoint, wanted: &Expected) -> bool {
     let place = |span: Span| format!("{}:{}", config.source(span.file).path.display(), span.line);
     to == wanted.to
         && protocol == wanted.protocol
-        && endpoint.directive == wanted.directive
+        && *endpoint.directive == *wanted.directive
         && serde_json::to_value(endpoint.context).unwrap() == wanted.context
-        && endpoint.upstream == wanted.upstream
+        && endpoint.upstream.as_deref() == wanted.upstream.as_deref()
         && state(endpoint.state) == wanted.state
         && purpose(endpoint.purpose) == wanted.purpose
         && bind == wanted.bind
