@@ -79,8 +79,10 @@ pub fn upstreams(config: &Config, endpoints: &Endpoints, standing: &Path) -> Vec
             SourceAddress::Client => Some("from the client's own address".to_owned()),
             SourceAddress::Dynamic(what) => Some(format!("from an address that {what} decides")),
         };
-        let notes: Vec<String> =
-            [state.map(str::to_owned), why, bind, endpoint.note.clone()].into_iter().flatten().collect();
+        let notes: Vec<String> = [state.map(str::to_owned), why, bind, endpoint.note.as_deref().map(str::to_owned)]
+            .into_iter()
+            .flatten()
+            .collect();
         let row = Upstream {
             protocol: protocol.to_owned(),
             host,

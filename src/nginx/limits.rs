@@ -37,6 +37,9 @@ pub(crate) const BLOCK_DEPTH: usize = 100;
 /// How many endpoints one configuration may produce.
 pub(crate) const ENDPOINTS: usize = 2_000_000;
 
+/// How long the texts of all endpoints together may be: many passes may lead to the same long names.
+pub(crate) const ENDPOINT_BYTES: usize = 256 << 20;
+
 /// How many different values one variable or pass value may take before it counts as dynamic.
 pub(crate) const VALUES: usize = 65_536;
 

@@ -436,7 +436,7 @@ impl<'c> Passes<'_, 'c> {
         note: Option<String>,
     ) -> Result<(), Error> {
         let notes: Vec<&str> = [note.as_deref(), common.note.as_deref()].into_iter().flatten().collect();
-        let note = (!notes.is_empty()).then(|| notes.join("; "));
+        let note: Option<Arc<str>> = (!notes.is_empty()).then(|| notes.join("; ").into());
         for protocol in &common.protocols {
             self.sink.push(Endpoint {
                 protocol: *protocol,
