@@ -158,7 +158,7 @@ fn others(folder: &Path, file: &Path) -> Vec<(String, Command)> {
     }
     if let Some(crossplane) = program("REACHLINT_BENCH_CROSSPLANE", "crossplane") {
         let mut command = Command::new(crossplane);
-        // Written to nowhere: printing the tree as JSON is no part of reading.
+        // It always prints its words, so here to nowhere; the tree is asked for without any printing.
         command.args(["lex", "--out", "/dev/null"]).arg(file);
         others.push(("crossplane lex".to_owned(), command));
         let python = program("REACHLINT_BENCH_CROSSPLANE", "crossplane").map(|path| path.with_file_name("python3"));

@@ -82,15 +82,17 @@ pub fn upstreams(config: &Config, endpoints: &Endpoints, standing: &Path) -> Vec
             SourceAddress::Client => Some("from the client's own address".to_owned()),
             SourceAddress::Dynamic(what) => Some(format!("from an address that {what} decides")),
         };
-        let notes: Vec<String> =
-            [state.map(str::to_owned), why, bind, endpoint.note.clone()].into_iter().flatten().collect();
+        let notes: Vec<String> = [state.map(str::to_owned), why, bind, endpoint.note.as_deref().map(str::to_owned)]
+            .into_iter()
+            .flatten()
+            .collect();
         let row = Upstream {
             protocol: protocol.to_owned(),
             host,
             port,
-            directive: endpoint.directive.clone(),
+            directive: endpoint.directive.to_string(),
             context: context(endpoint).to_owned(),
-            upstream: endpoint.upstream.clone(),
+            upstream: endpoint.upstream.as_deref().map(str::to_owned),
             file: place.file,
             line: place.line,
             column: place.column,
@@ -128,8 +130,8 @@ fn place(config: &Config, endpoint: &Endpoint, standing: &Path) -> Place {
         file: shown(&config.source(span.file).path, standing),
         line: span.line,
         column: span.column,
-        directive: endpoint.directive.clone(),
-        upstream: endpoint.upstream.clone(),
+        directive: endpoint.directive.to_string(),
+        upstream: endpoint.upstream.as_deref().map(str::to_owned),
     }
 }
 

@@ -17,12 +17,24 @@ struct Disk;
 
 impl Files for Disk {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
+        // Devices such as /dev/zero never end, and a configuration from elsewhere may include one. Pipes of a shell are
+        // fine.
+        #[cfg(unix)]
+        if std::os::unix::fs::FileTypeExt::is_char_device(&fs::metadata(path)?.file_type()) && !is_null(path) {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a device, not a file"));
+        }
         fs::read(path)
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {
         fs::read_dir(dir)?.map(|entry| entry.map(|entry| entry.file_name())).collect()
     }
+}
+
+/// The device that is always empty, which stands for no configuration at all.
+#[cfg(unix)]
+fn is_null(path: &Path) -> bool {
+    path == Path::new("/dev/null")
 }
 
 /// A configuration with everything it connects to.
@@ -94,7 +106,7 @@ struct Piped {
 
 impl Files for Piped {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
-        if path.file_name().is_some_and(|name| name == "stdin") { Ok(self.text.clone()) } else { fs::read(path) }
+        if path.file_name().is_some_and(|name| name == "stdin") { Ok(self.text.clone()) } else { Disk.read(path) }
     }
 
     fn list(&self, dir: &Path) -> io::Result<Vec<OsString>> {

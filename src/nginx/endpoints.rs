@@ -1,6 +1,7 @@
 //! Every address that a configuration makes nginx connect to.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::error::{Error, Problem, Warning};
 use super::lexer::narrow;
@@ -122,11 +123,11 @@ pub struct Endpoint {
     /// Where to.
     pub target: Target,
     /// The directive: `proxy_pass`, `resolver` …
-    pub directive: String,
+    pub directive: Arc<str>,
     /// The part of the configuration.
     pub context: Context,
     /// The `upstream` group.
-    pub upstream: Option<String>,
+    pub upstream: Option<Arc<str>>,
     /// The statement of the directive; for a group that nothing refers to, its `upstream` line.
     pub pass: Span,
     /// The `server` line in the group.
@@ -140,7 +141,21 @@ pub struct Endpoint {
     /// The name is looked up while nginx runs, by its `resolver`, not by the system when it starts.
     pub run_time: bool,
     /// What else one should know.
-    pub note: Option<String>,
+    pub note: Option<Arc<str>>,
+}
+
+impl Endpoint {
+    /// The bytes of text that are this endpoint's own.
+    fn text_length(&self) -> usize {
+        let target = match &self.target {
+            Target::Address { .. } => 0,
+            Target::Name { host, .. } => host.len(),
+            Target::Unix(path) => path.len(),
+            Target::Dynamic { host, reason, .. } => host.as_ref().map_or(0, String::len) + reason.len(),
+        };
+        let source = if let SourceAddress::Dynamic(what) = &self.source { what.len() } else { 0 };
+        target + source + self.note.as_ref().map_or(0, |note| note.len())
+    }
 }
 
 /// The endpoints of a configuration.
@@ -158,7 +173,7 @@ impl Config {
     /// # Errors
     /// What nginx would refuse to load, unless the configuration was read leniently, and more endpoints than the limit.
     pub fn endpoints(&self) -> Result<Endpoints, Error> {
-        let mut sink = Sink { config: self, found: Endpoints::default(), servers: 0 };
+        let mut sink = Sink { config: self, found: Endpoints::default(), servers: 0, bytes: 0 };
         let mut models = [Model::new(model::Kind::Http), Model::new(model::Kind::Stream)];
         let mut services = services::Services::default();
         walk::main(self, &mut models, &mut services, &mut sink)?;
@@ -179,7 +194,7 @@ impl Config {
 
     /// The first statement that nginx refuses, in a configuration that may be cut off.
     pub(crate) fn first_refusal(&self) -> Option<Error> {
-        let mut sink = Sink { config: self, found: Endpoints::default(), servers: 0 };
+        let mut sink = Sink { config: self, found: Endpoints::default(), servers: 0, bytes: 0 };
         let mut models = [Model::new(model::Kind::Http), Model::new(model::Kind::Stream)];
         walk::main(self, &mut models, &mut services::Services::default(), &mut sink).err()
     }
@@ -215,6 +230,8 @@ pub(crate) struct Sink<'c> {
     found: Endpoints,
     /// How many servers all groups have.
     servers: usize,
+    /// How long the texts of all endpoints are.
+    bytes: usize,
 }
 
 impl Sink<'_> {
@@ -266,6 +283,12 @@ impl Sink<'_> {
     pub(crate) fn push(&mut self, endpoint: Endpoint) -> Result<(), Error> {
         if self.found.endpoints.len() >= limits::ENDPOINTS {
             let problem = Problem::Limit { what: "endpoints", limit: limits::ENDPOINTS as u64 };
+            return Err(self.error(problem, endpoint.pass));
+        }
+        self.bytes += endpoint.text_length();
+        if self.bytes > limits::ENDPOINT_BYTES {
+            let problem =
+                Problem::Limit { what: "bytes in the names of endpoints", limit: limits::ENDPOINT_BYTES as u64 };
             return Err(self.error(problem, endpoint.pass));
         }
         self.found.endpoints.push(endpoint);

@@ -10,17 +10,25 @@ use super::limits::TOKEN_BUFFER;
 /// One word of a statement: where its text lies in the file, without quotes, still with its backslashes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Word {
-    pub(crate) start: u32,
-    pub(crate) end: u32,
-    /// The text holds a backslash and has to be copied to be read.
-    pub(crate) escaped: bool,
+    start: u32,
+    /// The top bit says that the text holds a backslash and has to be copied to be read. There are as many words as
+    /// anything else in a configuration, so that a byte more in each would show.
+    length: u32,
 }
 
+/// The top bit of [`Word::length`]: no text is that long, because files are not.
+const ESCAPED: u32 = 1 << 31;
+
 impl Word {
+    fn new(start: usize, end: usize, escaped: bool) -> Self {
+        Self { start: narrow(start), length: narrow(end - start) | if escaped { ESCAPED } else { 0 } }
+    }
+
     /// The word as nginx hands it to a directive.
-    pub(crate) fn text<'t>(&self, source: &'t [u8]) -> Cow<'t, [u8]> {
-        let raw = source.get(self.start as usize..self.end as usize).unwrap_or_default();
-        if self.escaped { Cow::Owned(unescape(raw)) } else { Cow::Borrowed(raw) }
+    pub(crate) fn text(self, source: &[u8]) -> Cow<'_, [u8]> {
+        let start = self.start as usize;
+        let raw = source.get(start..start + (self.length & !ESCAPED) as usize).unwrap_or_default();
+        if self.length & ESCAPED == 0 { Cow::Borrowed(raw) } else { Cow::Owned(unescape(raw)) }
     }
 }
 
@@ -218,7 +226,7 @@ impl<'t> Lexer<'t> {
                             line: start_line,
                         });
                     }
-                    words.push(Word { start: narrow(start), end: narrow(self.at), escaped });
+                    words.push(Word::new(start, self.at, escaped));
                     return Ok(());
                 }
                 _ => self.at += 1,
@@ -256,7 +264,7 @@ impl<'t> Lexer<'t> {
                 line: start_line,
             });
         }
-        words.push(Word { start: narrow(start), end: narrow(self.at), escaped });
+        words.push(Word::new(start, self.at, escaped));
         self.at += 1;
         let Some(after) = self.source.get(self.at) else {
             return Err(self.fault(Fault::EndOfFile, self.source.len()));

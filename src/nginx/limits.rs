@@ -6,6 +6,9 @@
 /// How many files may include one another in a row. nginx has no limit and crashes on a file that includes itself.
 pub(crate) const INCLUDE_DEPTH: usize = 64;
 
+/// How long a file may be. Offsets are kept in 32 bits, of which words need one for something else.
+pub(crate) const FILE_BYTES: usize = 1 << 31;
+
 /// How many files one configuration may open.
 pub(crate) const FILES: usize = 50_000;
 
@@ -33,6 +36,9 @@ pub(crate) const BLOCK_DEPTH: usize = 100;
 
 /// How many endpoints one configuration may produce.
 pub(crate) const ENDPOINTS: usize = 2_000_000;
+
+/// How long the texts of all endpoints together may be: many passes may lead to the same long names.
+pub(crate) const ENDPOINT_BYTES: usize = 256 << 20;
 
 /// How many different values one variable or pass value may take before it counts as dynamic.
 pub(crate) const VALUES: usize = 65_536;

@@ -159,8 +159,8 @@ impl<'f> Reader<'f> {
 
     fn add_file(&mut self, path: PathBuf, bytes: Vec<u8>, place: impl FnOnce() -> Place) -> Result<u32, Error> {
         let limit = |what, limit| Err(Error::new(Problem::Limit { what, limit }, place()));
-        if bytes.len() >= u32::MAX as usize {
-            return limit("bytes in one file", u64::from(u32::MAX));
+        if bytes.len() >= limits::FILE_BYTES {
+            return limit("bytes in one file", limits::FILE_BYTES as u64);
         }
         if self.config.files.len() >= limits::FILES {
             return limit("included files", limits::FILES as u64);
@@ -211,7 +211,7 @@ impl<'f> Reader<'f> {
         let end = narrow(reading.nodes.len());
         for (node, _) in current.blocks {
             if let Some(node) = reading.nodes.get_mut(node) {
-                node.next = end;
+                node.body = Body::Block { next: end };
             }
         }
         reading.expanded = reading.expanded.saturating_add(reading.nodes.len() as u64);
@@ -253,7 +253,7 @@ impl<'f> Reader<'f> {
                     current.mode = mode;
                     let next = narrow(current.reading.nodes.len());
                     if let Some(node) = current.reading.nodes.get_mut(node) {
-                        node.next = next;
+                        node.body = Body::Block { next };
                         node.close_line = statement.end_line;
                     }
                     Ok(true)
@@ -283,7 +283,6 @@ impl<'f> Reader<'f> {
             first_word: narrow(first_word),
             word_count,
             body: Body::Nothing,
-            next: narrow(index + 1),
         };
         if statement.ending == Ending::Open {
             if current.mode != Mode::Directives {
@@ -307,7 +306,7 @@ impl<'f> Reader<'f> {
                 let problem = Problem::NotTerminated { directive: "include".to_owned() };
                 return Err(Error::new(problem, current.place(span)));
             } else {
-                node.body = Body::Block;
+                node.body = Body::Block { next: narrow(index + 1) };
                 node.close_line = 0;
                 current.blocks.push((index, current.mode));
                 current.mode = mode_of_block(&name);

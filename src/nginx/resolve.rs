@@ -1,8 +1,9 @@
 //! From passes and groups to endpoints.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ops::RangeInclusive;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use super::address;
 use super::endpoints::{Endpoint, Protocol, Purpose, Sink, SourceAddress, State, Target};
@@ -31,12 +32,12 @@ pub(crate) fn resolve<'c>(
         services.scripts_use_resolvers(model.context());
     }
     services.certificates(model, sink);
-    let facts = facts(model);
     let mut passes = Passes {
         model,
         services,
         sink,
-        facts,
+        tls_sockets: tls_sockets(model),
+        facts: HashMap::new(),
         flow: Flow::default(),
         used: vec![false; model.groups.iter().count()],
         open: None,
@@ -86,7 +87,7 @@ fn check_entries<'c>(model: &Model<'c>, services: &mut Services<'c>, sink: &mut 
         }
         let resolver = block.resolver.or_else(|| model.resolver(0));
         if resolver.is_none() {
-            let problem = Problem::ResolveWithoutResolver { group: block.name.clone() };
+            let problem = Problem::ResolveWithoutResolver { group: block.name.to_string() };
             let nginx_line = sink.config.nginx_line(block.span);
             sink.refuse_at(problem, block.resolves.unwrap_or(block.span), nginx_line)?;
         }
@@ -95,18 +96,18 @@ fn check_entries<'c>(model: &Model<'c>, services: &mut Services<'c>, sink: &mut 
     Ok(())
 }
 
-/// What is known about each server.
-fn facts(model: &Model<'_>) -> Vec<ServerFacts> {
-    let tls_sockets: HashSet<&[u8]> = model
+/// The listeners that take TLS.
+fn tls_sockets<'m>(model: &'m Model<'_>) -> HashSet<&'m [u8]> {
+    model
         .servers
         .iter()
         .flat_map(|server| &server.listens)
         .filter(|listen| listen.tls)
         .map(|listen| listen.address.as_slice())
-        .collect();
-    model.servers.iter().map(|server| server_facts(model.kind, server, &tls_sockets)).collect()
+        .collect()
 }
 
+/// What is known about a server.
 fn server_facts(kind: Kind, server: &ServerBlock, tls_sockets: &HashSet<&[u8]>) -> ServerFacts {
     let default = [Listen::default_http()];
     let listens = match server.listens.as_slice() {
@@ -145,7 +146,9 @@ struct Passes<'p, 'c> {
     model: &'p Model<'c>,
     services: &'p mut Services<'c>,
     sink: &'p mut Sink<'c>,
-    facts: Vec<ServerFacts>,
+    tls_sockets: HashSet<&'p [u8]>,
+    /// Of the servers with variables in their passes.
+    facts: HashMap<usize, ServerFacts>,
     flow: Flow,
     /// Which entries some pass leads to.
     used: Vec<bool>,
@@ -156,7 +159,7 @@ struct Passes<'p, 'c> {
 /// A pass whose value may turn out to be the name of a group.
 #[derive(Debug, Clone)]
 struct Open {
-    directive: String,
+    directive: Arc<str>,
     span: Span,
     protocols: Vec<Protocol>,
     source: SourceAddress,
@@ -165,7 +168,7 @@ struct Open {
 
 /// What all endpoints of a pass have in common.
 struct Common {
-    directive: String,
+    directive: Arc<str>,
     span: Span,
     protocols: Vec<Protocol>,
     /// `None` where the pass itself is in order, and the servers decide.
@@ -177,11 +180,11 @@ struct Common {
 impl<'c> Passes<'_, 'c> {
     fn pass(&mut self, index: usize, pass: &Pass<'c>) -> Result<(), Error> {
         let state = self.state_of(index, pass);
-        let facts = self.facts_at(pass.scope);
         let protocols = self.protocols(pass);
-        let source = self.source(pass, &facts);
+        let source = self.source(pass);
         let note = (!pass.module.stock).then(|| ASSUMED.to_owned());
-        let common = Common { directive: text(&pass.directive), span: pass.span, protocols, state, source, note };
+        let common =
+            Common { directive: text(&pass.directive).into(), span: pass.span, protocols, state, source, note };
         match &pass.to {
             PassTo::Entry(entry) => self.entry(*entry, &common),
             PassTo::Anything => {
@@ -190,7 +193,7 @@ impl<'c> Passes<'_, 'c> {
                 self.push(&common, Target::Dynamic { host: None, port: None, reason }, None, State::Active, true, None)
             }
             PassTo::Template(value) => {
-                let values = match self.values(value, pass.scope, &facts) {
+                let values = match self.values(value, pass.scope) {
                     Ok(values) => values,
                     Err((problem, span)) => return self.sink.refuse(problem, span.unwrap_or(pass.span)),
                 };
@@ -209,11 +212,14 @@ impl<'c> Passes<'_, 'c> {
         self.flow.unreachable(self.model, pass.scope).then_some(State::Unreachable)
     }
 
-    fn facts_at(&self, scope: usize) -> ServerFacts {
+    fn facts_at(&mut self, scope: usize) -> ServerFacts {
         let server = self.model.scope(scope).and_then(|scope| scope.server);
         let mut facts = server
-            .and_then(|server| self.facts.get(server))
-            .cloned()
+            .and_then(|index| {
+                let server = self.model.servers.get(index)?;
+                let new = || server_facts(self.model.kind, server, &self.tls_sockets);
+                Some(self.facts.entry(index).or_insert_with(new).clone())
+            })
             .unwrap_or_else(|| ServerFacts { schemes: vec!["http", "https"], ..ServerFacts::default() });
         let regex = self.model.location_of(scope).and_then(|location| self.model.scope(location)?.regex.as_deref());
         if let Some(regex) = regex
@@ -245,7 +251,7 @@ impl<'c> Passes<'_, 'c> {
         protocols
     }
 
-    fn source(&mut self, pass: &Pass<'c>, facts: &ServerFacts) -> SourceAddress {
+    fn source(&mut self, pass: &Pass<'c>) -> SourceAddress {
         let bind = self
             .model
             .outward(pass.scope)
@@ -262,7 +268,7 @@ impl<'c> Passes<'_, 'c> {
             }
             _ => false,
         };
-        let Ok(values) = self.values(value, pass.scope, facts) else {
+        let Ok(values) = self.values(value, pass.scope) else {
             return SourceAddress::Dynamic(text(value));
         };
         match values.as_slice() {
@@ -279,13 +285,9 @@ impl<'c> Passes<'_, 'c> {
     }
 
     /// The values of a text. The error is a variable that nothing defines, and the statement if it is another one.
-    fn values(
-        &mut self,
-        value: &[u8],
-        scope: usize,
-        facts: &ServerFacts,
-    ) -> Result<Rc<Vec<Value>>, (Problem, Option<Span>)> {
+    fn values(&mut self, value: &[u8], scope: usize) -> Result<Rc<Vec<Value>>, (Problem, Option<Span>)> {
         let lenient = self.sink.config.lenient;
+        let facts = &self.facts_at(scope);
         let environment = self.flow.at(self.model, scope, facts).map_err(|(problem, span)| (problem, Some(span)))?;
         let variables = &self.model.variables;
         let values = variables.values(value, &environment, facts, lenient).map_err(|problem| (problem, None))?;
@@ -407,14 +409,14 @@ impl<'c> Passes<'_, 'c> {
     }
 
     fn group(&mut self, block: &Block, common: &Common) -> Result<(), Error> {
-        let group = |server| Some((block.name.as_str(), server));
+        let group = |server| Some((&block.name, server));
         if let Some(reason) = &block.dynamic {
             let target = Target::Dynamic { host: None, port: None, reason: reason.clone() };
             return self.push(common, target, group(None), State::Active, true, None);
         }
         for server in &block.servers {
-            let target = server.target.clone();
-            self.push(common, target, group(Some(server.span)), server.state, server.run_time, server.note.clone())?;
+            let (target, note) = server.target();
+            self.push(common, target, group(Some(server.span)), server.state, server.run_time, note)?;
         }
         Ok(())
     }
@@ -434,7 +436,7 @@ impl<'c> Passes<'_, 'c> {
                     note: Some(format!("may be chosen at run time: {}", open.reason)),
                 },
                 None => Common {
-                    directive: "upstream".to_owned(),
+                    directive: "upstream".into(),
                     span: block.span,
                     protocols: vec![Protocol::Tcp],
                     state: Some(State::Unreferenced),
@@ -451,20 +453,20 @@ impl<'c> Passes<'_, 'c> {
         &mut self,
         common: &Common,
         target: Target,
-        group: Option<(&str, Option<Span>)>,
+        group: Option<(&Arc<str>, Option<Span>)>,
         state: State,
         run_time: bool,
         note: Option<String>,
     ) -> Result<(), Error> {
         let notes: Vec<&str> = [note.as_deref(), common.note.as_deref()].into_iter().flatten().collect();
-        let note = (!notes.is_empty()).then(|| notes.join("; "));
+        let note: Option<Arc<str>> = (!notes.is_empty()).then(|| notes.join("; ").into());
         for protocol in &common.protocols {
             self.sink.push(Endpoint {
                 protocol: *protocol,
                 target: target.clone(),
                 directive: common.directive.clone(),
                 context: self.model.context(),
-                upstream: group.map(|(name, _)| name.to_owned()),
+                upstream: group.map(|(name, _)| Arc::clone(name)),
                 pass: common.span,
                 server: group.and_then(|(_, server)| server),
                 state: common.state.unwrap_or(state),

@@ -107,7 +107,7 @@ impl<'c> Services<'c> {
                 let first_only = "only the first address of the name is used";
                 let note = note.or_else(|| matches!(target, Target::Name { .. }).then(|| first_only.to_owned()));
                 let endpoint = endpoint(directive, Protocol::Udp, target, context, Purpose::Syslog);
-                self.others.push(Endpoint { note, ..endpoint });
+                self.others.push(Endpoint { note: note.map(Into::into), ..endpoint });
                 Ok(())
             }
         }
@@ -200,7 +200,7 @@ impl<'c> Services<'c> {
                 let first_only = "only the first address of the name is used";
                 let note = note.or_else(|| matches!(target, Target::Name { .. }).then(|| first_only.to_owned()));
                 let endpoint = endpoint(directive, Protocol::Tcp, target, Context::Mail, Purpose::MailAuth);
-                self.others.push(Endpoint { note, ..endpoint });
+                self.others.push(Endpoint { note: note.map(Into::into), ..endpoint });
             }
         }
         let reason = "the mail servers are those that the answer of `auth_http` names in Auth-Server and Auth-Port";
@@ -224,7 +224,7 @@ impl<'c> Services<'c> {
                 Err(problem) => sink.refuse(problem, inner.span())?,
                 Ok((target, note)) => {
                     let endpoint = endpoint(inner, Protocol::Tcp, target, context, Purpose::Other);
-                    self.others.push(Endpoint { note, ..endpoint });
+                    self.others.push(Endpoint { note: note.map(Into::into), ..endpoint });
                 }
             }
         }
@@ -266,7 +266,7 @@ impl<'c> Services<'c> {
                 let grammar = Grammar { default_port, uri_part: true };
                 if let Ok((target, _)) = at_start(rest, grammar, "upstream") {
                     let endpoint = endpoint(directive, Protocol::Tcp, target, context, Purpose::Proxy);
-                    self.others.push(Endpoint { note: Some(ASSUMED.to_owned()), ..endpoint });
+                    self.others.push(Endpoint { note: Some(ASSUMED.into()), ..endpoint });
                 }
             }
         }
@@ -313,7 +313,7 @@ impl<'c> Services<'c> {
                 port: None,
                 reason: "the responder is named in the certificate".to_owned(),
             },
-            directive: directive.to_owned(),
+            directive: directive.into(),
             context,
             upstream: None,
             pass: at,
@@ -336,7 +336,7 @@ impl<'c> Services<'c> {
                 Ok((target, note)) => {
                     found.run_time = resolver.is_some() && matches!(target, Target::Name { .. });
                     found.target = target;
-                    found.note = note;
+                    found.note = note.map(Into::into);
                 }
                 Err(problem) => {
                     if new {
@@ -368,7 +368,7 @@ impl<'c> Services<'c> {
                     sink.push(Endpoint {
                         protocol,
                         target: target.clone(),
-                        directive: "resolver".to_owned(),
+                        directive: "resolver".into(),
                         context: resolver.context,
                         upstream: None,
                         pass: resolver.span,
@@ -377,7 +377,7 @@ impl<'c> Services<'c> {
                         purpose: Purpose::Dns,
                         source: SourceAddress::Default,
                         run_time: false,
-                        note: (!notes.is_empty()).then(|| notes.join("; ")),
+                        note: (!notes.is_empty()).then(|| notes.join("; ").into()),
                     })?;
                 }
             }
@@ -414,7 +414,7 @@ fn endpoint(
     Endpoint {
         protocol,
         target,
-        directive: text(&directive.name()),
+        directive: text(&directive.name()).into(),
         context,
         upstream: None,
         pass: directive.span(),

@@ -62,7 +62,10 @@ pub(crate) enum Body {
     /// `;`.
     Nothing,
     /// A block of directives, or of data for the directive's own handler.
-    Block,
+    Block {
+        /// Index of the first node after its content.
+        next: u32,
+    },
     /// Lua text.
     Lua,
     /// An include: the readings of the files, a range of [`Config::inclusions`].
@@ -79,8 +82,6 @@ pub(crate) struct Node {
     pub(crate) first_word: u32,
     pub(crate) word_count: u32,
     pub(crate) body: Body,
-    /// Index of the first node after this one and its content.
-    pub(crate) next: u32,
 }
 
 /// One file, read as directives or as the data of a block.
@@ -226,12 +227,12 @@ impl<'c> Directive<'c> {
 
     /// Whether a block of directives or data follows.
     pub(crate) fn is_block(&self) -> bool {
-        self.node.body == Body::Block
+        matches!(self.node.body, Body::Block { .. })
     }
 
     /// The content of the block, with included files in place.
     pub(crate) fn children(&self) -> Directives<'c> {
-        let end = if self.is_block() { self.node.next } else { self.index + 1 };
+        let end = if let Body::Block { next } = self.node.body { next } else { self.index + 1 };
         Directives::of(self.config, self.reading, self.index + 1, end)
     }
 
@@ -274,7 +275,7 @@ impl<'c> Iterator for Directives<'c> {
                 self.here = self.outside.pop()?;
                 continue;
             };
-            self.here.1 = node.next;
+            self.here.1 = if let Body::Block { next } = node.body { next } else { index + 1 };
             if let Body::Include { first, count } = node.body {
                 self.outside.push(self.here);
                 // The last file is put down first, so that the first comes up first.

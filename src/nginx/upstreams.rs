@@ -5,6 +5,8 @@
 //! entry that an earlier pass has made. The list is searched by lower-cased host here, not entry by entry.
 
 use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::address::{self, AddressProblem, Grammar, Host, Url};
 use super::endpoints::{State, Target};
@@ -38,7 +40,7 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 pub(crate) struct Block {
     /// The name as declared.
-    pub(crate) name: String,
+    pub(crate) name: Arc<str>,
     pub(crate) span: Span,
     pub(crate) servers: Vec<Server>,
     /// Why the peers are not those of the `server` lines.
@@ -54,14 +56,42 @@ pub(crate) struct Block {
 }
 
 /// A `server` line.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Server {
     pub(crate) span: Span,
-    pub(crate) target: Target,
+    target: Peer,
     pub(crate) state: State,
     /// `resolve`: the name is looked up while nginx runs.
     pub(crate) run_time: bool,
-    pub(crate) note: Option<String>,
+}
+
+/// Where a server is, in little room: there can be very many.
+#[derive(Debug)]
+enum Peer {
+    Address { address: IpAddr, port: u16 },
+    Name { host: Box<str>, port: u16 },
+    Other(Box<(Target, Option<String>)>),
+}
+
+impl Peer {
+    fn new(target: Target, note: Option<String>) -> Self {
+        match (target, note) {
+            (Target::Address { address, port }, None) => Self::Address { address, port },
+            (Target::Name { host, port }, None) => Self::Name { host: host.into(), port },
+            other => Self::Other(Box::new(other)),
+        }
+    }
+}
+
+impl Server {
+    /// Where the server is, and what one should know about that.
+    pub(crate) fn target(&self) -> (Target, Option<String>) {
+        match &self.target {
+            Peer::Address { address, port } => (Target::Address { address: *address, port: *port }, None),
+            Peer::Name { host, port } => (Target::Name { host: host.to_string(), port: *port }, None),
+            Peer::Other(other) => Clone::clone(other),
+        }
+    }
 }
 
 /// What the `server` lines of a block have to go by.
@@ -94,7 +124,7 @@ impl Groups {
             if let Some(block) = &entry.block
                 && let (true, Some(port)) = (url.has_port, url.port)
             {
-                return Err(Problem::GroupWithPort { group: block.name.clone(), port });
+                return Err(Problem::GroupWithPort { group: block.name.to_string(), port });
             }
             if self.same_port(entry.port, url.port) {
                 return Ok(*at);
@@ -115,15 +145,16 @@ impl Groups {
     ///
     /// A problem comes with the statement that has it.
     pub(crate) fn of_block(&mut self, block: Block) -> Result<usize, (Problem, Span)> {
-        let key = block.name.to_ascii_lowercase().into_bytes();
+        let key = block.name.as_bytes().to_ascii_lowercase();
         let mut taken_over = None;
         for at in self.by_host.get(&key).into_iter().flatten() {
             let Some(entry) = self.entries.get(*at) else { continue };
             if entry.block.is_some() {
-                return Err((Problem::DuplicateUpstream { group: block.name }, block.span));
+                return Err((Problem::DuplicateUpstream { group: block.name.to_string() }, block.span));
             }
             if entry.has_port {
-                let problem = Problem::GroupWithPort { group: block.name, port: entry.port.unwrap_or_default() };
+                let problem =
+                    Problem::GroupWithPort { group: block.name.to_string(), port: entry.port.unwrap_or_default() };
                 return Err((problem, entry.span));
             }
             if self.same_port(entry.port, None) {
@@ -261,7 +292,10 @@ pub(crate) fn server(directive: Directive<'_>, rules: ServerRules) -> Result<(Se
     let grammar = Grammar { default_port: rules.default_port, uri_part: false };
     let parsed =
         address::parse(&url, grammar).map_err(|problem| Problem::Address { problem, what: "upstream", url: text() })?;
-    let server = |target, run_time, note| Server { span: directive.span(), target, state, run_time, note };
+    let server = |target, run_time, note| {
+        let target = Peer::new(target, note);
+        Server { span: directive.span(), target, state, run_time }
+    };
     if let Some(service) = service {
         let target = service_record(&parsed, &service, resolve, text())?;
         return Ok((server(target, true, None), unknown));

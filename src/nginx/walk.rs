@@ -399,7 +399,13 @@ impl<'c> Walk<'_, 'c> {
         }
         let Some(server) = server.and_then(|server| self.model.servers.get_mut(server)) else { return };
         match name {
-            b"listen" => server.listens.push(Listen::read(directive)),
+            b"listen" => {
+                // Most servers have one, and there can be very many servers.
+                if server.listens.is_empty() {
+                    server.listens.reserve_exact(1);
+                }
+                server.listens.push(Listen::read(directive));
+            }
             b"ssl" => server.all_tls |= directive.argument(0).as_deref() == Some(b"on"),
             _ => {
                 if server.name.is_none() {
@@ -561,7 +567,7 @@ impl<'c> Walk<'_, 'c> {
         let span = directive.span();
         let Some(name) = directive.argument(0) else { return Ok(()) };
         let mut block = Block {
-            name: text(&name),
+            name: text(&name).into(),
             span,
             servers: Vec::new(),
             dynamic: None,
@@ -578,17 +584,18 @@ impl<'c> Walk<'_, 'c> {
         if !directive.is_closed() {
             return Ok(());
         }
+        block.servers.shrink_to_fit();
         if block.servers.is_empty() && block.dynamic.is_none() {
             self.sink.refuse_at(Problem::EmptyUpstream, span, directive.close_line())?;
         } else if !block.servers.is_empty()
             && block.servers.iter().all(|server| server.state == super::endpoints::State::Backup)
         {
-            self.sink.refuse(Problem::NoPrimary { group: block.name.clone() }, span)?;
+            self.sink.refuse(Problem::NoPrimary { group: block.name.to_string() }, span)?;
         }
         if let Some(server) = block.resolves
             && !block.has_zone
         {
-            let problem = Problem::ResolveWithoutZone { group: block.name.clone() };
+            let problem = Problem::ResolveWithoutZone { group: block.name.to_string() };
             self.sink.refuse_at(problem, server, self.sink.config.nginx_line(span))?;
         }
         if let Err((problem, span)) = self.model.groups.of_block(block) {

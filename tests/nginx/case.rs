@@ -208,7 +208,7 @@ fn unequal(config: &Config, found: &[Endpoint], expected: &[Expected]) -> Vec<St
 
 fn fits(config: &Config, endpoint: &Endpoint, wanted: &Expected) -> bool {
     let (to, reason) = target(&endpoint.target);
-    let part = |wanted: Option<&String>, text: Option<&String>| match (wanted, text) {
+    let part = |wanted: Option<&str>, text: Option<&str>| match (wanted, text) {
         (None, None) => true,
         (Some(part), Some(text)) => text.contains(part),
         _ => false,
@@ -226,15 +226,15 @@ fn fits(config: &Config, endpoint: &Endpoint, wanted: &Expected) -> bool {
     let place = |span: Span| format!("{}:{}", config.source(span.file).path.display(), span.line);
     to == wanted.to
         && protocol == wanted.protocol
-        && endpoint.directive == wanted.directive
+        && *endpoint.directive == *wanted.directive
         && serde_json::to_value(endpoint.context).unwrap() == wanted.context
-        && endpoint.upstream == wanted.upstream
+        && endpoint.upstream.as_deref() == wanted.upstream.as_deref()
         && state(endpoint.state) == wanted.state
         && purpose(endpoint.purpose) == wanted.purpose
         && bind == wanted.bind
         && endpoint.run_time == wanted.run_time
-        && part(wanted.note.as_ref(), endpoint.note.as_ref())
-        && part(wanted.reason.as_ref(), reason.as_ref())
+        && part(wanted.note.as_deref(), endpoint.note.as_deref())
+        && part(wanted.reason.as_deref(), reason.as_deref())
         && wanted.at.as_ref().is_none_or(|at| *at == place(endpoint.pass))
 }
 

@@ -64,6 +64,14 @@ fn included_blocks_and_servers_are_counted() {
 }
 
 #[test]
+fn long_names_behind_many_passes_are_counted() {
+    let server = format!("server {}:1;", "a".repeat(4000));
+    let passes: String = (0..400).map(|at| format!("location /{at} {{ proxy_pass http://u; }}")).collect();
+    let text = format!("http {{ upstream u {{ {} }} server {{ {passes} }} }}", server.repeat(400));
+    assert_eq!(limit(&main(text), false), "bytes in the names of endpoints");
+}
+
+#[test]
 fn cycles_and_chains_of_includes_end() {
     let cycle = main("include a;").with("/a", "include b;").with("/b", "include a;");
     assert!(matches!(read(&cycle, true), Err(Problem::IncludeCycle { .. })));
