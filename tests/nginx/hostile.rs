@@ -66,7 +66,10 @@ fn included_blocks_and_servers_are_counted() {
 #[test]
 fn long_names_behind_many_passes_are_counted() {
     let server = format!("server {}:1;", "a".repeat(4000));
-    let passes: String = (0..400).map(|at| format!("location /{at} {{ proxy_pass http://u; }}")).collect();
+    let mut passes = String::new();
+    for at in 0..400 {
+        let _ = write!(passes, "location /{at} {{ proxy_pass http://u; }}");
+    }
     let text = format!("http {{ upstream u {{ {} }} server {{ {passes} }} }}", server.repeat(400));
     assert_eq!(limit(&main(text), false), "bytes in the names of endpoints");
 }
