@@ -47,6 +47,8 @@ pub enum WantedTarget {
         port: Option<u16>,
         /// Why it is not known.
         reason: String,
+        /// Whether the client decides.
+        by_client: bool,
     },
 }
 
@@ -108,6 +110,8 @@ pub enum Cause {
     Unresolved,
     /// Only a request decides where it goes.
     Dynamic,
+    /// The client decides where it goes.
+    ChosenByClient,
     /// nginx's machine cannot send it at all.
     NoSource,
 }
@@ -176,8 +180,9 @@ impl Auditor<'_> {
                 let reason = "a unix socket is local: no filter of the cloud applies".to_owned();
                 self.bare(wanted, at, node, Some(path), None, Cause::Local, reason);
             }
-            WantedTarget::Dynamic { host, port, reason } => {
-                self.bare(wanted, at, node, host.as_deref(), *port, Cause::Dynamic, reason.clone());
+            WantedTarget::Dynamic { host, port, reason, by_client } => {
+                let cause = if *by_client { Cause::ChosenByClient } else { Cause::Dynamic };
+                self.bare(wanted, at, node, host.as_deref(), *port, cause, reason.clone());
             }
         }
     }
@@ -268,7 +273,7 @@ impl Auditor<'_> {
         }
         let host = host.unwrap_or("decided by the request");
         let mut judged = self.outline(wanted, node, host, None, port, cause, reason);
-        if judged.cause == Cause::Dynamic {
+        if matches!(judged.cause, Cause::Dynamic | Cause::ChosenByClient) {
             let from = judged.flow.from.interface.as_deref().unwrap_or("unknown");
             judged.flow.id = format!("{from}>{what}/{}", wanted.protocol);
         }

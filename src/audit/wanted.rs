@@ -20,8 +20,8 @@ pub fn wanted(config: &Config, endpoints: &Endpoints, standing: &Path) -> Vec<Wa
             Target::Address { address, port } => WantedTarget::Host { host: address.to_string(), port: *port },
             Target::Name { host, port } => WantedTarget::Host { host: host.clone(), port: *port },
             Target::Unix(path) => WantedTarget::Unix(path.clone()),
-            Target::Dynamic { host, port, reason } => {
-                WantedTarget::Dynamic { host: host.clone(), port: *port, reason: reason.clone() }
+            Target::Dynamic { host, port, reason, by_client } => {
+                WantedTarget::Dynamic { host: host.clone(), port: *port, reason: reason.clone(), by_client: *by_client }
             }
         },
         protocol: match endpoint.protocol {
@@ -64,7 +64,7 @@ pub fn upstreams(config: &Config, endpoints: &Endpoints, standing: &Path) -> Vec
             }
             Target::Name { host, port } => (transport(endpoint), Some(host.clone()), Some(*port), false, None),
             Target::Unix(path) => ("unix", Some(path.clone()), None, false, None),
-            Target::Dynamic { host, port, reason } => {
+            Target::Dynamic { host, port, reason, .. } => {
                 (transport(endpoint), host.clone(), *port, true, Some(reason.clone()))
             }
         };

@@ -31,6 +31,29 @@ pub(crate) fn builtin(kind: Kind, name: &[u8]) -> Option<Builtin> {
     known.or_else(|| both(name))
 }
 
+/// Variables by whose value the client says where it wants to go, besides those of its arguments, headers and cookies
+/// (`ngx_http_variables.c`, `ngx_http_core_variables`; `ngx_stream_ssl_preread_module.c`).
+pub(crate) fn is_sent(name: &str) -> bool {
+    matches!(
+        name,
+        "args"
+            | "document_uri"
+            | "host"
+            | "is_request_port"
+            | "proxy_protocol_server_addr"
+            | "proxy_protocol_server_port"
+            | "query_string"
+            | "remote_user"
+            | "request"
+            | "request_body"
+            | "request_port"
+            | "request_uri"
+            | "ssl_preread_server_name"
+            | "ssl_server_name"
+            | "uri"
+    )
+}
+
 /// Variables that no directive may fill: nginx calls another definition a duplicate. Those of modules that may be missing
 /// are left out.
 pub(crate) fn is_fixed(kind: Kind, name: &[u8]) -> bool {

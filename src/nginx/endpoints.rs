@@ -49,6 +49,8 @@ pub enum Target {
         port: Option<u16>,
         /// What decides.
         reason: String,
+        /// Whether it is the client: by an argument, a header, a cookie, or a part of the address that it asks for.
+        by_client: bool,
     },
 }
 

@@ -5,9 +5,10 @@
 //! name another port or go on with the host.
 
 use super::address::{self, Host};
+use super::builtins;
 use super::error::Problem;
 use super::passes::Module;
-use super::variables::{Class, Piece, Unknown, shown};
+use super::variables::{CAPTURE, Class, Piece, Unknown, shown};
 
 /// A host and port, as far as they are settled.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,6 +22,8 @@ pub(crate) enum Judged {
         host: Option<String>,
         port: Option<u16>,
         reason: String,
+        /// Whether the client decides.
+        by_client: bool,
         /// No port is written, so the name of a group may be chosen.
         may_name_group: bool,
     },
@@ -44,13 +47,14 @@ pub(crate) fn judge(value: &[Piece], module: &Module) -> Judged {
     let Some((at, unknown)) = split else { return settled(start, module) };
     let rest = value.get(at + 1..).unwrap_or_default();
     let why = reason(value, unknown);
+    let by_client = is_chosen_by_client(unknown);
     let (authority, grammar) = match module.strip_scheme(start) {
         Ok(stripped) => stripped,
         // The unknown part may hold the scheme and anything else.
         Err(_) if start.is_empty() => {
-            return Judged::Open { host: None, port: None, reason: why, may_name_group: true };
+            return Judged::Open { host: None, port: None, reason: why, by_client, may_name_group: true };
         }
-        Err(_) => return behind_unknown_scheme(value, module, why),
+        Err(_) => return behind_unknown_scheme(value, module, why, by_client),
     };
     if authority.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"unix:")) {
         return Judged::Unix(shown(value));
@@ -65,17 +69,21 @@ pub(crate) fn judge(value: &[Piece], module: &Module) -> Judged {
     };
     if port.is_some() {
         let host = String::from_utf8_lossy(host).into_owned();
-        return Judged::Open { host: Some(host), port: None, reason: why, may_name_group: false };
+        return Judged::Open { host: Some(host), port: None, reason: why, by_client, may_name_group: false };
     }
     let tail = Tail::read(unknown, rest, module.uri_part);
     match tail {
-        Tail::Port(port) => Judged::Open { host: None, port: Some(port), reason: why, may_name_group: false },
+        Tail::Port(port) => {
+            Judged::Open { host: None, port: Some(port), reason: why, by_client, may_name_group: false }
+        }
         Tail::Nothing if grammar.default_port.is_none() && module.stock => {
             // Without a port the value can only be good where it names a group, or brings its port along.
-            Judged::Open { host: None, port: None, reason: why, may_name_group: true }
+            Judged::Open { host: None, port: None, reason: why, by_client, may_name_group: true }
         }
-        Tail::Nothing => Judged::Open { host: None, port: grammar.default_port, reason: why, may_name_group: true },
-        Tail::Open => Judged::Open { host: None, port: None, reason: why, may_name_group: true },
+        Tail::Nothing => {
+            Judged::Open { host: None, port: grammar.default_port, reason: why, by_client, may_name_group: true }
+        }
+        Tail::Open => Judged::Open { host: None, port: None, reason: why, by_client, may_name_group: true },
         Tail::Invalid => Judged::Fails("invalid port".to_owned()),
     }
 }
@@ -103,8 +111,8 @@ fn settled(text: &[u8], module: &Module) -> Judged {
 }
 
 /// `http$s://host`: the scheme is open, and with it the default port, but a written host and port are not.
-fn behind_unknown_scheme(value: &[Piece], module: &Module, reason: String) -> Judged {
-    let open = Judged::Open { host: None, port: None, reason: reason.clone(), may_name_group: true };
+fn behind_unknown_scheme(value: &[Piece], module: &Module, reason: String, by_client: bool) -> Judged {
+    let open = Judged::Open { host: None, port: None, reason: reason.clone(), by_client, may_name_group: true };
     let [Piece::Text(start), Piece::Unknown(_), Piece::Text(after), rest @ ..] = value else { return open };
     let Some(authority) = after.strip_prefix(b"://") else { return open };
     if !module.schemes().any(|scheme| scheme.as_bytes().starts_with(&start.to_ascii_lowercase())) {
@@ -121,6 +129,7 @@ fn behind_unknown_scheme(value: &[Piece], module: &Module, reason: String) -> Ju
             host: Some(String::from_utf8_lossy(&host).into_owned()),
             port: None,
             reason,
+            by_client,
             may_name_group: true,
         },
         Judged::Open { may_name_group: true, .. } => open,
@@ -205,4 +214,11 @@ fn reason(value: &[Piece], unknown: &Unknown) -> String {
     let why = if unknown.reason.is_empty() { "is known only for each request" } else { &unknown.reason };
     let whole = shown(value);
     if whole == *name { format!("`{name}` {why}") } else { format!("`{name}` in `{whole}` {why}") }
+}
+
+/// Whether a variable holds what the client sends. Captures are parts of the address that it asks for.
+fn is_chosen_by_client(unknown: &Unknown) -> bool {
+    let name = unknown.name.trim_start_matches(['$', '{']).trim_end_matches('}').to_ascii_lowercase();
+    let sent = ["arg_", "http_", "cookie_"].iter().any(|start| name.starts_with(start));
+    sent || unknown.reason == CAPTURE || builtins::is_sent(&name)
 }

@@ -190,7 +190,14 @@ impl<'c> Passes<'_, 'c> {
             PassTo::Anything => {
                 let reason = "the client names the host and the port".to_owned();
                 self.services.use_resolver(self.model.resolver(pass.scope));
-                self.push(&common, Target::Dynamic { host: None, port: None, reason }, None, State::Active, true, None)
+                self.push(
+                    &common,
+                    Target::Dynamic { host: None, port: None, reason, by_client: true },
+                    None,
+                    State::Active,
+                    true,
+                    None,
+                )
             }
             PassTo::Template(value) => {
                 let values = match self.values(value, pass.scope) {
@@ -311,7 +318,7 @@ impl<'c> Passes<'_, 'c> {
                     continue;
                 }
                 Judged::Unix(path) => self.push(common, Target::Unix(path), None, State::Active, false, None)?,
-                Judged::Open { host, port, reason, may_name_group } => {
+                Judged::Open { host, port, reason, by_client, may_name_group } => {
                     if may_name_group && common.state.is_none() {
                         self.open.get_or_insert_with(|| Open {
                             directive: common.directive.clone(),
@@ -322,7 +329,14 @@ impl<'c> Passes<'_, 'c> {
                         });
                     }
                     self.services.use_resolver(resolver);
-                    self.push(common, Target::Dynamic { host, port, reason }, None, State::Active, true, None)?;
+                    self.push(
+                        common,
+                        Target::Dynamic { host, port, reason, by_client },
+                        None,
+                        State::Active,
+                        true,
+                        None,
+                    )?;
                 }
                 Judged::Settled { host, address, port, has_port } => {
                     if let Some(entry) = self.model.groups.at_run_time(&host, port, has_port) {
@@ -411,7 +425,7 @@ impl<'c> Passes<'_, 'c> {
     fn group(&mut self, block: &Block, common: &Common) -> Result<(), Error> {
         let group = |server| Some((&block.name, server));
         if let Some(reason) = &block.dynamic {
-            let target = Target::Dynamic { host: None, port: None, reason: reason.clone() };
+            let target = Target::Dynamic { host: None, port: None, reason: reason.clone(), by_client: false };
             return self.push(common, target, group(None), State::Active, true, None);
         }
         for server in &block.servers {

@@ -204,7 +204,7 @@ impl<'c> Services<'c> {
             }
         }
         let reason = "the mail servers are those that the answer of `auth_http` names in Auth-Server and Auth-Port";
-        let target = Target::Dynamic { host: None, port: None, reason: reason.to_owned() };
+        let target = Target::Dynamic { host: None, port: None, reason: reason.to_owned(), by_client: false };
         self.others.push(endpoint(directive, Protocol::Tcp, target, Context::Mail, Purpose::Proxy));
         Ok(())
     }
@@ -312,6 +312,7 @@ impl<'c> Services<'c> {
                 host: None,
                 port: None,
                 reason: "the responder is named in the certificate".to_owned(),
+                by_client: false,
             },
             directive: directive.into(),
             context,

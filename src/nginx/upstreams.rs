@@ -331,6 +331,7 @@ fn service_record(url: &Url<'_>, service: &str, resolve: bool, text: String) -> 
         host: None,
         port: None,
         reason: format!("hosts and ports come from the SRV record `{record}`"),
+        by_client: false,
     })
 }
 

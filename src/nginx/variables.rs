@@ -26,6 +26,9 @@ pub(crate) enum Piece {
     Unknown(Rc<Unknown>),
 }
 
+/// Why a capture is not known.
+pub(crate) const CAPTURE: &str = "is a capture of a regular expression";
+
 /// A hole in a value.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Unknown {
@@ -218,7 +221,7 @@ impl<'c> Variables<'c> {
             let length = name.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
             let closed = matches!(name.get(length), Some(b'>' | b'\''));
             if length > 0 && closed {
-                let reason = "is a capture of a regular expression";
+                let reason = CAPTURE;
                 self.opaque(name.get(..length).unwrap_or_default(), reason.to_owned());
             }
         }
@@ -341,7 +344,7 @@ impl<'c> Variables<'c> {
                 Part::Capture(number) => {
                     let class =
                         if place.facts.host_only_captures.contains(&number) { Class::HostOnly } else { Class::Any };
-                    let reason = "is a capture of a regular expression".to_owned();
+                    let reason = CAPTURE.to_owned();
                     Set { values: one(unknown(&format!("${number}"), reason, class)), local: true }
                 }
                 Part::Variable(name) => self.variable(name, place, depth)?,

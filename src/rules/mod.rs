@@ -12,6 +12,8 @@ mod blocked_flow;
 mod broad_ingress;
 #[path = "broad-ports/mod.rs"]
 mod broad_ports;
+#[path = "client-chosen-upstream/mod.rs"]
+mod client_chosen_upstream;
 #[path = "local-upstream/mod.rs"]
 mod local_upstream;
 #[path = "partial-flow/mod.rs"]
@@ -60,10 +62,15 @@ impl Rule {
 }
 
 /// Every rule, in alphabetical order.
-pub static RULES: [Rule; 9] = [
+pub static RULES: [Rule; 10] = [
     Rule { slug: "blocked-flow", doc: include_str!("blocked-flow/doc.md"), check: blocked_flow::check },
     Rule { slug: "broad-ingress", doc: include_str!("broad-ingress/doc.md"), check: broad_ingress::check },
     Rule { slug: "broad-ports", doc: include_str!("broad-ports/doc.md"), check: broad_ports::check },
+    Rule {
+        slug: "client-chosen-upstream",
+        doc: include_str!("client-chosen-upstream/doc.md"),
+        check: client_chosen_upstream::check,
+    },
     Rule { slug: "local-upstream", doc: include_str!("local-upstream/doc.md"), check: local_upstream::check },
     Rule { slug: "partial-flow", doc: include_str!("partial-flow/doc.md"), check: partial_flow::check },
     Rule { slug: "stale-reference", doc: include_str!("stale-reference/doc.md"), check: stale_reference::check },

@@ -252,7 +252,7 @@ fn target(target: &Target) -> (String, Option<String>) {
         Target::Address { address, port } => (std::net::SocketAddr::new(*address, *port).to_string(), None),
         Target::Name { host, port } => (format!("{host}:{port}"), None),
         Target::Unix(path) => (format!("unix:{path}"), None),
-        Target::Dynamic { host, port, reason } => {
+        Target::Dynamic { host, port, reason, .. } => {
             let to = match (host, port) {
                 (None, None) => "*".to_owned(),
                 (host, port) => format!(
