@@ -8,7 +8,7 @@
 //! | files and includes to one tree; `nginx -T` output is taken apart first | `reader`, `include`, `dump`, `tree` |
 //! | one walk over the tree: scopes, passes, groups, variables | `walk`, `model`, `passes`, `listen` |
 //! | addresses and groups | `address`, `upstreams` |
-//! | what variables can hold when a pass is reached | `template`, `variables`, `builtins`, `flow`, `regex` |
+//! | what variables can hold when a pass is reached | `template`, `values`, `variables`, `environment`, `builtins`, `flow`, `regex` |
 //! | what a value means as an address | `judge` |
 //! | passes to endpoints | `resolve`, `endpoints` |
 //! | what nginx dials on its own account | `services` |
@@ -19,6 +19,7 @@ mod address;
 mod builtins;
 mod dump;
 mod endpoints;
+mod environment;
 mod error;
 mod files;
 mod flow;
@@ -39,6 +40,7 @@ mod services;
 mod template;
 mod tree;
 mod upstreams;
+mod values;
 mod variables;
 mod walk;
 
