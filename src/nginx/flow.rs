@@ -6,10 +6,11 @@
 use std::collections::HashMap;
 use std::rc::Rc;
 
+use super::environment::{Assigned, Environment};
 use super::error::Problem;
 use super::model::{Model, Rewrite, ScopeKind, Statement};
 use super::tree::Span;
-use super::variables::{Assigned, Environment, ServerFacts};
+use super::variables::ServerFacts;
 
 /// How the statements of a block end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

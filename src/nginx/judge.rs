@@ -8,7 +8,7 @@ use super::address::{self, Host};
 use super::builtins;
 use super::error::Problem;
 use super::passes::Module;
-use super::variables::{CAPTURE, Class, Piece, Unknown, shown};
+use super::values::{CAPTURE, Class, Piece, Unknown, shown};
 
 /// A host and port, as far as they are settled.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,7 +32,7 @@ pub(crate) enum Judged {
 }
 
 /// A value as it would be written.
-pub(crate) use super::variables::shown as shown_value;
+pub(crate) use super::values::shown as shown_value;
 
 /// Judges one value of a pass.
 pub(crate) fn judge(value: &[Piece], module: &Module) -> Judged {

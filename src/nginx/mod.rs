@@ -9,7 +9,7 @@
 //! | one walk over the tree: scopes, passes, groups, variables | `walk`, `model`, `passes`, `listen` |
 //! | what nginx refuses in places, numbers and forms of arguments | `rules`, `handlers` |
 //! | addresses and groups | `address`, `upstreams` |
-//! | what variables can hold when a pass is reached | `template`, `variables`, `builtins`, `flow`, `regex` |
+//! | what variables can hold when a pass is reached | `template`, `values`, `variables`, `environment`, `builtins`, `flow`, `regex` |
 //! | what a value means as an address | `judge` |
 //! | passes to endpoints | `resolve`, `endpoints` |
 //! | what nginx dials on its own account | `services` |
@@ -20,6 +20,7 @@ mod address;
 mod builtins;
 mod dump;
 mod endpoints;
+mod environment;
 mod error;
 mod files;
 mod flow;
@@ -42,6 +43,7 @@ mod services;
 mod template;
 mod tree;
 mod upstreams;
+mod values;
 mod variables;
 mod walk;
 

@@ -16,7 +16,8 @@ use super::regex;
 use super::services::{ASSUMED, Services};
 use super::tree::{Directive, Span};
 use super::upstreams::{Block, Entry};
-use super::variables::{Piece, ServerFacts, Value};
+use super::values::{Piece, Value};
+use super::variables::ServerFacts;
 use super::walk::text;
 
 /// Turns everything that a model holds into endpoints.

@@ -10,99 +10,13 @@ use std::ops::RangeInclusive;
 use std::rc::Rc;
 
 use super::builtins::{self, Builtin};
+use super::environment::{Assigned, Assignments, Environment};
 use super::error::Problem;
 use super::limits;
 use super::model::Kind;
 use super::template::{self, Part};
 use super::tree::{Directive, Span};
-
-/// A value: text with holes that are filled for each request.
-pub(crate) type Value = Vec<Piece>;
-
-/// A piece of a value. Neighbouring texts are always joined.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Piece {
-    Text(Vec<u8>),
-    Unknown(Rc<Unknown>),
-}
-
-/// Why a capture is not known.
-pub(crate) const CAPTURE: &str = "is a capture of a regular expression";
-
-/// A hole in a value.
-#[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Unknown {
-    /// The variable with its `$`.
-    pub(crate) name: String,
-    /// Why it is not known; empty for variables of nginx that simply depend on the request.
-    pub(crate) reason: String,
-    pub(crate) class: Class,
-}
-
-/// What is known about an unknown text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) enum Class {
-    /// Starts with `/` or `?`, or all that follows is empty too: it ends a host and port.
-    Path,
-    /// `$uri`: starts with `/` unless a `rewrite` takes it off.
-    Uri,
-    /// Holds no `/`, `?` or `:` that would end a host.
-    HostOnly,
-    /// Anything at all.
-    Any,
-}
-
-/// What variables hold at some place: what has been assigned there, and below that what was assigned before.
-#[derive(Debug, Default)]
-pub(crate) struct Environment {
-    before: Option<Rc<Environment>>,
-    own: Vec<Assignments>,
-}
-
-/// Variables and what they have been given.
-pub(crate) type Assignments = HashMap<Vec<u8>, Assigned>;
-
-impl Environment {
-    /// Nothing assigned yet, on top of another place.
-    pub(crate) fn on(before: Option<Rc<Environment>>) -> Self {
-        Self { before, own: vec![Assignments::new()] }
-    }
-
-    /// What a variable has been given.
-    pub(crate) fn get(&self, name: &[u8]) -> Option<&Assigned> {
-        let places = std::iter::successors(Some(self), |place| place.before.as_deref());
-        places.flat_map(|place| place.own.iter().rev()).find_map(|own| own.get(name))
-    }
-
-    pub(crate) fn insert(&mut self, name: Vec<u8>, assigned: Assigned) {
-        if let Some(own) = self.own.last_mut() {
-            own.insert(name, assigned);
-        }
-    }
-
-    /// What comes now may not happen at all.
-    pub(crate) fn enter(&mut self) {
-        self.own.push(Assignments::new());
-    }
-
-    /// What has been assigned since.
-    pub(crate) fn leave(&mut self) -> Assignments {
-        self.own.pop().unwrap_or_default()
-    }
-
-    /// Takes an assignment out, for a change, or copies an earlier one.
-    fn take(&mut self, name: &[u8]) -> Option<Assigned> {
-        self.own.last_mut().and_then(|own| own.remove(name)).or_else(|| self.get(name).cloned())
-    }
-}
-
-/// What `set` has put into a variable.
-#[derive(Debug, Clone)]
-pub(crate) struct Assigned {
-    pub(crate) values: Rc<Vec<Value>>,
-    /// Some `set` is always executed.
-    pub(crate) definite: bool,
-}
+use super::values::{CAPTURE, Class, Piece, Value, append, distinct, length, one, unknown};
 
 /// The server around a value.
 #[derive(Debug, Clone, Default)]
@@ -588,11 +502,6 @@ fn cost(count: usize, bytes: usize) -> u64 {
     count.saturating_mul(VALUE).saturating_add(bytes) as u64
 }
 
-/// The bytes of a value, with something for each variable in it.
-fn length(value: &[Piece]) -> usize {
-    value.iter().map(|piece| if let Piece::Text(text) = piece { text.len() } else { size_of::<Piece>() }).sum()
-}
-
 /// The values of a variable that has been looked at; `None` while that is going on.
 type Known = Option<Rc<Vec<Value>>>;
 
@@ -632,44 +541,4 @@ fn split_clients(directive: Directive<'_>) -> Definition<'_> {
         }
     }
     Definition::Entries { values, plain: true, may_be_empty }
-}
-
-fn unknown(name: &str, reason: String, class: Class) -> Piece {
-    Piece::Unknown(Rc::new(Unknown { name: name.to_owned(), reason, class }))
-}
-
-fn one(piece: Piece) -> Rc<Vec<Value>> {
-    Rc::new(vec![vec![piece]])
-}
-
-/// Puts pieces at the end of a value and joins texts.
-fn append(value: &mut Value, pieces: &[Piece]) {
-    for piece in pieces {
-        match (value.last_mut(), piece) {
-            (_, Piece::Text(text)) if text.is_empty() => {}
-            (Some(Piece::Text(before)), Piece::Text(text)) => before.extend_from_slice(text),
-            _ => value.push(piece.clone()),
-        }
-    }
-}
-
-/// The values without repetitions, in order.
-fn distinct(values: Vec<Value>) -> Vec<Value> {
-    if values.len() < 2 {
-        return values;
-    }
-    let mut seen = HashSet::with_capacity(values.len());
-    let new: Vec<bool> = values.iter().map(|value| seen.insert(value)).collect();
-    values.into_iter().zip(new).filter_map(|(value, new)| new.then_some(value)).collect()
-}
-
-/// A value as it would be written, with the names of what is unknown.
-pub(crate) fn shown(value: &[Piece]) -> String {
-    value
-        .iter()
-        .map(|piece| match piece {
-            Piece::Text(text) => String::from_utf8_lossy(text).into_owned(),
-            Piece::Unknown(unknown) => unknown.name.clone(),
-        })
-        .collect()
 }
