@@ -32,6 +32,8 @@ pub(crate) struct Model<'c> {
     pub(crate) variables: Variables<'c>,
     /// Code in Lua, JavaScript or Perl may look names up.
     pub(crate) has_scripts: bool,
+    /// Directives of the blocks that are open, with their scope, that may not be repeated there.
+    pub(crate) once: Vec<(usize, Cow<'c, [u8]>)>,
 }
 
 impl<'c> Model<'c> {
@@ -44,6 +46,7 @@ impl<'c> Model<'c> {
             groups: Groups::new(kind == Kind::Stream),
             variables: Variables::new(kind),
             has_scripts: false,
+            once: Vec::new(),
         }
     }
 
@@ -126,8 +129,6 @@ pub(crate) struct Scope<'c> {
     pub(crate) error_pages: BTreeSet<u16>,
     /// Few scopes have any.
     pub(crate) stapling: Option<Box<Stapling<'c>>>,
-    /// Directives that may not be repeated.
-    pub(crate) once: Vec<Cow<'c, [u8]>>,
     /// The head of a location.
     pub(crate) location: Option<Location>,
     /// The statement of a server or location.
@@ -149,7 +150,6 @@ impl Scope<'_> {
             jumps: false,
             error_pages: BTreeSet::new(),
             stapling: None,
-            once: Vec::new(),
             location: None,
             span: None,
         }

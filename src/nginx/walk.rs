@@ -181,11 +181,11 @@ impl<'c> Walk<'_, 'c> {
         match rules::check(name, place, directive.is_block(), directive.argument_count()) {
             Ok(None) => return Ok(true),
             Ok(Some(rule)) => {
-                let seen = self.model.scope(scope).is_some_and(|scope| scope.once.iter().any(|seen| **seen == *name));
+                let seen = self.model.once.iter().any(|(at, seen)| *at == scope && **seen == *name);
                 if rule.once && seen {
                     self.sink.refuse(Problem::Duplicate { directive: text(name) }, span)?;
                 } else if rule.once {
-                    self.at(scope, |scope| scope.once.push(directive.name()));
+                    self.model.once.push((scope, directive.name()));
                 }
             }
             Err(problem) => {
@@ -292,7 +292,10 @@ impl<'c> Walk<'_, 'c> {
                 return Ok(());
             }
         };
+        let open = self.model.once.len();
         self.block(directive.children(), inside, depth + 1)?;
+        // Nothing can be repeated in a block that is over.
+        self.model.once.truncate(open);
         if name == b"server" && !http && directive.is_closed() {
             let server = self.model.servers.iter().rfind(|server| server.scope == inside);
             if server.is_some_and(|server| server.listens.is_empty()) {
