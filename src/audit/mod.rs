@@ -226,7 +226,11 @@ impl Auditor<'_> {
         };
         let query =
             Query { provider: node.provider, from: node.interface, source, to, port, protocol: wanted.protocol };
-        let mut explanation = self.evaluator.explain(&query);
+        let service = provider.service(host);
+        let mut explanation = match service {
+            Some(service) => self.evaluator.explain_to_service(&query, service),
+            None => self.evaluator.explain(&query),
+        };
         let mut cause = Cause::Judged;
         if let WantedSource::Unknown(why) = &wanted.source {
             // The path was judged for the host's own address, which is not the one that will be used.

@@ -114,6 +114,20 @@ pub struct Exposure {
     pub public: Result<bool, ReasonId>,
 }
 
+/// What a cloud's own evidence says of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// Nothing.
+    Silent,
+    /// Every address that it may be answered with, at least one.
+    Addresses(Vec<IpAddr>),
+    /// The cloud answers it, and the evidence does not tell with what: why, in a clause. An answer that was recorded
+    /// elsewhere may.
+    Undecided(String),
+    /// The cloud answers that it has no address, so nobody else is asked: why, in a clause.
+    Absent(String),
+}
+
 /// A cloud's compiled evidence.
 pub trait Provider {
     /// Which cloud.
@@ -126,7 +140,13 @@ pub trait Provider {
     fn select(&self, selector: &Selector) -> Vec<InterfaceId>;
 
     /// The addresses of a name that this cloud's own evidence answers, as the machine behind `from` would be told.
-    fn lookup(&self, from: InterfaceId, host: &str) -> Option<Vec<IpAddr>>;
+    fn lookup(&self, from: InterfaceId, host: &str) -> Lookup;
+
+    /// The service of the cloud that a name belongs to, where the service has no interface in any network: nothing
+    /// filters on its side.
+    fn service(&self, _host: &str) -> Option<&'static str> {
+        None
+    }
 
     /// The address from which the interface opens connections to `destination`, if it has one of that family.
     fn source_address(&self, from: InterfaceId, destination: IpAddr) -> Option<IpAddr>;

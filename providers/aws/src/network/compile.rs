@@ -10,6 +10,9 @@ use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
 use super::access::PublicAccess;
 use super::balancer::{Balancers, Behind};
+use super::hosts::{Face, Host, Hosts};
+use super::managed::Managed;
+use super::zones::Zones;
 use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
 use super::transit::Transit;
 use crate::records::Listing;
@@ -107,6 +110,10 @@ pub struct AwsNetwork {
     /// Why an address of a VPC has no known owner; the entry under `None` is for addresses of no known VPC.
     pub(super) unowned: HashMap<Option<NameId>, ReasonId>,
     pub(super) balancers: Balancers,
+    pub(super) managed: Managed,
+    pub(super) zones: Zones,
+    /// Names of load balancers and of services.
+    pub(super) hosts: Hosts,
     pub(super) unread_target: ReasonId,
     pub(super) unread_peering: ReasonId,
     pub(super) unread_nat: ReasonId,
@@ -121,6 +128,7 @@ pub(super) struct Compiler {
     pub(super) estate: Estate,
     pub(super) builder: NetworkBuilder,
     pub(super) balancers: Balancers,
+    pub(super) managed: Managed,
 }
 
 impl AwsNetwork {
@@ -128,7 +136,7 @@ impl AwsNetwork {
     #[must_use]
     pub fn new(mut estate: Estate) -> Self {
         let builder = NetworkBuilder::new(std::mem::take(&mut estate.names));
-        Compiler { estate, builder, balancers: Balancers::default() }.run()
+        Compiler { estate, builder, balancers: Balancers::default(), managed: Managed::default() }.run()
     }
 }
 
@@ -152,6 +160,7 @@ impl Compiler {
         let acl_of = self.compile_acls();
         let subnets = self.compile_subnets(&table_of, &main_of, &acl_of);
         let (facts, tags) = self.compile_interfaces(&groups);
+        let hosts = self.compile_hosts(&facts);
         let unowned = self.compile_unowned(&subnets);
         let resolvers = self.estate.vpcs.iter().filter_map(|(id, blocks)| Some((*id, resolver(*blocks.first()?)?)));
         let resolvers = resolvers.collect();
@@ -180,6 +189,9 @@ impl Compiler {
                 "several interfaces of that network own the address, and nothing tells which is meant",
             ),
             balancers: std::mem::take(&mut self.balancers),
+            managed: std::mem::take(&mut self.managed),
+            zones: std::mem::take(&mut self.estate.zones),
+            hosts,
             network: self.builder.build(),
             facts,
             subnets,
@@ -381,6 +393,7 @@ impl Compiler {
 
     fn compile_interfaces(&mut self, groups: &HashMap<NameId, GroupFacts>) -> (Vec<Facts>, Tags) {
         let interfaces = std::mem::take(&mut self.estate.interfaces);
+        self.managed = self.compile_services(&interfaces);
         let elastic: HashMap<(NameId, Option<IpAddr>), IpAddr> =
             self.estate.elastic.iter().map(|(public, interface, private)| ((*interface, *private), *public)).collect();
         let (mut facts, mut tags) = (Vec::with_capacity(interfaces.len()), HashMap::<_, Vec<_>>::default());
@@ -442,6 +455,45 @@ impl Compiler {
             });
         }
         (facts, tags)
+    }
+
+    /// Names that the interfaces behind them answer.
+    fn compile_hosts(&mut self, facts: &[Facts]) -> Hosts {
+        let mut hosts = Hosts::default();
+        let mut behind: HashMap<usize, Vec<InterfaceId>> = HashMap::default();
+        for (id, facts) in (0..).map(InterfaceId).zip(facts) {
+            if let Some(Behind::Balancer(at)) = facts.behind {
+                behind.entry(at).or_default().push(id);
+            }
+        }
+        for raw in std::mem::take(&mut self.estate.balancing.hosts) {
+            let name = self.text(raw.balancer);
+            let what = format!("the load balancer `{}`", name.strip_prefix("elb/").unwrap_or(name));
+            let interfaces = self.balancers.position(raw.balancer).and_then(|at| behind.get(&at)).cloned();
+            let host = Host {
+                what,
+                interfaces: interfaces.unwrap_or_default(),
+                face: if raw.internal { Face::Private } else { Face::Public },
+                families: raw.families,
+                only_in: None,
+                unclear: false,
+            };
+            hosts.add(raw.host, host);
+        }
+        for (raw, own) in std::mem::take(&mut self.managed.hosts) {
+            let network = self.builder.network();
+            let interfaces = own.iter().flat_map(|id| network.called(network.name(*id))).copied().collect();
+            let host = Host {
+                what: raw.what,
+                interfaces,
+                face: if raw.public { Face::Both } else { Face::Private },
+                families: (true, true),
+                only_in: raw.only_in,
+                unclear: raw.unclear,
+            };
+            hosts.add(raw.host, host);
+        }
+        hosts
     }
 
     fn interface_gates(

@@ -11,17 +11,20 @@ mod enter;
 mod estate;
 mod exposure;
 mod filters;
+mod hosts;
 mod intake;
 mod leave;
+mod managed;
 mod names;
 mod onward;
 mod route;
 mod transit;
+mod zones;
 
 use std::net::IpAddr;
 
 use reachlint_model::{
-    Arrival, Cloud, Crossing, Direction, Exposure, Family, Fix, Half, Hop, HopKind, InterfaceId, Layer, ListId, NameId,
+    Arrival, Cloud, Crossing, Direction, Exposure, Family, Fix, Half, Hop, HopKind, InterfaceId, Layer, ListId, Lookup, NameId,
     Network, Note, Onward, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
 };
 
@@ -54,6 +57,8 @@ pub(crate) const INSTANCE_STATE: Layer = Layer("aws.instance-state");
 pub(crate) const LOAD_BALANCER: Layer = Layer("aws.load-balancer");
 /// A target group of a load balancer.
 pub(crate) const TARGET_GROUP: Layer = Layer("aws.target-group");
+/// A service that AWS runs behind an interface.
+pub(crate) const MANAGED: Layer = Layer("aws.managed-service");
 /// A service of AWS that has no interface.
 const SERVICE: Layer = Layer("aws.service");
 /// Something that is not modelled, or not in the evidence.
@@ -142,8 +147,12 @@ impl Provider for AwsNetwork {
         found
     }
 
-    fn lookup(&self, from: InterfaceId, host: &str) -> Option<Vec<IpAddr>> {
+    fn lookup(&self, from: InterfaceId, host: &str) -> Lookup {
         names::lookup(self, from, host)
+    }
+
+    fn service(&self, host: &str) -> Option<&'static str> {
+        names::service(host)
     }
 
     fn source_address(&self, from: InterfaceId, destination: IpAddr) -> Option<IpAddr> {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use reachlint_model::{NameId, PortRange, Protocol, ReasonId};
 
-use super::compile::{AwsNetwork, Route, is_private};
+use super::compile::{AwsNetwork, Route, Table, is_private};
 
 /// The choice of a route table.
 #[derive(Clone, Copy, Debug)]
@@ -28,17 +28,22 @@ impl AwsNetwork {
             Err(reason) => return Choice::Unread(reason),
         };
         let Some(table) = table else { return Choice::Unread(self.unread_subnet) };
-        // The lists of gateway endpoints hold public addresses of S3 and DynamoDB only (VPC guide, gateway endpoints).
-        let may_match = table.unread.iter().find(|(_, public_only)| !(*public_only && is_private(destination)));
-        if let Some((reason, _)) = may_match {
-            return Choice::Unread(*reason);
-        }
-        let matching = table.routes.iter().filter(|route| route.prefix.contains(destination));
-        match matching.max_by_key(|route| (route.prefix.length(), std::cmp::Reverse(route.rank))) {
-            Some(route) if route.blackhole => Choice::Blackhole(*route),
-            Some(route) => Choice::Route(*route),
-            None => Choice::None(table.id),
-        }
+        choose_in(table, destination)
+    }
+}
+
+/// The choice of one table.
+pub(super) fn choose_in(table: &Table, destination: IpAddr) -> Choice {
+    // The lists of gateway endpoints hold public addresses of S3 and DynamoDB only (VPC guide, gateway endpoints).
+    let may_match = table.unread.iter().find(|(_, public_only)| !(*public_only && is_private(destination)));
+    if let Some((reason, _)) = may_match {
+        return Choice::Unread(*reason);
+    }
+    let matching = table.routes.iter().filter(|route| route.prefix.contains(destination));
+    match matching.max_by_key(|route| (route.prefix.length(), std::cmp::Reverse(route.rank))) {
+        Some(route) if route.blackhole => Choice::Blackhole(*route),
+        Some(route) => Choice::Route(*route),
+        None => Choice::None(table.id),
     }
 }
 
