@@ -136,6 +136,11 @@ impl<'n> Evaluator<'n> {
             crossing.via = Via::Service;
         }
         let to = self.receiving(query.provider, &crossing);
+        if to != query.provider {
+            // Interfaces are numbered by each provider for itself, and no cloud knows another's groups.
+            crossing.packet.source_identity = Identity::Nobody;
+            crossing.destination = None;
+        }
         let entering = *self.providers.get(to)?;
         let arrival = entering.enter(&crossing, &mut self.path.enter);
         if let Some(at) = arrival.interface {
