@@ -173,6 +173,12 @@ pub trait Provider: fmt::Debug {
     /// The address from which the interface opens connections to `destination`, if it has one of that family.
     fn source_address(&self, from: InterfaceId, destination: IpAddr) -> Option<IpAddr>;
 
+    /// The address that something behind an address of the interface opens connections from, where it has one of its own
+    /// beside that of the machine: a pod of a cluster.
+    fn sender(&self, _from: InterfaceId, _address: IpAddr) -> Option<IpAddr> {
+        None
+    }
+
     /// Whether an arriving packet to this public address is for an interface of this cloud.
     fn answers(&self, public: IpAddr) -> bool;
 

@@ -36,6 +36,10 @@ pub(super) struct Facts {
     pub(super) zone: NameId,
     /// Something stands behind the interface that decides further.
     pub(super) behind: Option<Behind>,
+    /// The EKS cluster of its machine.
+    pub(super) cluster: Option<NameId>,
+    /// For the interface of a single pod: the one of its machine that carries it, where a tag says so.
+    pub(super) branch: Option<Option<NameId>>,
 }
 
 /// A subnet with what serves it.
@@ -115,6 +119,7 @@ pub struct AwsNetwork {
     /// Names of load balancers and of services.
     pub(super) hosts: Hosts,
     pub(super) unread_target: ReasonId,
+    pub(super) pod_address: ReasonId,
     pub(super) unread_peering: ReasonId,
     pub(super) unread_nat: ReasonId,
     pub(super) unread_subnet: ReasonId,
@@ -152,6 +157,9 @@ const WITHOUT_GROUPS: [&str; 7] = [
     "load_balancer",
 ];
 
+/// The tag of a pod's own interface that names the one which carries it.
+const TRUNK: &str = "vpcresources.k8s.aws/trunk-eni-id";
+
 impl Compiler {
     fn run(mut self) -> AwsNetwork {
         let group_owners = self.estate.groups.iter().filter_map(|(id, group)| Some((*id, group.owner?))).collect();
@@ -172,6 +180,12 @@ impl Compiler {
         let gateways = std::mem::take(&mut self.estate.gateways);
         AwsNetwork {
             unread_target: self.missing(Listing::NetworkInterfaces, None, "the interface of the target"),
+            pod_address: self.fixed(
+                ReasonCode::NotRead,
+                "the settings AWS_VPC_K8S_CNI_EXTERNALSNAT and POD_SECURITY_GROUP_ENFORCING_MODE of the VPC CNI, which \
+                 decide it, are not in the evidence; `aws eks describe-addon --addon-name vpc-cni` prints those that are \
+                 set",
+            ),
             unread_peering: self.missing(Listing::PeeringConnections, None, "the peering connection"),
             unread_nat: self.missing(Listing::NatGateways, None, "the NAT gateway"),
             unread_subnet: self.missing(Listing::Subnets, None, "the subnet"),
@@ -435,9 +449,9 @@ impl Compiler {
             let delegated = self.estate.delegated.get(raw.delegated.clone()).unwrap_or_default().to_vec();
             let carried: Vec<Group> = carried.into_iter().map(Group).collect();
             let id = self.builder.interface(new, &addresses, &delegated, &carried);
-            let own = self.estate.tags.get(raw.tags.clone()).unwrap_or_default();
-            let machine = instance.and_then(|instance| self.estate.tags.get(instance.tags)).unwrap_or_default();
-            for tag in own.iter().chain(machine) {
+            let own = self.estate.tags.get(raw.tags.clone()).unwrap_or_default().to_vec();
+            let machine = instance.and_then(|instance| self.estate.tags.get(instance.tags)).unwrap_or_default().to_vec();
+            for tag in own.iter().chain(&machine) {
                 let carriers = tags.entry(*tag).or_default();
                 if carriers.last() != Some(&id) {
                     carriers.push(id);
@@ -452,9 +466,36 @@ impl Compiler {
                 cut_from_internet: raw.cut_from_internet,
                 zone: raw.zone,
                 behind: self.behind(raw),
+                cluster: self.cluster(own.iter().chain(&machine)),
+                branch: self.is_branch(raw).then(|| self.tagged(raw, TRUNK)),
             });
         }
         (facts, tags)
+    }
+
+    /// The EKS cluster that a machine or an interface is tagged to be of, by EKS or by the VPC CNI.
+    fn cluster<'t>(&mut self, tags: impl Iterator<Item = &'t (NameId, NameId)>) -> Option<NameId> {
+        for (key, value) in tags {
+            let named = match self.text(*key) {
+                "cluster.k8s.amazonaws.com/name" | "eks:cluster-name" | "aws:eks:cluster-name" => return Some(*value),
+                key => key.strip_prefix("kubernetes.io/cluster/").map(str::to_owned),
+            };
+            if let Some(name) = named {
+                return Some(self.builder.names().intern(&name));
+            }
+        }
+        None
+    }
+
+    /// Whether an interface belongs to a single pod that has groups of its own (EKS guide, security groups for pods).
+    fn is_branch(&self, raw: &RawInterface) -> bool {
+        let text = |name: Option<NameId>| name.map(|name| self.text(name)).unwrap_or_default();
+        text(raw.kind) == "branch" || text(raw.description) == "aws-k8s-branch-eni"
+    }
+
+    fn tagged(&self, raw: &RawInterface, key: &str) -> Option<NameId> {
+        let tags = self.estate.tags.get(raw.tags.clone()).unwrap_or_default();
+        tags.iter().find(|(known, _)| self.text(*known) == key).map(|(_, value)| *value)
     }
 
     /// Names that the interfaces behind them answer.

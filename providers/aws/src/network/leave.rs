@@ -11,7 +11,8 @@ use super::access::Door;
 use super::compile::{AwsNetwork, Route, SECURITY_GROUP, is_private};
 use super::estate::{RawNat, RawRegional, Target};
 use super::route::{Choice, choose_in, is_link_local, is_link_local_service};
-use super::{INTERNET_GATEWAY, LOOPBACK, NAT_GATEWAY, OPAQUE, PEERING, ROUTE, SERVICE, TRANSIT, fact, opaque};
+use super::pods::{self, Fate};
+use super::{INTERNET_GATEWAY, LOOPBACK, NAT_GATEWAY, OPAQUE, PEERING, POD_NETWORK, ROUTE, SERVICE, TRANSIT, fact, opaque};
 
 /// Source ports that a NAT gateway opens connections from (VPC guide, network ACLs, ephemeral ports).
 const NAT_PORTS: (u16, u16) = (1024, u16::MAX);
@@ -25,7 +26,14 @@ pub(super) fn leave(aws: &AwsNetwork, from: InterfaceId, packet: &Packet, half: 
     Leaving::new(aws, from, packet, half).map_or(
         Crossing { packet: *packet, via: Via::Nowhere, destination: None },
         |mut leaving| {
-            if leaving.stays_inside() { leaving.loopback() } else { leaving.go() }
+            if leaving.stays_inside() {
+                return leaving.loopback();
+            }
+            match pods::fate(aws, from, packet.source, packet.destination) {
+                Fate::Kept => leaving.go(),
+                Fate::Translated(node) => leaving.as_node(node),
+                Fate::Unknown(reason) => leaving.as_whom(reason),
+            }
         },
     )
 }
@@ -67,6 +75,30 @@ impl<'a> Leaving<'a> {
 
     fn hop(&mut self, hop: Hop) {
         self.half.hops.push(hop);
+    }
+
+    /// A pod's packet goes out as its node's.
+    fn as_node(&mut self, node: InterfaceId) -> Crossing {
+        let aws = self.aws;
+        let Some(interface) = aws.network.interface(node) else { return self.end(Via::Nowhere) };
+        let Some(own) = aws.network.addresses(interface).first().copied() else { return self.end(Via::Nowhere) };
+        self.translate(POD_NETWORK, self.interface, own.private);
+        self.from = node;
+        self.interface = interface.id;
+        self.subnet = interface.subnet;
+        self.public = own.public;
+        self.packet.source_identity = Identity::Interface(node);
+        self.go()
+    }
+
+    /// Whether it does is not known, and with it who the sender is for everything that follows.
+    fn as_whom(&mut self, reason: ReasonId) -> Crossing {
+        let note = Note::new("from which address a pod's packet goes out of the VPC to {address}");
+        let note = note.at(self.packet.destination);
+        let kind = HopKind::Opaque(reason);
+        let hop = Hop { kind, layer: POD_NETWORK, direction: Direction::Egress, subject: self.interface, note: Some(note) };
+        self.hop(hop);
+        self.end(Via::Nowhere)
     }
 
     fn end(&self, via: Via) -> Crossing {

@@ -74,8 +74,17 @@ pub(super) struct Services {
     /// Published ports by the ARN of the ECS machine.
     published: Vec<(NameId, Published)>,
     machines: HashMap<NameId, NameId>,
-    /// Clusters of EKS whose add-on says whether pods keep their address outside of the VPC.
-    pub(super) external_snat: HashMap<NameId, Option<bool>>,
+    /// Settings of the VPC CNI by cluster of EKS.
+    pods: HashMap<NameId, PodSettings>,
+}
+
+/// What the VPC CNI does with packets of pods, as far as its settings say.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PodSettings {
+    /// Whether something else translates the addresses of pods outside of the VPC, so that pods keep theirs.
+    pub(super) external_snat: Option<bool>,
+    /// Whether pods with groups of their own keep to those everywhere.
+    pub(super) strict: Option<bool>,
 }
 
 /// A service as the paths need it.
@@ -122,8 +131,8 @@ impl Services {
             Service::Addon(addon) => {
                 if &*addon.addon_name == "vpc-cni" {
                     let cluster = names.intern(&addon.cluster_name);
-                    let setting = addon.configuration_values.as_deref().and_then(external_snat);
-                    self.external_snat.insert(cluster, setting);
+                    let settings = addon.configuration_values.as_deref().and_then(pod_settings);
+                    self.pods.insert(cluster, settings.unwrap_or_default());
                 }
             }
             Service::ClassicBalancer(_) => {}
@@ -342,11 +351,15 @@ impl Services {
     }
 }
 
-/// Whether the settings of the VPC CNI leave the source address of pods alone outside of the VPC.
-fn external_snat(settings: &str) -> Option<bool> {
-    let settings: serde_json::Value = serde_json::from_str(settings).ok()?;
-    let value = settings.get("env")?.get("AWS_VPC_K8S_CNI_EXTERNALSNAT")?;
-    value.as_bool().or_else(|| value.as_str().map(|text| text.eq_ignore_ascii_case("true")))
+fn pod_settings(text: &str) -> Option<PodSettings> {
+    let settings: serde_json::Value = serde_json::from_str(text).ok()?;
+    let variable = |name: &str| {
+        let value = settings.get("env")?.get(name)?;
+        value.as_str().map(str::to_ascii_lowercase).or_else(|| value.as_bool().map(|value| value.to_string()))
+    };
+    let external_snat = variable("AWS_VPC_K8S_CNI_EXTERNALSNAT").map(|value| value == "true");
+    let strict = variable("POD_SECURITY_GROUP_ENFORCING_MODE").map(|value| value == "strict");
+    Some(PodSettings { external_snat, strict })
 }
 
 /// What is behind the interfaces of services.
@@ -360,6 +373,7 @@ pub(super) struct Managed {
     /// Services by interface, while interfaces are compiled.
     pub(super) seats: HashMap<NameId, usize>,
     pub(super) other_port: Option<ReasonId>,
+    pub(super) pods: HashMap<NameId, PodSettings>,
 }
 
 impl Compiler {
@@ -424,7 +438,7 @@ impl Compiler {
             let reason = Reason { code: ReasonCode::Undecidable, text: text.to_owned(), permission: None };
             managed.other_port = Some(self.builder.reason(reason));
         }
-        self.estate.services.external_snat = services.external_snat;
+        managed.pods = services.pods;
         managed
     }
 

@@ -17,6 +17,7 @@ mod leave;
 mod managed;
 mod names;
 mod onward;
+mod pods;
 mod route;
 mod transit;
 mod zones;
@@ -57,6 +58,8 @@ pub(crate) const INSTANCE_STATE: Layer = Layer("aws.instance-state");
 pub(crate) const LOAD_BALANCER: Layer = Layer("aws.load-balancer");
 /// A target group of a load balancer.
 pub(crate) const TARGET_GROUP: Layer = Layer("aws.target-group");
+/// The network plugin of an EKS cluster.
+const POD_NETWORK: Layer = Layer("aws.pod-network");
 /// A service that AWS runs behind an interface.
 pub(crate) const MANAGED: Layer = Layer("aws.managed-service");
 /// A service of AWS that has no interface.
@@ -160,6 +163,10 @@ impl Provider for AwsNetwork {
         let family = Family::of(destination);
         let mut own = self.network.addresses(interface).iter().map(|address| address.private);
         own.find(|address| Family::of(*address) == family)
+    }
+
+    fn sender(&self, from: InterfaceId, address: IpAddr) -> Option<IpAddr> {
+        pods::is_pod(self, from, address).then_some(address)
     }
 
     fn answers(&self, public: IpAddr) -> bool {
