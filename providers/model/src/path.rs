@@ -155,6 +155,8 @@ pub enum Via {
         link: NameId,
         /// The network that it leads to.
         network: NameId,
+        /// The subnet there that the link itself stands in, if it stands in one.
+        subnet: Option<NameId>,
     },
     /// Over the internet.
     Internet,

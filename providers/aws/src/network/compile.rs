@@ -510,13 +510,15 @@ impl Compiler {
         for raw in std::mem::take(&mut self.estate.balancing.hosts) {
             let name = self.text(raw.balancer);
             let what = format!("the load balancer `{}`", name.strip_prefix("elb/").unwrap_or(name));
-            let interfaces = self.balancers.position(raw.balancer).and_then(|at| behind.get(&at)).cloned();
+            let balancer = self.balancers.position(raw.balancer);
+            let interfaces = balancer.and_then(|at| behind.get(&at)).cloned();
             let host = Host {
                 what,
                 interfaces: interfaces.unwrap_or_default(),
                 face: if raw.internal { Face::Private } else { Face::Public },
                 families: raw.families,
                 only_in: None,
+                balancer,
                 unclear: false,
             };
             hosts.add(raw.host, host);
@@ -530,6 +532,7 @@ impl Compiler {
                 face: if raw.public { Face::Both } else { Face::Private },
                 families: (true, true),
                 only_in: raw.only_in,
+                balancer: None,
                 unclear: raw.unclear,
             };
             hosts.add(raw.host, host);

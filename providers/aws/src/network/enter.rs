@@ -16,14 +16,15 @@ use super::route::Choice;
 use super::{INSTANCE_STATE, INTERNET_GATEWAY, ROUTE, SOURCE_DEST_CHECK, fact, opaque};
 
 pub(super) fn enter(aws: &AwsNetwork, crossing: &Crossing, half: &mut Half) -> Arrival {
-    let mut entering = Entering { aws, half, packet: crossing.packet };
+    let mut entering = Entering { aws, half, packet: crossing.packet, beside: None };
     let interface = match (crossing.via, crossing.destination) {
         (Via::Loopback | Via::Service | Via::Nowhere, _) | (Via::Network { .. } | Via::Link { .. }, None) => None,
         (Via::Network { subnet, .. }, Some(to)) => {
             entering.deliver(to, Some(subnet), Back::Local);
             Some(to)
         }
-        (Via::Link { link, .. }, Some(to)) => {
+        (Via::Link { link, subnet, .. }, Some(to)) => {
+            entering.beside = subnet;
             entering.deliver(to, None, Back::Link(link));
             Some(to)
         }
@@ -34,7 +35,7 @@ pub(super) fn enter(aws: &AwsNetwork, crossing: &Crossing, half: &mut Half) -> A
 
 /// From a load balancer in a subnet to its target, with the client's address.
 pub(super) fn hand_over(aws: &AwsNetwork, packet: Packet, to: InterfaceId, subnet: NameId, half: &mut Half) {
-    Entering { aws, half, packet }.deliver(to, Some(subnet), Back::Balancer);
+    Entering { aws, half, packet, beside: None }.deliver(to, Some(subnet), Back::Balancer);
 }
 
 /// The way that answers have to take.
@@ -51,6 +52,8 @@ struct Entering<'a> {
     aws: &'a AwsNetwork,
     half: &'a mut Half,
     packet: Packet,
+    /// The subnet of a transit gateway's attachment that the packet came through.
+    beside: Option<NameId>,
 }
 
 impl Entering<'_> {
@@ -100,7 +103,9 @@ impl Entering<'_> {
         let Some(interface) = self.aws.network.interface(to) else { return };
         let (id, subnet, state) = (interface.id, interface.subnet, interface.state);
         self.packet.destination_identity = Identity::Interface(to);
-        if from_subnet != Some(subnet) {
+        // What comes from an attachment in the receiver's own subnet passes no rule of its ACL, and the answers pass both
+        // directions of it (VPC transit gateways guide, network ACLs).
+        if from_subnet != Some(subnet) && self.beside != Some(subnet) {
             self.hop(self.aws.acl_hop(subnet, false, Direction::Ingress, self.packet));
         }
         let Some(facts) = self.aws.facts.get(to.0 as usize).copied() else { return };

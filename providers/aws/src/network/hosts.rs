@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap as HashMap;
 
 use super::compile::AwsNetwork;
 use super::names::resolves_privately;
+use super::onward::is_named;
 
 /// Which addresses of its interfaces a name has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(super) struct Host {
     pub(super) families: (bool, bool),
     /// The only VPC in which it means this.
     pub(super) only_in: Option<NameId>,
+    /// The load balancer that it is, by its position.
+    pub(super) balancer: Option<usize>,
     /// Whether an interface that belongs to it is not known.
     pub(super) unclear: bool,
 }
@@ -92,7 +95,12 @@ impl Host {
             ));
         }
         let mut found = Vec::new();
-        for id in self.interfaces.iter().filter(|id| zone.is_none() || self.in_zone(aws, zone).any(|own| own == **id)) {
+        let balancer = self.balancer.and_then(|at| aws.balancers.all.get(at));
+        let named = |id: &&InterfaceId| balancer.is_none_or(|balancer| is_named(aws, balancer, **id));
+        // Where no zone is healthy, all are answered.
+        let failing = !self.interfaces.iter().any(|id| named(&id));
+        let chosen = self.interfaces.iter().filter(|id| failing || named(id));
+        for id in chosen.filter(|id| zone.is_none() || self.in_zone(aws, zone).any(|own| own == **id)) {
             let Some(interface) = aws.network.interface(*id) else { continue };
             let near = interface.network == here || resolves_privately(aws, here, interface.network);
             let public = self.face == Face::Public || (self.face == Face::Both && !near);

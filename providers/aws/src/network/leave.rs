@@ -202,7 +202,7 @@ impl<'a> Leaving<'a> {
         let (via, destination) = match here.or_else(|| self.only_owner(to).ok()) {
             Some(owner) if here.is_some() => (Via::Network { subnet: self.subnet, network: self.vpc }, Some(owner)),
             Some(owner) => match self.link_to(owner) {
-                Some((link, network)) => (Via::Link { link, network }, Some(owner)),
+                Some((link, network)) => (Via::Link { link, network, subnet: None }, Some(owner)),
                 None => (Via::Nowhere, None),
             },
             None => (Via::Nowhere, None),
@@ -366,7 +366,7 @@ impl<'a> Leaving<'a> {
             self.packet.source_identity = Identity::Nobody;
         }
         match owner {
-            Ok(owner) => Crossing { destination: Some(owner), ..self.end(Via::Link { link, network }) },
+            Ok(owner) => Crossing { destination: Some(owner), ..self.end(Via::Link { link, network, subnet: None }) },
             Err(reason) => {
                 self.unowned(reason, to);
                 self.end(Via::Nowhere)
@@ -594,7 +594,8 @@ impl<'a> Leaving<'a> {
                 Err(reason) => Identity::Unknown(reason),
             };
         }
-        Crossing { destination: Some(owner), ..self.end(Via::Link { link: gateway, network: way.far.vpc }) }
+        let via = Via::Link { link: gateway, network: way.far.vpc, subnet: Some(way.entry) };
+        Crossing { destination: Some(owner), ..self.end(via) }
     }
 
     /// The answer's way through the gateway, once the receiver's subnet sends it there. It may pass other subnets of

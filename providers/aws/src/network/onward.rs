@@ -76,6 +76,34 @@ fn doubt(group: NameId, reason: ReasonId) -> Hop {
     Hop { kind: HopKind::Opaque(reason), ..group_hop(group, Outcome::Pass, note) }
 }
 
+/// Whether the name of a load balancer has the address of this node: where nodes send to their own zone only, a zone
+/// needs a healthy target of each target group (AWS knowledge center, DNS of load balancers and cross-zone load
+/// balancing). What is not known counts as healthy.
+pub(super) fn is_named(aws: &AwsNetwork, balancer: &Balancer, node: InterfaceId) -> bool {
+    let Some(zone) = aws.facts.get(node.0 as usize).map(|facts| facts.zone) else { return true };
+    let Ok(listeners) = &balancer.listeners else { return true };
+    let groups = listeners.iter().flat_map(|listener| &listener.groups);
+    groups.filter_map(|id| aws.balancers.groups.get(id)).all(|group| {
+        let crosses = match group.cross_zone {
+            CrossZone::Own(crosses) => crosses,
+            CrossZone::Inherited => balancer.cross_zone != Ok(false),
+            CrossZone::Unread(_) => true,
+        };
+        let Ok(targets) = &group.targets else { return true };
+        let here = |target: &TargetFacts| {
+            let owner = || aws.network.owners(target.address?).next();
+            let machine = || aws.network.called(aws.network.name(target.id)).first().copied();
+            let of = |id: InterfaceId| aws.facts.get(id.0 as usize).map(|facts| facts.zone);
+            let own = target.zone.or_else(|| owner().or_else(machine).and_then(of));
+            own.is_none_or(|own| own == zone)
+        };
+        let countable = matches!(group.kind, TargetKind::Instance | TargetKind::Address);
+        crosses
+            || !countable
+            || targets.iter().any(|target| matches!(target.health, Health::Healthy | Health::Unsure(_)) && here(target))
+    })
+}
+
 impl Balancing<'_> {
     fn lay(&self, branches: &mut Vec<Onward>) {
         let aws = self.aws;
@@ -225,6 +253,8 @@ impl Balancing<'_> {
 
     fn branch(&self, group: NameId, to: IpAddr, port: u16, preserved: bool) -> Path {
         let mut path = Path::default();
+        // A target of the other family sees the load balancer's address in any case (NLB guide, client IP preservation).
+        let preserved = preserved && Family::of(self.packet.source) == Family::of(to);
         let note = if preserved {
             Note::new("the destination becomes {address}, and the source stays the client's")
         } else {
