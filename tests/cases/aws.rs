@@ -32,6 +32,7 @@ pub(super) fn id_key(listing: &str) -> &'static str {
         "TransitGatewayVpcAttachments" => "TransitGatewayAttachmentId",
         "TransitGatewayRouteTables" => "TransitGatewayRouteTableId",
         "TransitGatewayPolicyTables" => "TransitGatewayPolicyTableId",
+        "EgressOnlyInternetGateways" => "EgressOnlyInternetGatewayId",
         "DBInstances" => "DBInstanceIdentifier",
         "DBClusters" => "DBClusterIdentifier",
         "CacheClusters" => "CacheClusterId",

@@ -14,6 +14,7 @@ use super::hosts::{Face, Host, Hosts};
 use super::managed::Managed;
 use super::zones::Zones;
 use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
+use super::route::LIST;
 use super::transit::Transit;
 use crate::records::Listing;
 
@@ -80,6 +81,8 @@ pub(crate) struct Table {
     pub(crate) routes: Vec<Route>,
     /// Routes by a prefix list whose entries could not be read, and whether only public addresses can be meant.
     pub(super) unread: Vec<(ReasonId, bool)>,
+    /// Why the choice between routes of several prefix lists is not known, where there are several.
+    pub(super) lists: Option<ReasonId>,
 }
 
 /// The rule lists of a security group.
@@ -277,7 +280,13 @@ impl Compiler {
             if let Some(vpc) = raw.vpc.filter(|_| raw.main) {
                 main_of.insert(vpc, at);
             }
-            let mut table = Table { id: raw.id, routes: Vec::new(), unread: Vec::new() };
+            let lists = raw.routes.iter().filter(|route| matches!(route.destination, Destination::PrefixList(_))).count();
+            let lists = (lists > 1).then(|| {
+                let text = "several prefix lists of the route table have that destination, and AWS chooses one of their \
+                            routes at random";
+                self.fixed(ReasonCode::Undecidable, text)
+            });
+            let mut table = Table { id: raw.id, routes: Vec::new(), unread: Vec::new(), lists };
             for route in &raw.routes {
                 self.compile_route(&mut table, route);
             }
@@ -305,7 +314,7 @@ impl Compiler {
                     table.unread.push((reason, matches!(raw.target, Target::GatewayEndpoint(_))));
                     return;
                 };
-                (entries, self.text(id).to_owned(), 1)
+                (entries, self.text(id).to_owned(), LIST)
             }
         };
         let name = format!("{} {destination}", self.text(table.id));

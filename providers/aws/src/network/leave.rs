@@ -469,6 +469,14 @@ impl<'a> Leaving<'a> {
             self.hop(fact(NAT_GATEWAY, Direction::Egress, nat.id, Outcome::Block, note));
             return Step::Done(self.end(Via::Nowhere));
         }
+        // A NAT gateway makes IPv4 of IPv6 where the destination says so (VPC guide, DNS64 and NAT64).
+        if let Some(v4) = embedded(self.packet.destination) {
+            let note = Note::new("the destination becomes {address}").at(v4);
+            let kind = HopKind::Translation(Outcome::Pass);
+            let (layer, direction) = (NAT_GATEWAY, Direction::Egress);
+            self.hop(Hop { kind, layer, direction, subject: nat.id, note: Some(note) });
+            self.packet.destination = v4;
+        }
         match &nat.regional {
             Some(regional) => self.through_regional(nat, regional),
             None => self.through(nat),
@@ -655,6 +663,12 @@ impl<'a> Leaving<'a> {
             let subnet = self.aws.network.interface(receiver).map(|interface| interface.subnet);
             self.leave_subnet(Identity::Interface(receiver), subnet == Some(self.subnet));
             self.pass(route, "leads to {}", id);
+            // A route to one address is one to whoever takes that address; a route to more of them leads to a machine that
+            // passes on, such as a NAT instance (VPC guide, NAT instances).
+            if owner.is_none() && route.prefix != Prefix::host(to) {
+                let note = Note::new("whether {} passes on what is for {address}").about(id).at(to);
+                self.hop(opaque(Direction::Egress, id, self.aws.appliance, note));
+            }
             return Crossing { destination: Some(receiver), ..self.end(via) };
         }
         self.leave_subnet(Identity::Nobody, false);
@@ -665,6 +679,14 @@ impl<'a> Leaving<'a> {
         let via = if owner.is_some() { via } else { Via::Nowhere };
         Crossing { destination: owner, ..self.end(via) }
     }
+}
+
+/// The IPv4 address inside of one of the block `64:ff9b::/96`, which stands for those of IPv4 (RFC 6052).
+fn embedded(address: IpAddr) -> Option<IpAddr> {
+    let IpAddr::V6(address) = address else { return None };
+    let [.., a, b, c, d] = address.octets();
+    let known = address.segments().starts_with(&[0x64, 0xff9b, 0, 0, 0, 0]);
+    known.then_some(IpAddr::V4(std::net::Ipv4Addr::new(a, b, c, d)))
 }
 
 enum Step {

@@ -32,6 +32,9 @@ impl AwsNetwork {
     }
 }
 
+/// The rank of a route whose destination is a prefix list.
+pub(super) const LIST: u8 = 1;
+
 /// The choice of one table.
 pub(super) fn choose_in(table: &Table, destination: IpAddr) -> Choice {
     // The lists of gateway endpoints hold public addresses of S3 and DynamoDB only (VPC guide, gateway endpoints).
@@ -40,7 +43,16 @@ pub(super) fn choose_in(table: &Table, destination: IpAddr) -> Choice {
         return Choice::Unread(*reason);
     }
     let matching = table.routes.iter().filter(|route| route.prefix.contains(destination));
-    match matching.max_by_key(|route| (route.prefix.length(), std::cmp::Reverse(route.rank))) {
+    let order = |route: &&Route| (route.prefix.length(), std::cmp::Reverse(route.rank));
+    let best = matching.clone().max_by_key(order);
+    // Between prefix lists that overlap, AWS chooses at random (VPC guide, route priority and prefix lists).
+    if let Some((best, reason)) = best.zip(table.lists)
+        && best.rank == LIST
+        && matching.clone().any(|other| order(&other) == order(&best) && other.target != best.target)
+    {
+        return Choice::Unread(reason);
+    }
+    match best {
         Some(route) if route.blackhole => Choice::Blackhole(*route),
         Some(route) => Choice::Route(*route),
         None => Choice::None(table.id),
