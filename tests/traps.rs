@@ -3,9 +3,11 @@
 #[cfg(test)]
 mod cases;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use reachlint::rules;
+use reachlint_aws::network::CODES;
 
 #[test]
 fn every_case_comes_out_as_it_says() {
@@ -24,4 +26,18 @@ fn every_case_comes_out_as_it_says() {
     }
     assert!(cases.len() >= 100, "only {} cases were found", cases.len());
     assert!(wrong.is_empty(), "{} complaints about {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_word_of_reachability_analyzer_that_is_given_is_expected_by_a_case() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traps/aws");
+    let cases = cases::cases(&folder);
+    let expected: BTreeSet<&str> = cases
+        .iter()
+        .flat_map(|(_, case)| &case.expect)
+        .flat_map(|expect| expect.codes.iter().flatten())
+        .map(String::as_str)
+        .collect();
+    let given: BTreeSet<&str> = CODES.iter().copied().collect();
+    assert_eq!(given, expected);
 }

@@ -314,6 +314,9 @@ pub struct Step {
     pub rule: Option<String>,
     /// The rule, or what happened, in words.
     pub detail: String,
+    /// The word that the cloud's own analyser has for it where the connection does not pass, such as
+    /// `ENI_SG_RULES_MISMATCH` of AWS Reachability Analyzer.
+    pub code: Option<String>,
 }
 
 /// Something that is wrong.
@@ -333,6 +336,8 @@ pub struct Finding {
     pub nginx: Vec<Place>,
     /// Identifiers of the cloud resources concerned.
     pub resources: Vec<String>,
+    /// The words that the cloud's own analyser has for what stops the connection, each once, as steps have them.
+    pub codes: Vec<String>,
     /// The flow it is about; where several machines of nginx share it, the first of them.
     pub flow: Option<String>,
     /// What to change.
