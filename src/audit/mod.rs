@@ -325,6 +325,7 @@ impl Auditor<'_> {
             verdict: FlowVerdict::Unknown,
             reasons: if reason.is_empty() { Vec::new() } else { vec![reason] },
             path: Vec::new(),
+            aws: None,
         };
         flow.id = flow_id(&flow);
         let explanation = Explanation { reasons: flow.reasons.clone(), ..Explanation::default() };
