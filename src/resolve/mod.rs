@@ -45,7 +45,9 @@ impl Names for Resolver<'_> {
                 let why = recorded.error.as_deref().unwrap_or("the resolver had no answer");
                 NameAnswer::None(format!("{why}; pass `--resolve {host}=ADDRESS`"))
             }
-            (None, None) if self.asked => NameAnswer::None(format!("nobody answered it; pass `--resolve {host}=ADDRESS`")),
+            (None, None) if self.asked => {
+                NameAnswer::None(format!("nobody answered it; pass `--resolve {host}=ADDRESS`"))
+            }
             (None, None) => NameAnswer::None(format!(
                 "the snapshot has no answer for it and the resolver was not asked; pass `--resolve {host}=ADDRESS` or \
                  `--dns`"

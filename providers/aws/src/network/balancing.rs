@@ -6,7 +6,8 @@ use rustc_hash::FxHashMap as HashMap;
 use super::intake::id;
 use super::names::normal;
 use crate::records::{
-    BalancingAttribute, ClassicBalancer, ClassicHealth, Listener, LoadBalancer, TargetGroup, TargetHealthDescription, Text,
+    BalancingAttribute, ClassicBalancer, ClassicHealth, Listener, LoadBalancer, TargetGroup, TargetHealthDescription,
+    Text,
 };
 
 /// A listener.

@@ -10,12 +10,11 @@ use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
 use super::access::PublicAccess;
 use super::balancer::{Balancers, Behind};
+use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
 use super::hosts::{Face, Host, Hosts};
 use super::managed::Managed;
-use super::zones::Zones;
-use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
-use super::route::LIST;
 use super::transit::Transit;
+use super::zones::Zones;
 use crate::records::Listing;
 
 /// Security groups of an interface.
@@ -60,6 +59,9 @@ pub(crate) struct Acl {
     pub(crate) egress: GateId,
 }
 
+/// The rank of a route by a prefix list.
+pub(super) const PREFIX_LIST: u8 = 1;
+
 /// A route.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Route {
@@ -81,8 +83,6 @@ pub(crate) struct Table {
     pub(crate) routes: Vec<Route>,
     /// Routes by a prefix list whose entries could not be read, and whether only public addresses can be meant.
     pub(super) unread: Vec<(ReasonId, bool)>,
-    /// Why the choice between routes of several prefix lists is not known, where there are several.
-    pub(super) lists: Option<ReasonId>,
 }
 
 /// The rule lists of a security group.
@@ -109,6 +109,8 @@ pub struct AwsNetwork {
     pub(super) gateways: HashMap<NameId, Vec<NameId>>,
     pub(crate) peerings: HashMap<NameId, RawPeering>,
     pub(crate) nats: HashMap<NameId, RawNat>,
+    /// Whether everything was read that can join two VPCs.
+    pub(super) links_read: bool,
     pub(super) access: PublicAccess,
     pub(super) transit: Transit,
     pub(super) tags: Tags,
@@ -130,6 +132,7 @@ pub struct AwsNetwork {
     pub(super) other_way_back: ReasonId,
     pub(super) link_local: ReasonId,
     pub(super) ambiguous: ReasonId,
+    pub(super) either_list: ReasonId,
 }
 
 pub(super) struct Compiler {
@@ -178,6 +181,10 @@ impl Compiler {
         let vpcs = self.estate.vpcs.iter().map(|(id, blocks)| (*id, blocks.iter().copied().collect())).collect();
         let access = self.compile_access();
         let transit = self.compile_transit();
+        let links_read = [Listing::PeeringConnections, Listing::TransitAttachments].into_iter().all(|listing| {
+            let whole = self.estate.failure(listing, None).is_none() && !self.estate.truncated(listing);
+            whole && self.estate.has(listing)
+        });
         let peerings = std::mem::take(&mut self.estate.peerings);
         let nats = std::mem::take(&mut self.estate.nats);
         let gateways = std::mem::take(&mut self.estate.gateways);
@@ -201,6 +208,10 @@ impl Compiler {
                 "answers take another way than the connection, through something that is not modelled",
             ),
             link_local: self.fixed(ReasonCode::NotModelled, "no AWS service is known at this link-local address"),
+            either_list: self.fixed(
+                ReasonCode::Ambiguous,
+                "two prefix lists of the route table cover the address, and AWS takes the route of either",
+            ),
             ambiguous: self.fixed(
                 ReasonCode::Ambiguous,
                 "several interfaces of that network own the address, and nothing tells which is meant",
@@ -218,6 +229,7 @@ impl Compiler {
             gateways,
             peerings,
             nats,
+            links_read,
             access,
             transit,
             tags,
@@ -280,13 +292,7 @@ impl Compiler {
             if let Some(vpc) = raw.vpc.filter(|_| raw.main) {
                 main_of.insert(vpc, at);
             }
-            let lists = raw.routes.iter().filter(|route| matches!(route.destination, Destination::PrefixList(_))).count();
-            let lists = (lists > 1).then(|| {
-                let text = "several prefix lists of the route table have that destination, and AWS chooses one of their \
-                            routes at random";
-                self.fixed(ReasonCode::Undecidable, text)
-            });
-            let mut table = Table { id: raw.id, routes: Vec::new(), unread: Vec::new(), lists };
+            let mut table = Table { id: raw.id, routes: Vec::new(), unread: Vec::new() };
             for route in &raw.routes {
                 self.compile_route(&mut table, route);
             }
@@ -314,7 +320,7 @@ impl Compiler {
                     table.unread.push((reason, matches!(raw.target, Target::GatewayEndpoint(_))));
                     return;
                 };
-                (entries, self.text(id).to_owned(), LIST)
+                (entries, self.text(id).to_owned(), PREFIX_LIST)
             }
         };
         let name = format!("{} {destination}", self.text(table.id));
@@ -459,7 +465,8 @@ impl Compiler {
             let carried: Vec<Group> = carried.into_iter().map(Group).collect();
             let id = self.builder.interface(new, &addresses, &delegated, &carried);
             let own = self.estate.tags.get(raw.tags.clone()).unwrap_or_default().to_vec();
-            let machine = instance.and_then(|instance| self.estate.tags.get(instance.tags)).unwrap_or_default().to_vec();
+            let machine =
+                instance.and_then(|instance| self.estate.tags.get(instance.tags)).unwrap_or_default().to_vec();
             for tag in own.iter().chain(&machine) {
                 let carriers = tags.entry(*tag).or_default();
                 if carriers.last() != Some(&id) {

@@ -51,7 +51,10 @@ impl Hosts {
         let Some(here) = aws.network.interface(from).map(|interface| interface.network) else { return Lookup::Silent };
         let meant = |name: &str| {
             let known = self.0.get(name).map(Vec::as_slice).unwrap_or_default();
-            known.iter().find(|host| host.only_in == Some(here)).or_else(|| known.iter().find(|host| host.only_in.is_none()))
+            known
+                .iter()
+                .find(|host| host.only_in == Some(here))
+                .or_else(|| known.iter().find(|host| host.only_in.is_none()))
         };
         if let Some(host) = meant(name) {
             return host.answer(aws, here, name, None);

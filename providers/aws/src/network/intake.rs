@@ -7,16 +7,16 @@ use reachlint_model::{NameId, PortRange, Prefix, Protocol, ProtocolMatch};
 
 use super::estate::{
     Destination, Estate, RawAcl, RawAttachment, RawEntry, RawExclusion, RawGroup, RawInstance, RawInterface, RawNat,
-    RawPeer, RawPeering, RawPublicAccess, RawRegional, RawRoute, RawRule, RawSide, RawSubnet, RawTable, RawTransitGateway,
-    RawTransitRoute, RawTransitRoutes, Target,
+    RawPeer, RawPeering, RawPublicAccess, RawRegional, RawRoute, RawRule, RawSide, RawSubnet, RawTable,
+    RawTransitGateway, RawTransitRoute, RawTransitRoutes, Target,
 };
 use crate::records::{
-    Association, BalancingAttribute, ClassicAttributes, ClassicHealth, HostedZone, ResourceRecordSet, Service, ZoneVpc, EgressOnlyInternetGateway, ElasticAddress, GroupReference, InternetGateway,
-    IpPermission, Listener, Listing, LoadBalancer, ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface,
-    PeerVpc, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions, Reservation, RouteTable, SecurityGroup,
-    SecurityGroupRule, Sink, Subnet, Tag, TargetGroup, TargetHealthDescription, Text, TransitGateway,
-    TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable,
-    TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection,
+    Association, BalancingAttribute, ClassicAttributes, ClassicHealth, EgressOnlyInternetGateway, ElasticAddress,
+    GroupReference, HostedZone, InternetGateway, IpPermission, Listener, Listing, LoadBalancer, ManagedPrefixList,
+    NatGateway, NetworkAcl, NetworkInterface, PeerVpc, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions,
+    Reservation, ResourceRecordSet, RouteTable, SecurityGroup, SecurityGroupRule, Service, Sink, Subnet, Tag,
+    TargetGroup, TargetHealthDescription, Text, TransitGateway, TransitGatewayAssociation, TransitGatewayPolicyTable,
+    TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection, ZoneVpc,
 };
 
 /// Makes a target of the id that a field of a route holds.
@@ -719,14 +719,13 @@ impl Sink for Estate {
     fn listed(&mut self, listing: Listing, more: bool) {
         // What is about one thing has pages of its own: the entries of a prefix list, the listeners of a load balancer,
         // the route table of a transit gateway.
-        let own =
-            [
-                Listing::PrefixListEntries,
-                Listing::Listeners,
-                Listing::TransitAssociations,
-                Listing::TransitRoutes,
-                Listing::ZoneRecords,
-            ];
+        let own = [
+            Listing::PrefixListEntries,
+            Listing::Listeners,
+            Listing::TransitAssociations,
+            Listing::TransitRoutes,
+            Listing::ZoneRecords,
+        ];
         let more = more && !own.contains(&listing);
         let (open, last) = self.pages.entry((listing, self.folder.clone())).or_default();
         *(if more { open } else { last }) += 1;

@@ -3,9 +3,12 @@
 //! The interfaces of databases and caches say in their descriptions which service made them, and not always for which
 //! database: that follows from VPC, subnets, zone and groups where only one fits.
 
-use reachlint_model::{Direction, Hop, HopKind, NameId, Names, Note, Outcome, Packet, Protocol, Reason, ReasonCode, ReasonId};
+use reachlint_model::{
+    Direction, Hop, HopKind, NameId, Names, Note, Outcome, Packet, Protocol, Reason, ReasonCode, ReasonId,
+};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use super::code::BAD_STATE;
 use super::compile::Compiler;
 use super::estate::RawInterface;
 use super::names::normal;
@@ -413,7 +416,8 @@ impl Compiler {
             let find = |id: &NameId| services.all.iter().position(|known| known.what == *kind && known.id == *id);
             let found: Vec<usize> = members.iter().filter_map(find).collect();
             let unclear = found.len() < members.len() || members.is_empty();
-            let public = services.hosts.iter().any(|known| known.public && found.iter().any(|at| known.services == [*at]));
+            let public =
+                services.hosts.iter().any(|known| known.public && found.iter().any(|at| known.services == [*at]));
             let services = found;
             let host = RawHost { host: host.clone(), what: what.clone(), services, public, only_in: None, unclear };
             hosts.push(host);
@@ -545,7 +549,10 @@ impl ServiceFacts {
         let hop = |outcome, note| fact(MANAGED, Direction::Ingress, self.name, outcome, note);
         match self.condition {
             Condition::Down(status) => {
-                return hop(Outcome::Block, Note::new("its state is {}, so nothing answers").about(status));
+                return hop(
+                    Outcome::Block,
+                    Note::new("its state is {}, so nothing answers").about(status).coded(BAD_STATE),
+                );
             }
             Condition::Unsure(reason) => {
                 let note = Note::new("the {}").about(self.name);
@@ -553,8 +560,8 @@ impl ServiceFacts {
             }
             Condition::Up => {}
         }
-        let heard = packet.protocol == Protocol::TCP
-            && self.ports.iter().any(|port| packet.destination_ports.contains(*port));
+        let heard =
+            packet.protocol == Protocol::TCP && self.ports.iter().any(|port| packet.destination_ports.contains(*port));
         if heard || self.ports.is_empty() {
             hop(Outcome::Pass, Note::new("this is the {}").about(self.name))
         } else {

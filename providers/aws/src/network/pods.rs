@@ -50,7 +50,9 @@ pub(super) fn fate(aws: &AwsNetwork, from: InterfaceId, source: IpAddr, to: IpAd
     }
     let named = |id: InterfaceId| aws.facts.get(id.0 as usize).and_then(|facts| facts.instance);
     let machine = match facts.branch {
-        Some(trunk) => trunk.and_then(|trunk| aws.network.called(aws.network.name(trunk)).first()).and_then(|id| named(*id)),
+        Some(trunk) => {
+            trunk.and_then(|trunk| aws.network.called(aws.network.name(trunk)).first()).and_then(|id| named(*id))
+        }
         None => facts.instance,
     };
     let primary = machine.and_then(|machine| {

@@ -221,9 +221,7 @@ pub(super) fn answer(aws: &AwsNetwork, from: InterfaceId, host: &str, depth: u8)
         };
         return match zone.find(records, host) {
             Found::Records(found) => together(aws, from, host, found, depth, domain),
-            Found::Delegated => {
-                Lookup::Undecided(format!("the private zone `{domain}` leaves it to another server"))
-            }
+            Found::Delegated => Lookup::Undecided(format!("the private zone `{domain}` leaves it to another server")),
             Found::Nothing => Lookup::Absent(format!(
                 "the private zone `{domain}` ({id}) answers {} and has no record of it, so no public answer counts",
                 aws.network.name(vpc)

@@ -70,7 +70,8 @@ impl Page {
     pub(super) fn about<'p>(&'p self, file: &'p str) -> Option<&'p str> {
         let asked = self.asked.iter().map(|(_, id)| id.as_str()).find(|id| !id.is_empty());
         let named = asked.or_else(|| id_in(file, "pl-")).or_else(|| id_in(file, "tgw-rtb-")).or_else(|| zone_in(file));
-        let own = self.parts.iter().any(|(listing, records)| is_of_ecs(*listing, records.get())).then_some("an ARN of ECS");
+        let own =
+            self.parts.iter().any(|(listing, records)| is_of_ecs(*listing, records.get())).then_some("an ARN of ECS");
         named.or(own).filter(|_| !self.parts.is_empty())
     }
 

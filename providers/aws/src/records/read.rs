@@ -10,13 +10,12 @@ use super::attributed::{self, Page};
 use super::window::{Fault, Piece, Window, piece};
 use super::{
     BalancingAttribute, CacheCluster, ClassicAttributes, ClassicBalancer, ClassicHealth, DbCluster, DbInstance,
-    EgressOnlyInternetGateway, ElasticAddress, HostedZone, InternetGateway, Listener, LoadBalancer,
-    ReplicationGroup, ResourceRecordSet, SearchDomain, Service, VpcEndpoint, ZoneVpc,
-    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PrefixListEntry, PublicAccessExclusion,
-    PublicAccessOptions, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation,
-    Subnet, TargetGroup, TargetHealthDescription, Text, TransitGateway, TransitGatewayAssociation,
-    TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc,
-    VpcPeeringConnection,
+    EgressOnlyInternetGateway, ElasticAddress, HostedZone, InternetGateway, Listener, LoadBalancer, ManagedPrefixList,
+    NatGateway, NetworkAcl, NetworkInterface, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions,
+    ReplicationGroup, Reservation, ResourceRecordSet, RouteTable, SearchDomain, SecurityGroup, SecurityGroupRule,
+    SecurityGroupVpcAssociation, Service, Subnet, TargetGroup, TargetHealthDescription, Text, TransitGateway,
+    TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable,
+    TransitGatewayVpcAttachment, Vpc, VpcEndpoint, VpcPeeringConnection, ZoneVpc,
 };
 
 /// Keys of a document of something else that are kept.
@@ -648,7 +647,11 @@ impl Document<'_> {
             }
             (
                 None,
-                "PrefixListId" | "LoadBalancerArn" | "TargetGroupArn" | "TransitGatewayRouteTableId" | "HostedZoneId"
+                "PrefixListId"
+                | "LoadBalancerArn"
+                | "TargetGroupArn"
+                | "TransitGatewayRouteTableId"
+                | "HostedZoneId"
                 | "LoadBalancerName",
             ) => {
                 let id = self.text()?.unwrap_or_default();
