@@ -38,8 +38,10 @@ pub(super) struct Facts {
     pub(super) behind: Option<Behind>,
     /// The EKS cluster of its machine.
     pub(super) cluster: Option<NameId>,
-    /// For the interface of a single pod: the one of its machine that carries it, where a tag says so.
-    pub(super) branch: Option<Option<NameId>>,
+    /// Whether it is the interface of a single pod.
+    pub(super) branch: bool,
+    /// The interface of a machine that carries such a one, where a tag says so.
+    pub(super) trunk: Option<NameId>,
 }
 
 /// A subnet with what serves it.
@@ -483,7 +485,8 @@ impl Compiler {
                 zone: raw.zone,
                 behind: self.behind(raw),
                 cluster: self.cluster(own.iter().chain(&machine)),
-                branch: self.is_branch(raw).then(|| self.tagged(raw, TRUNK)),
+                branch: self.is_branch(raw),
+                trunk: self.tagged(raw, TRUNK),
             });
         }
         (facts, tags)

@@ -411,10 +411,10 @@ impl<'a> Leaving<'a> {
     /// `IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS`, `IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS`).
     fn internet(&mut self, route: &Route, gateway: NameId) -> Crossing {
         self.leave_subnet(Identity::Nobody, false);
-        self.to_internet(route, gateway)
+        self.through_internet(route, gateway)
     }
 
-    fn to_internet(&mut self, route: &Route, gateway: NameId) -> Crossing {
+    fn through_internet(&mut self, route: &Route, gateway: NameId) -> Crossing {
         let to = self.packet.destination;
         self.pass(route, "leads to {}", gateway);
         self.packet.source_identity = Identity::Nobody;
@@ -532,14 +532,14 @@ impl<'a> Leaving<'a> {
         self.public = Some(public);
         let to = self.packet.destination;
         match aws.choose_in(table, to) {
-            Choice::Route(route) => match route.target {
-                Target::Internet(gateway) => Step::Done(self.to_internet(&route, gateway)),
-                _ => {
-                    let note = Note::new("the route {} of the NAT gateway leads there").about(route.name);
-                    self.hop(opaque(Direction::Egress, nat.id, aws.appliance, note));
-                    Step::Done(self.end(Via::Nowhere))
+            Choice::Route(route) => {
+                if let Target::Internet(gateway) = route.target {
+                    return Step::Done(self.through_internet(&route, gateway));
                 }
-            },
+                let note = Note::new("the route {} of the NAT gateway leads there").about(route.name);
+                self.hop(opaque(Direction::Egress, nat.id, aws.appliance, note));
+                Step::Done(self.end(Via::Nowhere))
+            }
             Choice::Unread(reason) => {
                 self.hop(opaque(Direction::Egress, nat.id, reason, Note::new("the routes of {}").about(nat.id)));
                 Step::Done(self.end(Via::Nowhere))

@@ -67,13 +67,23 @@ pub(super) struct Published {
     udp: bool,
 }
 
+/// A name of some members of a cluster, which have records of their own.
+#[derive(Clone, Debug)]
+struct RawClusterName {
+    host: String,
+    /// What the members are, as [`RawService::what`].
+    kind: &'static str,
+    members: Vec<NameId>,
+    what: String,
+}
+
 /// Everything about services that AWS runs.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Services {
     all: Vec<RawService>,
     hosts: Vec<RawHost>,
     seen: HashSet<(&'static str, NameId)>,
-    clusters: Vec<(String, &'static str, Vec<NameId>, String, Vec<u16>)>,
+    clusters: Vec<RawClusterName>,
     /// Published ports by the ARN of the ECS machine.
     published: Vec<(NameId, Published)>,
     machines: HashMap<NameId, NameId>,
@@ -199,12 +209,12 @@ impl Services {
         if readers.is_empty() {
             readers.clone_from(&writers);
         }
-        let named = [(cluster.endpoint.as_deref(), writers), (cluster.reader_endpoint.as_deref(), readers)];
+        let fixed = [(cluster.endpoint.as_deref(), writers), (cluster.reader_endpoint.as_deref(), readers)];
         let custom = cluster.custom_endpoints.iter().map(|host| (Some(&**host), all.clone()));
-        for (host, members) in named.into_iter().chain(custom) {
+        for (host, members) in fixed.into_iter().chain(custom) {
             let Some(host) = host.map(normal) else { continue };
             let what = format!("the RDS cluster `{}`", &*cluster.id);
-            self.clusters.push((host, "RDS instance", members, what, port(cluster.port)));
+            self.clusters.push(RawClusterName { host, kind: "RDS instance", members, what });
         }
     }
 
@@ -249,7 +259,8 @@ impl Services {
         let mut push = |endpoint: Option<&Endpoint<'_>>, members: Vec<NameId>| {
             let Some(endpoint) = endpoint else { return };
             let Some(host) = endpoint.address.as_deref().map(normal) else { return };
-            self.clusters.push((host, "ElastiCache cluster", members, what.clone(), port(endpoint.port)));
+            let what = what.clone();
+            self.clusters.push(RawClusterName { host, kind: "ElastiCache cluster", members, what });
         };
         let mut all = Vec::new();
         for shard in &group.node_groups {
@@ -412,7 +423,7 @@ impl Compiler {
             }
         }
         let mut hosts = services.hosts.clone();
-        for (host, kind, members, what, _) in &services.clusters {
+        for RawClusterName { host, kind, members, what } in &services.clusters {
             let find = |id: &NameId| services.all.iter().position(|known| known.what == *kind && known.id == *id);
             let found: Vec<usize> = members.iter().filter_map(find).collect();
             let unclear = found.len() < members.len() || members.is_empty();

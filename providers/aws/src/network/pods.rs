@@ -16,7 +16,7 @@ use super::route::is_link_local;
 pub(super) fn is_pod(aws: &AwsNetwork, id: InterfaceId, address: IpAddr) -> bool {
     let Some((interface, facts)) = aws.network.interface(id).zip(aws.facts.get(id.0 as usize)) else { return false };
     let own = aws.network.addresses(interface).first().is_some_and(|first| first.private == address);
-    (facts.cluster.is_some() && !own) || facts.branch.is_some()
+    (facts.cluster.is_some() && !own) || facts.branch
 }
 
 /// What becomes of a pod's packet on its node.
@@ -41,20 +41,16 @@ pub(super) fn fate(aws: &AwsNetwork, from: InterfaceId, source: IpAddr, to: IpAd
     }
     let settings = facts.cluster.and_then(|cluster| aws.managed.pods.get(&cluster)).copied().unwrap_or_default();
     let translated = match (facts.branch, settings.strict, settings.external_snat) {
-        (Some(_), Some(true), _) | (_, _, Some(true)) => false,
-        (Some(_), Some(false), Some(false)) | (None, _, Some(false)) => true,
+        (true, Some(true), _) | (_, _, Some(true)) => false,
+        (true, Some(false), Some(false)) | (false, _, Some(false)) => true,
         _ => return Fate::Unknown(aws.pod_address),
     };
     if !translated {
         return Fate::Kept;
     }
     let named = |id: InterfaceId| aws.facts.get(id.0 as usize).and_then(|facts| facts.instance);
-    let machine = match facts.branch {
-        Some(trunk) => {
-            trunk.and_then(|trunk| aws.network.called(aws.network.name(trunk)).first()).and_then(|id| named(*id))
-        }
-        None => facts.instance,
-    };
+    let trunk = || facts.trunk.and_then(|trunk| aws.network.called(aws.network.name(trunk)).first());
+    let machine = if facts.branch { trunk().and_then(|id| named(*id)) } else { facts.instance };
     let primary = machine.and_then(|machine| {
         let all = aws.network.called(aws.network.name(machine)).iter().copied();
         let mut first = all.filter(|id| aws.facts.get(id.0 as usize).is_some_and(|facts| facts.device_index == 0));

@@ -62,15 +62,12 @@ fn plain(text: &str) -> String {
     while let Some((before, escaped)) = rest.split_once('\\') {
         plain.push_str(before);
         let code = escaped.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match code {
-            Some(code) => {
-                plain.push(char::from(code));
-                rest = escaped.get(3..).unwrap_or_default();
-            }
-            None => {
-                plain.push('\\');
-                rest = escaped;
-            }
+        if let Some(code) = code {
+            plain.push(char::from(code));
+            rest = escaped.get(3..).unwrap_or_default();
+        } else {
+            plain.push('\\');
+            rest = escaped;
         }
     }
     plain.push_str(rest);
@@ -184,8 +181,8 @@ fn possible(sets: &[&Record]) -> Vec<usize> {
     let heavy = |record: &&Record| record.weight.is_some_and(|weight| weight > 0);
     let weighted = sets.iter().any(heavy) && !sets.iter().any(|record| heavy(record) && record.checked);
     let firm = sets.iter().any(|record| !record.secondary && !record.checked);
-    let stays = |record: &Record| !(weighted && record.weight == Some(0)) && !(firm && record.secondary);
-    sets.iter().enumerate().filter(|(_, record)| stays(record)).map(|(at, _)| at).collect()
+    let idle = |record: &Record| (weighted && record.weight == Some(0)) || (firm && record.secondary);
+    sets.iter().enumerate().filter(|(_, record)| !idle(record)).map(|(at, _)| at).collect()
 }
 
 /// The answer of the private zones of the VPC that an interface is in.
