@@ -333,7 +333,7 @@ async fn read(
     mut plan: Plan,
     events: mpsc::UnboundedSender<Event>,
 ) -> (String, Plan) {
-    let client = client::ec2(&config, &region);
+    let mut clients = client::Ec2::new(&config, &region);
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     loop {
         let asks = plan.next();
@@ -342,7 +342,7 @@ async fn read(
         }
         let mut calls = JoinSet::new();
         for ask in asks {
-            let (client, slots) = (client.clone(), Arc::clone(&slots));
+            let (client, slots) = (clients.of(ask.listing), Arc::clone(&slots));
             calls.spawn(async move {
                 // Nobody closes the semaphore, so a slot always comes.
                 let _slot = slots.acquire().await;

@@ -223,6 +223,8 @@ mod tests {
         assert_eq!(collected.manifest.failures, []);
         assert_eq!(server.asked("DescribeSubnets").len(), 3);
         assert_eq!(ids(&collected, "describe-subnets", "Subnets", "SubnetId"), ["subnet-1", "subnet-2"]);
+        assert_eq!(collected.documents.len(), 15, "all others arrive too");
+        assert_eq!(server.actions().len(), 18, "and are asked once");
     }
 
     #[test]
