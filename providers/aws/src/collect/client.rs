@@ -105,8 +105,12 @@ pub(super) async fn load(options: &Options) -> Result<SdkConfig, CollectError> {
         Ok(Err(error)) => return Err(none(&super::fault::chain(&error))),
         Err(_) => return Err(none("no source of credentials answered in time")),
     };
-    let held = SharedCredentialsProvider::new(Held { first, source });
-    Ok(config.into_builder().credentials_provider(held).build())
+    Ok(config.into_builder().credentials_provider(held(first, source)).build())
+}
+
+/// Credentials that are there already, for as long as they hold.
+pub(super) fn held(first: Credentials, source: SharedCredentialsProvider) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Held { first, source })
 }
 
 /// The clients of one region: one for each API, so that one that is throttled does not hold up the others.
