@@ -85,7 +85,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
 
 /// What could not be read. A role is refused for all Regions at once.
 fn warn(manifest: &Manifest) {
-    let several = manifest.scopes.iter().any(|scope| Some(&scope.account) != manifest.scopes.first().map(|it| &it.account));
+    let several =
+        manifest.scopes.iter().any(|scope| Some(&scope.account) != manifest.scopes.first().map(|it| &it.account));
     let mut told: Vec<String> = Vec::new();
     for failure in &manifest.failures {
         let account = failure.account.as_ref().map_or(String::new(), |account| format!(" in account {account}"));
@@ -95,7 +96,10 @@ fn warn(manifest: &Manifest) {
         } else {
             let account = if several { account } else { String::new() };
             let region = failure.region.as_ref().map_or(String::new(), |region| format!(" in {region}"));
-            format!("warning: {} failed{account}{region} with {}; what it tells is unknown", failure.call, failure.error)
+            format!(
+                "warning: {} failed{account}{region} with {}; what it tells is unknown",
+                failure.call, failure.error
+            )
         };
         if !told.contains(&line) {
             say(&line);

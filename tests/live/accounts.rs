@@ -92,8 +92,7 @@ fn two_accounts_and_two_regions_tell_the_same_live_and_from_a_snapshot() {
         assert_eq!(manifest["failures"].as_array().map_or(0, Vec::len), 0, "{manifest}");
         let session = "arn:aws:sts::222222222222:assumed-role/audit/reachlint";
         let found = scopes(&manifest);
-        let places: BTreeSet<(&str, &str)> =
-            found.iter().map(|(account, region, _)| (&**account, &**region)).collect();
+        let places: BTreeSet<(&str, &str)> = found.iter().map(|(account, region, _)| (&**account, &**region)).collect();
         let regions = ["eu-west-1", "us-east-1"];
         assert_eq!(places, regions.iter().flat_map(|region| [(OWN, *region), (NEIGHBOUR, *region)]).collect());
         for (account, _, principal) in &found {

@@ -7,6 +7,7 @@ mod access;
 mod balancer;
 mod balancing;
 mod compile;
+mod elsewhere;
 mod enter;
 mod estate;
 mod exposure;
