@@ -7,7 +7,7 @@ use reachlint_model::{Cloud, Failure, Manifest, NameId, Names, PortRange, Prefix
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::balancing::Balancing;
-use super::managed::Services;
+use super::services::Services;
 use super::zones::Zones;
 use crate::records::Listing;
 

@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use reachlint_model::{Family, InterfaceId, Lookup, NameId};
 use rustc_hash::FxHashMap as HashMap;
 
-use super::compile::AwsNetwork;
+use super::balancer::Behind;
+use super::compile::{AwsNetwork, Compiler, Facts};
 use super::names::resolves_privately;
 use super::onward::is_named;
 
@@ -125,5 +126,49 @@ impl Host {
             ));
         }
         Lookup::Addresses(addresses)
+    }
+}
+
+impl Compiler {
+    /// Names that the interfaces behind them answer.
+    pub(super) fn compile_hosts(&mut self, facts: &[Facts]) -> Hosts {
+        let mut hosts = Hosts::default();
+        let mut behind: HashMap<usize, Vec<InterfaceId>> = HashMap::default();
+        for (id, facts) in (0..).map(InterfaceId).zip(facts) {
+            if let Some(Behind::Balancer(at)) = facts.behind {
+                behind.entry(at).or_default().push(id);
+            }
+        }
+        for raw in std::mem::take(&mut self.estate.balancing.hosts) {
+            let name = self.text(raw.balancer);
+            let what = format!("the load balancer `{}`", name.strip_prefix("elb/").unwrap_or(name));
+            let balancer = self.balancers.position(raw.balancer);
+            let interfaces = balancer.and_then(|at| behind.get(&at)).cloned();
+            let host = Host {
+                what,
+                interfaces: interfaces.unwrap_or_default(),
+                face: if raw.internal { Face::Private } else { Face::Public },
+                families: raw.families,
+                only_in: None,
+                balancer,
+                unclear: false,
+            };
+            hosts.add(raw.host, host);
+        }
+        for (raw, own) in std::mem::take(&mut self.managed.hosts) {
+            let network = self.builder.network();
+            let interfaces = own.iter().flat_map(|id| network.called(network.name(*id))).copied().collect();
+            let host = Host {
+                what: raw.what,
+                interfaces,
+                face: if raw.public { Face::Both } else { Face::Private },
+                families: (true, true),
+                only_in: raw.only_in,
+                balancer: None,
+                unclear: raw.unclear,
+            };
+            hosts.add(raw.host, host);
+        }
+        hosts
     }
 }

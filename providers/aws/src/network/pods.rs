@@ -7,9 +7,10 @@
 
 use std::net::IpAddr;
 
-use reachlint_model::{Family, InterfaceId, ReasonId};
+use reachlint_model::{Family, InterfaceId, NameId, ReasonId};
 
-use super::compile::AwsNetwork;
+use super::compile::{AwsNetwork, Compiler};
+use super::estate::RawInterface;
 use super::route::is_link_local;
 
 /// Whether an address of an interface is a pod's and not the machine's own.
@@ -57,4 +58,35 @@ pub(super) fn fate(aws: &AwsNetwork, from: InterfaceId, source: IpAddr, to: IpAd
         first.find(|id| named(*id) == Some(machine))
     });
     primary.map_or(Fate::Unknown(aws.unread_target), Fate::Translated)
+}
+
+/// The tag of a pod's own interface that names the one which carries it.
+const TRUNK: &str = "vpcresources.k8s.aws/trunk-eni-id";
+
+impl Compiler {
+    /// The EKS cluster that a machine or an interface is tagged to be of, by EKS or by the VPC CNI.
+    pub(super) fn cluster<'t>(&mut self, tags: impl Iterator<Item = &'t (NameId, NameId)>) -> Option<NameId> {
+        for (key, value) in tags {
+            let named = match self.text(*key) {
+                "cluster.k8s.amazonaws.com/name" | "eks:cluster-name" | "aws:eks:cluster-name" => return Some(*value),
+                key => key.strip_prefix("kubernetes.io/cluster/").map(str::to_owned),
+            };
+            if let Some(name) = named {
+                return Some(self.builder.names().intern(&name));
+            }
+        }
+        None
+    }
+
+    /// Whether an interface belongs to a single pod that has groups of its own (EKS guide, security groups for pods).
+    pub(super) fn is_branch(&self, raw: &RawInterface) -> bool {
+        let text = |name: Option<NameId>| name.map(|name| self.text(name)).unwrap_or_default();
+        text(raw.kind) == "branch" || text(raw.description) == "aws-k8s-branch-eni"
+    }
+
+    /// The interface that carries that of a pod, where its tag says so.
+    pub(super) fn trunk(&self, raw: &RawInterface) -> Option<NameId> {
+        let tags = self.estate.tags.get(raw.tags.clone()).unwrap_or_default();
+        tags.iter().find(|(known, _)| self.text(*known) == TRUNK).map(|(_, value)| *value)
+    }
 }
