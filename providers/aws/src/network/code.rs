@@ -15,7 +15,7 @@ use super::{NETWORK_ACL, TRANSIT};
 
 macro_rules! codes {
     ($($name:ident),* $(,)?) => {
-        $(pub(super) const $name: &str = stringify!($name);)*
+        $(pub(crate) const $name: &str = stringify!($name);)*
         /// Every word that a hop can have, in alphabetical order.
         pub const CODES: &[&str] = &[$($name),*];
     };
