@@ -58,12 +58,10 @@ impl Compiler {
         }
         let single = |at: usize| {
             let found = own.get(at).map(Vec::as_slice).unwrap_or_default();
-            let like = services.all.get(at).is_some_and(|service| matches!(service.place, Place::Like { .. }));
-            let node = services.all.get(at).is_some_and(|service| service.what == "ElastiCache node");
-            let clear = match found {
-                [only] => !like || claims.get(only) == Some(&1),
-                [] => false,
-                _ => !like && !node,
+            let clear = match services.all.get(at).map(|service| &service.place) {
+                Some(Place::Like { .. }) => matches!(found, [only] if claims.get(only) == Some(&1)),
+                Some(Place::Described { count: Some(count), .. }) => found.len() == *count,
+                _ => !found.is_empty(),
             };
             if clear { found.to_vec() } else { Vec::new() }
         };
@@ -76,8 +74,13 @@ impl Compiler {
             }
         }
         let mut hosts = services.hosts.clone();
-        for RawClusterName { host, kind, members, what } in &services.clusters {
-            let find = |id: &NameId| services.all.iter().position(|known| known.what == *kind && known.id == *id);
+        for RawClusterName { host, kind, members, realm, what } in &services.clusters {
+            let is = |known: &RawService, id: NameId| (known.what, known.id, known.realm) == (*kind, id, *realm);
+            // One that several could be is nobody.
+            let find = |id: &NameId| {
+                let mut found = services.all.iter().enumerate().filter(|(_, known)| is(known, *id)).map(|(at, _)| at);
+                found.next().filter(|_| found.next().is_none())
+            };
             let found: Vec<usize> = members.iter().filter_map(find).collect();
             let unclear = found.len() < members.len() || members.is_empty();
             let public =
@@ -114,7 +117,7 @@ impl Compiler {
     fn own(&self, service: &RawService, interfaces: &[RawInterface]) -> Vec<NameId> {
         let fits = |raw: &&RawInterface| match &service.place {
             Place::Interfaces(ids) => ids.contains(&raw.id),
-            Place::Described { description, zone, vpc } => {
+            Place::Described { description, zone, vpc, .. } => {
                 raw.description == Some(*description)
                     && zone.is_none_or(|zone| raw.zone == zone)
                     && vpc.is_none_or(|vpc| raw.vpc == vpc)

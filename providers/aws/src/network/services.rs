@@ -14,6 +14,8 @@ pub(super) struct RawService {
     /// `RDS instance`.
     pub(super) what: &'static str,
     pub(super) id: NameId,
+    /// Of which account and Region its name is: ids are unique in those only.
+    pub(super) realm: Option<NameId>,
     pub(super) status: Option<NameId>,
     /// The ports it listens on; none where they are not known.
     pub(super) ports: Vec<u16>,
@@ -25,8 +27,8 @@ pub(super) struct RawService {
 pub(super) enum Place {
     /// Those.
     Interfaces(Vec<NameId>),
-    /// Those with this description.
-    Described { description: NameId, zone: Option<NameId>, vpc: Option<NameId> },
+    /// Those with this description, and how many there have to be, where that is known.
+    Described { description: NameId, zone: Option<NameId>, vpc: Option<NameId>, count: Option<usize> },
     /// The one with this description in one of these subnets with exactly these groups.
     Like { description: NameId, vpc: Option<NameId>, subnets: Vec<NameId>, groups: Vec<NameId>, zone: Option<NameId> },
     /// None in any VPC.
@@ -65,6 +67,7 @@ pub(super) struct RawClusterName {
     /// What the members are, as [`RawService::what`].
     pub(super) kind: &'static str,
     pub(super) members: Vec<NameId>,
+    pub(super) realm: Option<NameId>,
     pub(super) what: String,
 }
 
@@ -73,7 +76,7 @@ pub(super) struct RawClusterName {
 pub(super) struct Services {
     pub(super) all: Vec<RawService>,
     pub(super) hosts: Vec<RawHost>,
-    pub(super) seen: HashSet<(&'static str, NameId)>,
+    pub(super) seen: HashSet<(&'static str, NameId, Option<NameId>)>,
     pub(super) clusters: Vec<RawClusterName>,
     /// Published ports by the ARN of the ECS machine.
     pub(super) published: Vec<(NameId, Published)>,
@@ -93,6 +96,20 @@ pub(super) struct PodSettings {
 
 fn port(number: Option<i32>) -> Vec<u16> {
     number.and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0).into_iter().collect()
+}
+
+/// The account and Region that the name of a database or cache is of, without saying which they are: `HASH.us-east-1` of
+/// `NAME.HASH.us-east-1.rds.amazonaws.com` and `NAME.cluster-HASH.us-east-1.…`, `HASH.use1` of
+/// `NAME.HASH.0001.use1.cache.amazonaws.com` and `master.NAME.HASH.use1.…`.
+fn realm(names: &mut Names, host: Option<&str>) -> Option<NameId> {
+    let host = normal(host?);
+    let mut labels = host.strip_suffix(".cn").unwrap_or(&host).rsplit('.').skip(3);
+    let region = labels.next()?;
+    let shard = |label: &&str| *label == "ng" || label.chars().all(|c| c.is_ascii_digit());
+    let hash = labels.find(|label| !shard(label))?;
+    let prefixes = ["cluster-ro-", "cluster-custom-", "cluster-"];
+    let hash = prefixes.iter().find_map(|prefix| hash.strip_prefix(prefix)).unwrap_or(hash);
+    Some(names.intern(&format!("{hash}.{region}")))
 }
 
 fn option(names: &mut Names, text: Option<&Text<'_>>) -> Option<NameId> {
@@ -129,7 +146,7 @@ impl Services {
 
     /// Adds a service; its position, unless it is known already.
     fn add(&mut self, service: RawService) -> Option<usize> {
-        if !self.seen.insert((service.what, service.id)) {
+        if !self.seen.insert((service.what, service.id, service.realm)) {
             return None;
         }
         self.all.push(service);
@@ -155,6 +172,7 @@ impl Services {
         let service = RawService {
             what: "RDS instance",
             id: names.intern(&db.id),
+            realm: realm(names, endpoint.address.as_deref()),
             status: option(names, db.status.as_ref()),
             ports: port(endpoint.port),
             place: Place::Like {
@@ -188,7 +206,8 @@ impl Services {
         for (host, members) in fixed.into_iter().chain(custom) {
             let Some(host) = host.map(normal) else { continue };
             let what = format!("the RDS cluster `{}`", &*cluster.id);
-            self.clusters.push(RawClusterName { host, kind: "RDS instance", members, what });
+            let realm = realm(names, Some(&host));
+            self.clusters.push(RawClusterName { host, kind: "RDS instance", members, realm, what });
         }
     }
 
@@ -206,8 +225,12 @@ impl Services {
             .chain(&cache.configuration_endpoint)
             .flat_map(|endpoint| port(endpoint.port))
             .collect();
-        let place = Place::Described { description, zone: None, vpc: None };
-        let service = RawService { what: "ElastiCache cluster", id, status, ports, place: place.clone() };
+        let count = Some(cache.cache_nodes.len()).filter(|count| *count > 0);
+        let place = Place::Described { description, zone: None, vpc: None, count };
+        let first =
+            cache.cache_nodes.iter().filter_map(|node| node.endpoint.as_ref()).chain(&cache.configuration_endpoint);
+        let realm = realm(names, first.filter_map(|endpoint| endpoint.address.as_deref()).next());
+        let service = RawService { what: "ElastiCache cluster", id, realm, status, ports, place: place.clone() };
         let Some(at) = self.add(service.clone()) else { return };
         let what = format!("the ElastiCache cluster `{}`", &*cache.cache_cluster_id);
         let configuration = cache.configuration_endpoint.as_ref();
@@ -221,7 +244,7 @@ impl Services {
             // Nodes of one cluster are told apart by their zones.
             let id = names.intern(&format!("{} node {}", &*cache.cache_cluster_id, number + 1));
             let zone = option(names, node.customer_availability_zone.as_ref());
-            let place = Place::Described { description, zone, vpc: None };
+            let place = Place::Described { description, zone, vpc: None, count: Some(1) };
             if let Some(at) = self.add(RawService { id, place, what: "ElastiCache node", ..service.clone() }) {
                 self.host(endpoint, &what, vec![at], false, None);
             }
@@ -230,11 +253,12 @@ impl Services {
 
     fn replication(&mut self, names: &mut Names, group: &ReplicationGroup<'_>) {
         let what = format!("the ElastiCache replication group `{}`", &*group.replication_group_id);
-        let mut push = |endpoint: Option<&Endpoint<'_>>, members: Vec<NameId>| {
+        let mut push = |names: &mut Names, endpoint: Option<&Endpoint<'_>>, members: Vec<NameId>| {
             let Some(endpoint) = endpoint else { return };
             let Some(host) = endpoint.address.as_deref().map(normal) else { return };
             let what = what.clone();
-            self.clusters.push(RawClusterName { host, kind: "ElastiCache cluster", members, what });
+            let realm = realm(names, Some(&host));
+            self.clusters.push(RawClusterName { host, kind: "ElastiCache cluster", members, realm, what });
         };
         let mut all = Vec::new();
         for shard in &group.node_groups {
@@ -245,15 +269,15 @@ impl Services {
             };
             let (primary, replicas, both) = (members(Some("primary")), members(Some("replica")), members(None));
             let readers = if replicas.is_empty() { primary.clone() } else { replicas };
-            push(shard.primary_endpoint.as_ref(), primary);
-            push(shard.reader_endpoint.as_ref(), readers);
+            push(names, shard.primary_endpoint.as_ref(), primary);
+            push(names, shard.reader_endpoint.as_ref(), readers);
             all.extend(both);
             for member in &shard.node_group_members {
                 let id = names.intern(&member.cache_cluster_id);
-                push(member.read_endpoint.as_ref(), vec![id]);
+                push(names, member.read_endpoint.as_ref(), vec![id]);
             }
         }
-        push(group.configuration_endpoint.as_ref(), all);
+        push(names, group.configuration_endpoint.as_ref(), all);
     }
 
     /// A domain in a VPC answers under its name with the interfaces of all its nodes.
@@ -264,14 +288,16 @@ impl Services {
         let vpc = option(names, domain.place.as_ref().and_then(|place| place.vpc.as_ref()));
         let description = names.intern(&format!("ES {}", &*domain.name));
         let place = match vpc {
-            Some(_) => Place::Described { description, zone: None, vpc },
+            Some(_) => Place::Described { description, zone: None, vpc, count: None },
             None => Place::Outside,
         };
         let https = domain.options.as_ref().and_then(|options| options.https);
         let ports = if https == Some(true) { vec![443] } else { vec![80, 443] };
         let status = (domain.deleted == Some(true)).then(|| names.intern("deleted"));
         let id = names.intern(&domain.name);
-        let Some(at) = self.add(RawService { what: "OpenSearch domain", id, status, ports, place }) else { return };
+        let Some(at) = self.add(RawService { what: "OpenSearch domain", id, realm: vpc, status, ports, place }) else {
+            return;
+        };
         if vpc.is_none() {
             return;
         }
@@ -296,6 +322,7 @@ impl Services {
         let service = RawService {
             what: "VPC endpoint",
             id: names.intern(id),
+            realm: None,
             status: option(names, endpoint.state.as_ref()),
             ports: Vec::new(),
             place: Place::Interfaces(endpoint.network_interface_ids.iter().map(|id| names.intern(id)).collect()),
@@ -324,7 +351,7 @@ impl Services {
         if !own.is_empty() {
             let status = option(names, task.last_status.as_ref());
             let place = Place::Interfaces(own);
-            self.add(RawService { what: "ECS task", id, status, ports: Vec::new(), place });
+            self.add(RawService { what: "ECS task", id, realm: None, status, ports: Vec::new(), place });
         }
         let Some(machine) = option(names, task.container_instance_arn.as_ref()) else { return };
         if task.last_status.as_deref() != Some("RUNNING") {
@@ -348,4 +375,69 @@ fn pod_settings(text: &str) -> Option<PodSettings> {
     let external_snat = variable("AWS_VPC_K8S_CNI_EXTERNALSNAT").map(|value| value == "true");
     let strict = variable("POD_SECURITY_GROUP_ENFORCING_MODE").map(|value| value == "strict");
     Some(PodSettings { external_snat, strict })
+}
+
+#[cfg(test)]
+mod tests {
+    use reachlint_model::{Lookup, Names, Provider, Selector};
+
+    use super::realm;
+    use crate::network::{AwsNetwork, Estate};
+    use crate::records::read;
+
+    #[test]
+    fn names_of_one_account_and_region_say_so() {
+        let mut names = Names::default();
+        let alike = [
+            "shop.abcdef.us-east-1.rds.amazonaws.com",
+            "orders.cluster-abcdef.us-east-1.rds.amazonaws.com",
+            "orders.cluster-ro-abcdef.us-east-1.rds.amazonaws.com",
+        ];
+        let realms: Vec<_> = alike.iter().map(|host| realm(&mut names, Some(host))).collect();
+        assert!(realms.iter().all(|known| known.is_some() && *known == realms[0]));
+        let caches = [
+            "sessions-001.abcdef.0001.use1.cache.amazonaws.com",
+            "sessions.abcdef.ng.0001.use1.cache.amazonaws.com",
+            "master.sessions.abcdef.use1.cache.amazonaws.com",
+        ];
+        let caches: Vec<_> = caches.iter().map(|host| realm(&mut names, Some(host))).collect();
+        assert!(caches.iter().all(|known| known.is_some() && *known == caches[0] && *known != realms[0]));
+        assert_ne!(realms[0], realm(&mut names, Some("shop.zyxwvu.us-east-1.rds.amazonaws.com")));
+    }
+
+    /// The databases of an account, whose names carry `hash`, in a VPC.
+    fn account(hash: &str, vpc: &str, address: &str) -> [String; 3] {
+        let database = format!(
+            r#"{{"DBInstances": [{{"DBInstanceIdentifier": "one", "DBInstanceStatus": "available",
+                "Endpoint": {{"Address": "one.{hash}.us-east-1.rds.amazonaws.com", "Port": 5432}},
+                "VpcSecurityGroups": [{{"VpcSecurityGroupId": "sg-{vpc}", "Status": "active"}}],
+                "DBSubnetGroup": {{"VpcId": "{vpc}", "Subnets": []}}}}]}}"#
+        );
+        let cluster = format!(
+            r#"{{"DBClusters": [{{"DBClusterIdentifier": "orders", "Port": 5432,
+                "Endpoint": "orders.cluster-{hash}.us-east-1.rds.amazonaws.com",
+                "DBClusterMembers": [{{"DBInstanceIdentifier": "one", "IsClusterWriter": true}}]}}]}}"#
+        );
+        let interface = format!(
+            r#"{{"NetworkInterfaces": [{{"NetworkInterfaceId": "eni-{vpc}", "VpcId": "{vpc}", "SubnetId": "subnet-{vpc}",
+                "Description": "RDSNetworkInterface", "PrivateIpAddress": "{address}",
+                "Groups": [{{"GroupId": "sg-{vpc}"}}]}}]}}"#
+        );
+        [database, cluster, interface]
+    }
+
+    #[test]
+    fn databases_of_two_accounts_may_have_the_same_ids() {
+        let mut estate = Estate::new();
+        let documents = [account("aaaaaa", "vpc-a", "10.0.0.1"), account("bbbbbb", "vpc-b", "10.1.0.1")];
+        for document in documents.as_flattened() {
+            read("x.json", &mut document.as_bytes(), &mut estate).unwrap();
+        }
+        let aws = AwsNetwork::new(estate);
+        let from = aws.select(&Selector::Name("eni-vpc-a".to_owned()))[0];
+        for (hash, address) in [("aaaaaa", "10.0.0.1"), ("bbbbbb", "10.1.0.1")] {
+            let host = format!("orders.cluster-{hash}.us-east-1.rds.amazonaws.com");
+            assert_eq!(aws.lookup(from, &host), Lookup::Addresses(vec![address.parse().unwrap()]), "{host}");
+        }
+    }
 }
