@@ -42,7 +42,8 @@ impl Compiler {
     ) -> HashMap<Option<NameId>, ReasonId> {
         let vpcs = subnets.values().map(|subnet| subnet.vpc).chain(self.elsewhere.owners.keys().copied());
         let sides = self.estate.peerings.values().flat_map(|peering| &peering.sides);
-        let mut vpcs: Vec<NameId> = vpcs.chain(sides.filter_map(|side| side.vpc)).collect();
+        let attached = self.estate.transit.attachments.values().map(|attachment| attachment.vpc);
+        let mut vpcs: Vec<NameId> = vpcs.chain(sides.filter_map(|side| side.vpc)).chain(attached).collect();
         vpcs.sort_unstable();
         vpcs.dedup();
         let mut reasons = HashMap::default();
