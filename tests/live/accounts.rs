@@ -110,6 +110,9 @@ fn two_accounts_and_two_regions_tell_the_same_live_and_from_a_snapshot() {
         let offline = check(&key, &conf, &["--snapshot", out.path().to_str().unwrap()]);
         assert_eq!(fresh.stdout, without_folder(&offline, out.path()), "{way:?}");
     }
+    let trace = ["trace", "--to", "10.60.1.21:8012", "--report", "json", "--assume-role", "audit"];
+    let traced = run(&key, &[&trace[..], &from, &both(&proxy.url)].concat());
+    assert_eq!((traced.code, &traced.report()["verdict"]), (1, &Value::from("blocked")), "{traced:?}");
     let actions = proxy.actions();
     for action in &actions {
         let reads = action.starts_with("Describe") || action.starts_with("Get");

@@ -533,7 +533,9 @@ impl Compiler {
             let known = groups.get(group).and_then(|facts| facts.ingress.zip(facts.egress));
             let (ingress, egress) = known.unwrap_or_else(|| {
                 let list = placeholders.get(group).copied().unwrap_or_else(|| {
-                    let unread = self.missing(Listing::SecurityGroupRules, Some(*group), "security group");
+                    let rules = Listing::SecurityGroupRules;
+                    let unread =
+                        self.missing_of_account(Some(raw.account), "it", rules, Some(*group), "security group");
                     self.builder.list(*group, [], Some((Action::Allow, unread)))
                 });
                 placeholders.insert(*group, list);

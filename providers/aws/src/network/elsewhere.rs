@@ -103,6 +103,26 @@ impl Compiler {
         Some(format!("{vpc} is in {region}, which was not read; add `--region {region}`, or its files"))
     }
 
+    /// Why something is not there that belongs to an account, as does `subject`.
+    pub(super) fn missing_of_account(
+        &mut self,
+        account: Option<NameId>,
+        subject: &str,
+        listing: Listing,
+        id: Option<NameId>,
+        what: &str,
+    ) -> ReasonId {
+        let add = account.and_then(|account| self.account_to_add(account, None));
+        match (self.estate.failure(listing, None), add) {
+            (None, Some(add)) => {
+                let id = id.map_or(String::new(), |id| format!(" `{}`", self.text(id)));
+                let text = format!("{what}{id} is not in the evidence: {subject} belongs to {add}");
+                self.builder.reason(Reason { code: ReasonCode::NotRead, text, permission: None })
+            }
+            _ => self.missing(listing, id, what),
+        }
+    }
+
     /// The account, if it was not read, and what to add for it.
     pub(super) fn account_to_add(&self, account: NameId, region: Option<NameId>) -> Option<String> {
         let id = self.text(account);

@@ -242,16 +242,8 @@ impl Compiler {
         what: &str,
     ) -> ReasonId {
         let owner = raw.gateways.get(&gateway).and_then(|gateway| gateway.owner);
-        let add = owner.and_then(|owner| self.account_to_add(owner, None));
-        match (self.estate.failure(listing, None), add) {
-            (None, Some(add)) => {
-                let id = id.map_or(String::new(), |id| format!(" `{}`", self.text(id)));
-                let gateway = self.text(gateway);
-                let text = format!("{what}{id} is not in the evidence: {gateway} belongs to {add}");
-                self.builder.reason(Reason { code: ReasonCode::NotRead, text, permission: None })
-            }
-            _ => self.missing(listing, id, what),
-        }
+        let subject = self.text(gateway).to_owned();
+        self.missing_of_account(owner, &subject, listing, id, what)
     }
 
     fn transit_routes(&mut self, table: NameId, raw: &[super::estate::RawTransitRoute]) -> Vec<Route> {
