@@ -375,63 +375,6 @@ impl Compiler {
         subnets
     }
 
-    /// Reasons for addresses that nobody in the evidence owns, one for each VPC that a path can lead to.
-    fn compile_unowned(&mut self, subnets: &HashMap<NameId, SubnetFacts>) -> HashMap<Option<NameId>, ReasonId> {
-        let mut owners: HashMap<NameId, Option<NameId>> = subnets.values().map(|subnet| (subnet.vpc, None)).collect();
-        for side in self.estate.peerings.values().flat_map(|peering| &peering.sides) {
-            if let Some(vpc) = side.vpc {
-                owners.insert(vpc, side.owner);
-            }
-        }
-        let mut reasons = HashMap::default();
-        for (vpc, account) in owners {
-            let account_failed = |failure: &&reachlint_model::Failure| {
-                let hides = failure.call == Listing::NetworkInterfaces.permission() || failure.call.starts_with("sts:");
-                let theirs = failure.account.as_deref().zip(account);
-                hides && theirs.is_some_and(|(failed, id)| self.text(id) == failed)
-            };
-            let vpc_text = self.text(vpc);
-            let failed = self.estate.failures.iter().find(account_failed);
-            let failed = failed.or_else(|| self.estate.failure(Listing::NetworkInterfaces, None));
-            let reason = match failed {
-                Some(failure) => {
-                    let account =
-                        failure.account.as_ref().map_or(String::new(), |account| format!(" in account {account}"));
-                    let role = if failure.call == "sts:AssumeRole" {
-                        "; the trust policy of the role there must let the credentials in"
-                    } else {
-                        ""
-                    };
-                    Reason {
-                        code: ReasonCode::UnknownAddress,
-                        text: format!(
-                            "no interface of {vpc_text} with that address was read: {} failed{account} with {}{role}",
-                            failure.call, failure.error
-                        ),
-                        permission: Some(failure.call.clone()),
-                    }
-                }
-                None => {
-                    let mut text = format!("no interface in the evidence owns that address in {vpc_text}");
-                    if let Some(add) = self.to_add(vpc) {
-                        text = format!("{text}: {add}");
-                    }
-                    Reason { code: ReasonCode::UnknownAddress, text, permission: None }
-                }
-            };
-            reasons.insert(Some(vpc), self.builder.reason(reason));
-        }
-        let outside = Reason {
-            code: ReasonCode::UnknownAddress,
-            text: "nothing in the evidence owns that address: it is outside, or in an account or region that was not \
-                   read"
-                .to_owned(),
-            permission: None,
-        };
-        reasons.insert(None, self.builder.reason(outside));
-        reasons
-    }
-
     // Interfaces.
 
     fn compile_interfaces(&mut self, groups: &HashMap<NameId, GroupFacts>) -> (Vec<Facts>, Tags) {
@@ -526,7 +469,9 @@ impl Compiler {
             let known = groups.get(group).and_then(|facts| facts.ingress.zip(facts.egress));
             let (ingress, egress) = known.unwrap_or_else(|| {
                 let list = placeholders.get(group).copied().unwrap_or_else(|| {
-                    let unread = self.missing(Listing::SecurityGroupRules, Some(*group), "security group");
+                    let rules = Listing::SecurityGroupRules;
+                    let unread =
+                        self.missing_of_account(Some(raw.account), "it", rules, Some(*group), "security group");
                     self.builder.list(*group, [], Some((Action::Allow, unread)))
                 });
                 placeholders.insert(*group, list);

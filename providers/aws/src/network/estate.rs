@@ -202,6 +202,7 @@ pub(super) struct RawExclusion {
 /// A transit gateway; options that its record does not have are `None`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RawTransitGateway {
+    pub(super) owner: Option<NameId>,
     pub(super) available: bool,
     pub(super) references: Option<bool>,
 }

@@ -632,6 +632,7 @@ impl Sink for Estate {
         let name = self.name(id(&record.transit_gateway_id, "TransitGatewayId")?);
         let options = record.options.unwrap_or_default();
         let raw = RawTransitGateway {
+            owner: self.option(record.owner_id.as_ref()),
             // One that is being changed goes on.
             available: record.state.as_deref().is_none_or(|state| matches!(state, "available" | "modifying")),
             references: enabled(options.security_group_referencing_support.as_ref()),
@@ -652,6 +653,9 @@ impl Sink for Estate {
             v6: enabled(options.ipv6_support.as_ref()),
             appliance: enabled(options.appliance_mode_support.as_ref()) != Some(false),
         };
+        if let Some(owner) = self.option(record.vpc_owner_id.as_ref()) {
+            self.vpc_owners.entry(raw.vpc).or_insert(owner);
+        }
         self.transit.attachments.entry(name).or_insert(raw);
         Ok(())
     }

@@ -227,9 +227,9 @@ impl Services {
             .collect();
         let count = Some(cache.cache_nodes.len()).filter(|count| *count > 0);
         let place = Place::Described { description, zone: None, vpc: None, count };
-        let first =
+        let mut first =
             cache.cache_nodes.iter().filter_map(|node| node.endpoint.as_ref()).chain(&cache.configuration_endpoint);
-        let realm = realm(names, first.filter_map(|endpoint| endpoint.address.as_deref()).next());
+        let realm = realm(names, first.find_map(|endpoint| endpoint.address.as_deref()));
         let service = RawService { what: "ElastiCache cluster", id, realm, status, ports, place: place.clone() };
         let Some(at) = self.add(service.clone()) else { return };
         let what = format!("the ElastiCache cluster `{}`", &*cache.cache_cluster_id);
