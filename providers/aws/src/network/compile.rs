@@ -78,6 +78,16 @@ pub(crate) struct Table {
     pub(super) unread: Vec<(ReasonId, bool)>,
 }
 
+/// What counts when a rule refers to a prefix list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListSize {
+    pub(crate) family: Option<Family>,
+    /// How many rules a reference to it counts for.
+    pub(crate) weight: usize,
+    /// How many entries more it may hold; none where that is not known or not for a customer to decide.
+    pub(crate) room: Option<usize>,
+}
+
 /// The rule lists of a security group.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct GroupFacts {
@@ -107,6 +117,8 @@ pub struct AwsNetwork {
     pub(super) access: PublicAccess,
     pub(super) transit: Transit,
     pub(super) tags: Tags,
+    /// What counts when a rule refers to a prefix list.
+    pub(crate) prefix_lists: HashMap<NameId, ListSize>,
     /// The accounts that own the security groups.
     pub(crate) group_owners: HashMap<NameId, NameId>,
     /// Why an address of a VPC has no known owner; the entry under `None` is for addresses of no known VPC.
@@ -164,6 +176,7 @@ impl Compiler {
         let vpcs = self.estate.vpcs.iter().map(|(id, blocks)| (*id, blocks.iter().copied().collect())).collect();
         let access = self.compile_access();
         let transit = self.compile_transit();
+        let prefix_lists = self.list_sizes();
         let links_read = [Listing::PeeringConnections, Listing::TransitAttachments].into_iter().all(|listing| {
             let whole = self.estate.failure(listing, None).is_none() && !self.estate.truncated(listing);
             whole && self.estate.has(listing)
@@ -204,6 +217,7 @@ impl Compiler {
             peerings,
             nats,
             links_read,
+            prefix_lists,
             access,
             transit,
             tags,

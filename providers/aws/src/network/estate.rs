@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use reachlint_model::{Failure, Manifest, NameId, Names, PortRange, Prefix, ProtocolMatch};
+use reachlint_model::{Failure, Family, Manifest, NameId, Names, PortRange, Prefix, ProtocolMatch};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::balancing::Balancing;
@@ -252,6 +252,11 @@ pub(super) struct RawTransit {
 #[derive(Clone, Debug, Default)]
 pub(super) struct RawPrefixList {
     pub(super) label: Option<NameId>,
+    /// How many entries it may hold, where a customer manages it.
+    pub(super) most: Option<usize>,
+    pub(super) family: Option<Family>,
+    /// Whether AWS manages it.
+    pub(super) of_aws: bool,
     pub(super) entries: Option<Vec<Prefix>>,
     /// Number of documents that say more entries follow, and that do not.
     pub(super) pages: (usize, usize),

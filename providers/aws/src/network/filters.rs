@@ -3,7 +3,7 @@
 use reachlint_model::{Action, AddressSet, Gate, GateId, Group, ListId, NameId, Peer, Prefix, ReasonId, Rule, Side};
 use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
-use super::compile::{Acl, Compiler, GroupFacts, NETWORK_ACL, SECURITY_GROUP};
+use super::compile::{Acl, Compiler, GroupFacts, ListSize, NETWORK_ACL, SECURITY_GROUP};
 use super::estate::{RawGroup, RawPeer, RawRule};
 use crate::records::Listing;
 
@@ -80,6 +80,26 @@ impl Compiler {
             }
         }
         peers
+    }
+
+    /// A rule counts for as many as its prefix list may have entries, or for the weight of a list of AWS (VPC guide,
+    /// security groups, size; managed prefix lists, weights).
+    pub(super) fn list_sizes(&self) -> HashMap<NameId, ListSize> {
+        let sizes = self.estate.prefix_lists.iter().map(|(id, list)| {
+            let label = list.label.map(|label| self.text(label)).unwrap_or_default();
+            let held = list.entries.as_ref().map(Vec::len);
+            let weight = match (list.of_aws, list.most) {
+                (true, _) if label.contains("cloudfront") => 55,
+                (true, _) if label.contains("vpc-lattice") => 10,
+                (true, _) if label.contains("groundstation") => 5,
+                (true, _) => 1,
+                (false, Some(most)) => most,
+                (false, None) => held.unwrap_or(1),
+            };
+            let room = list.most.zip(self.entries(*id)).map(|(most, held)| most.saturating_sub(held.len()));
+            (*id, ListSize { family: list.family, weight, room: room.filter(|_| !list.of_aws) })
+        });
+        sizes.collect()
     }
 
     /// All entries of a prefix list. A part of them is none: what the rest holds could be anything.

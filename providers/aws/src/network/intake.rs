@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use reachlint_model::{NameId, PortRange, Prefix, Protocol, ProtocolMatch};
+use reachlint_model::{Family, NameId, PortRange, Prefix, Protocol, ProtocolMatch};
 
 use super::estate::{
     Destination, Estate, RawAcl, RawAttachment, RawEntry, RawExclusion, RawGroup, RawInstance, RawInterface, RawNat,
@@ -359,6 +359,13 @@ impl Sink for Estate {
         };
         let list = self.prefix_lists.entry(name).or_default();
         list.label = list.label.or(label);
+        list.most = list.most.or(record.max_entries.and_then(|most| usize::try_from(most).ok()));
+        list.family = list.family.or(match record.address_family.as_deref() {
+            Some("IPv4") => Some(Family::V4),
+            Some("IPv6") => Some(Family::V6),
+            _ => None,
+        });
+        list.of_aws |= record.owner_id.as_deref() == Some("AWS");
         if list.entries.is_none() {
             list.entries = entries;
         }

@@ -5,6 +5,7 @@
 mod acl;
 mod balancer;
 mod group;
+mod quota;
 mod route;
 mod words;
 

@@ -91,6 +91,12 @@ fn route<'a>(aws: &'a AwsNetwork, hop: &Hop, address: Option<IpAddr>) -> Option<
     if route.blackhole {
         return blackhole(aws, at, table, route);
     }
+    if matches!(route.target, Target::GatewayEndpoint(_)) {
+        return Some(Change::Decide(
+            "A gateway endpoint takes TCP only: reach the service over TCP, or give its addresses another route for this."
+                .to_owned(),
+        ));
+    }
     (hop.direction == Direction::Return).then(|| lost(aws, at, table, route, address?)).flatten()
 }
 
