@@ -190,8 +190,8 @@ fn nothing_is_removed_before_the_narrow_rule_fits() {
     let (list, rule) = hop.by.unwrap();
     let remedy = aws.remedy(Fix::Narrow, &hop.hop, Some(list), Some(rule)).unwrap();
     assert_eq!((remedy.cli.as_str(), remedy.terraform.as_str()), ("", ""));
-    let (first, last) = remedy.console.split_once("\nThen: ").unwrap();
-    assert!(first.contains("60 of 60 inbound rules") && last.contains("delete rule"), "{remedy:?}");
+    let (before, after) = remedy.console.split_once("\nThen: ").unwrap();
+    assert!(before.contains("60 of 60 inbound rules") && after.contains("delete rule"), "{remedy:?}");
 }
 
 #[test]

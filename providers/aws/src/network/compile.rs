@@ -29,6 +29,8 @@ pub(super) struct Facts {
     pub(super) device_index: i32,
     pub(super) source_dest_check: bool,
     pub(super) cut_from_internet: bool,
+    /// Whether group references over a transit gateway never hold for it.
+    pub(super) unreferenced: bool,
     /// The availability zone.
     pub(super) zone: NameId,
     /// Something stands behind the interface that decides further.
@@ -106,6 +108,8 @@ pub struct AwsNetwork {
     pub(crate) subnets: HashMap<NameId, SubnetFacts>,
     pub(crate) tables: Vec<Table>,
     pub(crate) vpcs: HashMap<NameId, AddressSet>,
+    /// VPCs that keep traffic in that is not encrypted.
+    pub(super) encrypting: HashMap<NameId, ReasonId>,
     /// The address of each VPC's own resolver.
     pub(super) resolvers: HashMap<NameId, IpAddr>,
     /// Internet gateways, and egress-only ones, with the VPCs they are attached to.
@@ -174,6 +178,7 @@ impl Compiler {
         let resolvers = self.estate.vpcs.iter().filter_map(|(id, blocks)| Some((*id, resolver(*blocks.first()?)?)));
         let resolvers = resolvers.collect();
         let vpcs = self.estate.vpcs.iter().map(|(id, blocks)| (*id, blocks.iter().copied().collect())).collect();
+        let encrypting = self.compile_encrypting();
         let access = self.compile_access();
         let transit = self.compile_transit();
         let prefix_lists = self.list_sizes();
@@ -212,6 +217,7 @@ impl Compiler {
             subnets,
             tables,
             vpcs,
+            encrypting,
             resolvers,
             gateways,
             peerings,
@@ -226,7 +232,7 @@ impl Compiler {
         }
     }
 
-    fn fixed(&mut self, code: ReasonCode, text: &str) -> ReasonId {
+    pub(super) fn fixed(&mut self, code: ReasonCode, text: &str) -> ReasonId {
         self.builder.reason(Reason { code, text: text.to_owned(), permission: None })
     }
 
@@ -466,6 +472,7 @@ impl Compiler {
                 device_index: raw.device_index,
                 source_dest_check: raw.source_dest_check,
                 cut_from_internet: raw.cut_from_internet,
+                unreferenced: self.is_unreferenced(raw, egress),
                 zone: raw.zone,
                 behind: self.behind(raw),
             });

@@ -291,6 +291,8 @@ pub struct Estate {
     pub(super) tables: Vec<RawTable>,
     pub(super) subnets: HashMap<NameId, RawSubnet>,
     pub(super) vpcs: HashMap<NameId, Vec<Prefix>>,
+    /// VPCs that keep traffic in that is not encrypted, or are about to.
+    pub(super) encrypting: HashSet<NameId>,
     pub(super) peerings: HashMap<NameId, RawPeering>,
     pub(super) nats: HashMap<NameId, RawNat>,
     /// Internet gateways, and egress-only ones, with the VPCs they are attached to.

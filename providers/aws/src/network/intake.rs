@@ -475,6 +475,12 @@ impl Sink for Estate {
         let texts = record.cidr_block.as_deref().into_iter().chain(v4).chain(v6);
         let blocks = texts.map(|text| block(text, &record.vpc_id)).collect::<Result<Vec<_>, _>>()?;
         self.vpcs.entry(name).or_insert(blocks);
+        let control = record.encryption_control.as_ref();
+        let gone = control.and_then(|control| control.state.as_deref()) == Some("deleted");
+        // A mode that is not known counts as the strict one.
+        if control.and_then(|control| control.mode.as_deref()).is_some_and(|mode| mode != "monitor" && !gone) {
+            self.encrypting.insert(name);
+        }
         if let Some(owner) = self.option(record.owner_id.as_ref()) {
             self.vpc_owners.entry(name).or_insert(owner);
         }

@@ -54,6 +54,11 @@ pub(super) fn open<'a>(aws: &'a AwsNetwork, hop: &Hop) -> Option<Change<'a>> {
                 plain(aws.network.name(hop.subject))
             ))),
         },
+        INTERNET_GATEWAY => Some(Change::Decide(format!(
+            "{} takes no IPv6 from the internet (DenyAllIgwTraffic). Reach it over a peering or a transit gateway, which the \
+             setting leaves open.",
+            plain(aws.network.name(hop.subject))
+        ))),
         NAT_GATEWAY => nat(aws, hop),
         TRANSIT => Some(Change::Decide(format!(
             "VPC > Transit gateways: the way through {} ends. Its owner decides which networks it joins: attachments in \
@@ -236,7 +241,12 @@ fn peering<'a>(aws: &'a AwsNetwork, hop: &Hop) -> Option<Change<'a>> {
 
 fn internet<'a>(hop: &Hop, address: IpAddr) -> Option<Change<'a>> {
     let template = hop.note?.template;
-    Some(Change::Decide(if template == NO_PUBLIC_ADDRESS {
+    Some(Change::Decide(if template == NO_PUBLIC_ADDRESS && address.is_ipv6() {
+        format!(
+            "{address} is kept off the internet, by its range or by its interface (DenyAllIgwTraffic). Send from another \
+             interface, or over a peering or a transit gateway."
+        )
+    } else if template == NO_PUBLIC_ADDRESS {
         format!(
             "Give {address} a public address (EC2 > Elastic IPs > Allocate, then Associate), or route its subnet's way \
              out through a NAT gateway in a public subnet."
