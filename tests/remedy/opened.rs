@@ -11,7 +11,7 @@ use crate::estate::{Flow, Trap, options, shell_words};
 
 pub(crate) fn explain(aws: &dyn Provider, trap: &Trap, (from, to, port, protocol): &Flow) -> Explanation {
     let selected = from.as_deref().unwrap_or(&trap.from);
-    let from = aws.select(&Selector::Name(selected.to_owned()))[0];
+    let from = aws.select(&selected.parse::<Selector>().unwrap())[0];
     let Some(source) = aws.source_address(from, *to) else { return Explanation::default() };
     let query = Query { provider: 0, from, source, to: *to, port: *port, protocol: *protocol };
     let providers: [&dyn Provider; 1] = [aws];

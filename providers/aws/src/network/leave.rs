@@ -275,10 +275,7 @@ impl<'a> Leaving<'a> {
 
     fn follow(&mut self, route: &Route) -> Step {
         let step = self.step_by(route);
-        let crosses = matches!(
-            route.target,
-            Target::Peering(_) | Target::Internet(_) | Target::EgressOnly(_) | Target::Transit(_)
-        );
+        let crosses = matches!(route.target, Target::Peering(_) | Target::EgressOnly(_) | Target::Transit(_));
         if crosses {
             let border = self.aws.border_hop(self.vpc, Direction::Egress);
             self.half.hops.extend(border);
@@ -430,6 +427,8 @@ impl<'a> Leaving<'a> {
     fn to_internet(&mut self, route: &Route, gateway: NameId) -> Crossing {
         let to = self.packet.destination;
         self.pass(route, "leads to {}", gateway);
+        let border = self.aws.border_hop(self.vpc, Direction::Egress);
+        self.half.hops.extend(border);
         self.packet.source_identity = Identity::Nobody;
         if self.is_detached(gateway) {
             return self.end(Via::Nowhere);
@@ -551,11 +550,13 @@ impl<'a> Leaving<'a> {
             }
             Choice::None(table) => {
                 let note = Note::new("no route of {} leads to {address}").about(table).at(to);
+                let note = note.coded(code::NO_ROUTE_TO_DESTINATION);
                 self.hop(fact(ROUTE, Direction::Egress, table, Outcome::Block, note));
                 Step::Done(self.end(Via::Nowhere))
             }
             Choice::Blackhole(route) => {
                 let note = Note::new("the route {} is a blackhole: its target is gone").about(route.name);
+                let note = note.coded(code::BAD_STATE_ROUTE);
                 self.hop(fact(ROUTE, Direction::Egress, route.name, Outcome::Block, note));
                 Step::Done(self.end(Via::Nowhere))
             }

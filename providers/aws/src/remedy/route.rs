@@ -10,8 +10,8 @@ use reachlint_model::{Direction, Hop, HopKind, Interface, InterfaceState, NameId
 use super::Evidence;
 use super::words::{Command, Place, Value, count, hcl, plain, resource};
 use crate::network::{
-    AwsNetwork, INSTANCE_STATE, INTERNET_GATEWAY, NAT_GATEWAY, NO_PUBLIC_ADDRESS, PEERING, PUBLIC_ACCESS, ROUTE,
-    RawPeering, RawSide, Route, SOURCE_DEST_CHECK, TRANSIT, Table, Target, is_private,
+    AwsNetwork, INSTANCE_STATE, INTERNET_GATEWAY, MANAGED, NAT_GATEWAY, NO_PUBLIC_ADDRESS, PEERING, PUBLIC_ACCESS,
+    ROUTE, RawPeering, RawSide, Route, SOURCE_DEST_CHECK, TRANSIT, Table, Target, is_private,
 };
 
 /// What a new route leads to.
@@ -71,6 +71,11 @@ pub(super) fn open<'a>(aws: &'a AwsNetwork, hop: &Hop) -> Option<Change<'a>> {
             plain(aws.network.name(hop.subject))
         ))),
         INSTANCE_STATE => machine(aws, hop),
+        MANAGED => Some(Change::Decide(format!(
+            "{} does not answer there: start it, if it is stopped or being made; or correct the port in nginx's \
+             configuration.",
+            plain(aws.network.name(hop.subject))
+        ))),
         SOURCE_DEST_CHECK => {
             let interface = aws.argument(hop.subject)?;
             let place = aws.place(find(aws, hop.subject)?);
