@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::estate::{Flow, Trap, options, shell_words};
 
-fn explain(aws: &dyn Provider, trap: &Trap, (from, to, port, protocol): &Flow) -> Explanation {
+pub(crate) fn explain(aws: &dyn Provider, trap: &Trap, (from, to, port, protocol): &Flow) -> Explanation {
     let selected = from.as_deref().unwrap_or(&trap.from);
     let selector: Selector = selected.parse().unwrap();
     let node = audit::nodes(&[aws], &selector)[0];
@@ -22,13 +22,13 @@ fn explain(aws: &dyn Provider, trap: &Trap, (from, to, port, protocol): &Flow) -
     Evaluator::new(&providers, trap.ephemeral).explain(&query)
 }
 
-fn open(aws: &dyn Provider, blocker: &Blocker) -> Option<Remedy> {
+pub(crate) fn open(aws: &dyn Provider, blocker: &Blocker) -> Option<Remedy> {
     let (list, rule) = blocker.by.unzip();
     aws.remedy(Fix::Open, &blocker.hop, list, rule)
 }
 
 /// A blocker in the words of the traps: `aws.network-acl return`.
-fn place(blocker: &Blocker) -> String {
+pub(crate) fn place(blocker: &Blocker) -> String {
     format!("{} {}", blocker.hop.layer.0, blocker.hop.direction.word())
 }
 

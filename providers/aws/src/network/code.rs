@@ -15,7 +15,7 @@ use super::{NETWORK_ACL, TRANSIT};
 
 macro_rules! codes {
     ($($name:ident),* $(,)?) => {
-        $(pub(crate) const $name: &str = stringify!($name);)*
+        $(pub(super) const $name: &str = stringify!($name);)*
         /// Every word that a hop can have, in alphabetical order.
         pub const CODES: &[&str] = &[$($name),*];
     };
@@ -29,6 +29,7 @@ codes! {
     ELBV2_LISTENERS_MISMATCH,
     ELBV2_LISTENER_HAS_NO_TG,
     ELBV2_NO_TARGETS_IN_AZ,
+    ELB_ACL_RESTRICTION,
     ELB_LISTENERS_MISMATCH,
     ELB_NOT_CROSSZONE,
     ENI_SG_RULES_MISMATCH,
@@ -70,7 +71,7 @@ pub(super) fn of(aws: &AwsNetwork, hop: &Hop, undecided: bool, from: Option<Inte
             let gate = aws.network.gate(gate)?;
             match hop.layer {
                 SECURITY_GROUP => group(aws, gate, &packet, undecided, from),
-                NETWORK_ACL if !undecided => Some(SUBNET_ACL_RESTRICTION),
+                NETWORK_ACL if !undecided => hop.note.and_then(|note| note.code).or(Some(SUBNET_ACL_RESTRICTION)),
                 _ => None,
             }
         }

@@ -6,7 +6,6 @@
 use reachlint_model::{Direction, Hop, HopKind, NameId, Note, Outcome, Packet, Protocol, Reason, ReasonCode, ReasonId};
 use rustc_hash::FxHashMap as HashMap;
 
-use super::code::BAD_STATE;
 use super::compile::Compiler;
 use super::estate::RawInterface;
 use super::services::{Place, PodSettings, Published, RawClusterName, RawHost, RawService};
@@ -216,10 +215,7 @@ impl ServiceFacts {
         let hop = |outcome, note| fact(MANAGED, Direction::Ingress, self.name, outcome, note);
         match self.condition {
             Condition::Down(status) => {
-                return hop(
-                    Outcome::Block,
-                    Note::new("its state is {}, so nothing answers").about(status).coded(BAD_STATE),
-                );
+                return hop(Outcome::Block, Note::new("its state is {}, so nothing answers").about(status));
             }
             Condition::Unsure(reason) => {
                 let note = Note::new("the {}").about(self.name);

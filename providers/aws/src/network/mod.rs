@@ -6,6 +6,7 @@
 mod access;
 mod balancer;
 mod balancing;
+mod border;
 mod code;
 mod compile;
 mod elsewhere;
@@ -33,7 +34,6 @@ use reachlint_model::{
     NameId, Network, Note, Onward, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
 };
 
-pub(crate) use code::BAD_STATE;
 pub use code::CODES;
 pub use compile::AwsNetwork;
 pub(crate) use compile::{NETWORK_ACL, Route, SECURITY_GROUP, Table, is_private};

@@ -1,10 +1,10 @@
-//! Load balancers and services that AWS runs: what to look at. What they are meant to do only a person can decide, so
-//! there is no command.
+//! Load balancers: what to look at. What a listener or target group is meant to do only a person can decide, so there is
+//! no command.
 
 use reachlint_model::{Hop, HopKind, Outcome, Remedy};
 
 use super::words::plain;
-use crate::network::{AwsNetwork, BAD_STATE, LOAD_BALANCER, MANAGED, TARGET_GROUP};
+use crate::network::{AwsNetwork, LOAD_BALANCER, TARGET_GROUP};
 
 /// What lets a connection past a load balancer that ends it.
 pub(super) fn open(aws: &AwsNetwork, hop: &Hop) -> Option<Remedy> {
@@ -24,16 +24,6 @@ pub(super) fn open(aws: &AwsNetwork, hop: &Hop) -> Option<Remedy> {
             "EC2 > Target Groups > {name} > Targets: register targets in the zones of the load balancer, and see why \
              those that are registered are not healthy."
         ),
-        (MANAGED, _) if hop.note.is_some_and(|note| note.code == Some(BAD_STATE)) => {
-            format!(
-                "{name}: start it, or see why it is in this state and take it out of nginx's configuration until then."
-            )
-        }
-        (MANAGED, _) => {
-            format!(
-                "In nginx's configuration, correct the port to one that {name} listens on, or change the port there."
-            )
-        }
         _ => return None,
     };
     Some(Remedy { console, ..Remedy::default() })

@@ -5,6 +5,7 @@
 mod acl;
 mod balancer;
 mod group;
+mod quota;
 mod route;
 mod words;
 
@@ -30,9 +31,9 @@ pub(crate) fn remedy(
         (
             Fix::Open,
             ROUTE | PEERING | PUBLIC_ACCESS | TRANSIT | INTERNET_GATEWAY | NAT_GATEWAY | INSTANCE_STATE
-            | SOURCE_DEST_CHECK,
+            | SOURCE_DEST_CHECK | MANAGED,
         ) => route::open(aws, hop).map(|change| change.remedy()),
-        (Fix::Open, LOAD_BALANCER | TARGET_GROUP | MANAGED) => balancer::open(aws, hop),
+        (Fix::Open, LOAD_BALANCER | TARGET_GROUP) => balancer::open(aws, hop),
         (Fix::Narrow, SECURITY_GROUP) => group::narrow(aws, hop, list?, rule?).map(|change| change.remedy()),
         _ => None,
     }
