@@ -14,7 +14,7 @@ use crate::network::{
     AwsNetwork, INSTANCE_STATE, INTERNET_GATEWAY, LOAD_BALANCER, NAT_GATEWAY, NETWORK_ACL, PEERING, PUBLIC_ACCESS,
     ROUTE, SECURITY_GROUP, SOURCE_DEST_CHECK, TARGET_GROUP, TRANSIT,
 };
-use words::{Place, is_argument};
+use words::{Place, is_argument, plain};
 
 /// The narrowest change for `fix` at `hop`; none where nothing sensible can be said.
 pub(crate) fn remedy(
@@ -36,6 +36,17 @@ pub(crate) fn remedy(
         (Fix::Narrow, SECURITY_GROUP) => group::narrow(aws, hop, list?, rule?).map(|change| change.remedy()),
         _ => None,
     }
+}
+
+/// The change where it is about something that is only planned: neither the CLI nor the console can make it yet, and
+/// in Terraform the place of the id is taken by a reference.
+pub(crate) fn planned(remedy: Remedy, placeholders: &[&str]) -> Remedy {
+    let Some(first) = placeholders.first() else { return remedy };
+    let sentence = format!("`{}` is only planned: change the configuration that it comes from", plain(first));
+    let references = placeholders.iter().fold(remedy.terraform, |text, placeholder| {
+        text.replace(&words::hcl(placeholder), &format!("{}.id", plain(placeholder)))
+    });
+    Remedy { cli: format!("# {sentence}"), terraform: references, console: format!("{sentence}.") }
 }
 
 /// What the changes read of a network.
