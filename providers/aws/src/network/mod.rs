@@ -7,6 +7,7 @@ mod access;
 mod amend;
 mod balancer;
 mod balancing;
+mod code;
 mod compile;
 mod enter;
 mod estate;
@@ -27,6 +28,7 @@ use reachlint_model::{
 };
 
 pub use amend::{Grant, Part, SubnetPlace};
+pub use code::CODES;
 pub use compile::AwsNetwork;
 pub(crate) use compile::{NETWORK_ACL, Route, SECURITY_GROUP, Table, is_private};
 pub use estate::Estate;
@@ -178,6 +180,10 @@ impl Provider for AwsNetwork {
             self.doubt(&mut branch.path.leave);
             self.doubt(&mut branch.path.enter);
         }
+    }
+
+    fn code(&self, hop: &Hop, undecided: bool, from: Option<InterfaceId>) -> Option<&'static str> {
+        code::of(self, hop, undecided, from)
     }
 
     fn exposure(&self, interface: InterfaceId, address: IpAddr) -> Exposure {
