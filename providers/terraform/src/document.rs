@@ -107,6 +107,14 @@ impl Plan {
         aws::lay_over(self, estate)
     }
 
+    /// How much of it changes anything.
+    #[must_use]
+    pub fn summary(&self) -> String {
+        let managed = || self.changes.iter().filter(|change| change.managed);
+        let changing = managed().filter(|change| change.actions.any()).count();
+        format!("{changing} of {} resources change", managed().count())
+    }
+
     /// The changes of objects that are not left over from an earlier replacement.
     pub(crate) fn current(&self) -> impl Iterator<Item = &Change> {
         self.changes.iter().filter(|change| !change.deposed)

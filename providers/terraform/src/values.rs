@@ -39,6 +39,28 @@ impl<'p> Object<'p> {
         Self(Field { value, unknown, sensitive })
     }
 
+    /// Everything in it that looks like an identifier of AWS: `sg-…`, `subnet-…`. It is only asked for, never shown.
+    pub(crate) fn mentioned(self) -> Vec<&'p str> {
+        fn collect<'j>(value: &'j Json, found: &mut Vec<&'j str>) {
+            match value {
+                Json::String(text) => {
+                    let id = text.rsplit_once('-').is_some_and(|(kind, rest)| {
+                        !rest.is_empty()
+                            && (1..=10).contains(&kind.len())
+                            && kind.chars().all(|c| c.is_ascii_lowercase() || c == '-')
+                    });
+                    found.extend(id.then_some(text.as_str()));
+                }
+                Json::Array(parts) => parts.iter().for_each(|part| collect(part, found)),
+                Json::Object(parts) => parts.values().for_each(|part| collect(part, found)),
+                _ => {}
+            }
+        }
+        let mut found = Vec::new();
+        collect(self.0.value, &mut found);
+        found
+    }
+
     /// A value of it.
     pub(crate) fn get(self, name: &str) -> Field<'p> {
         self.0.inside(|json| json.get(name))

@@ -42,8 +42,10 @@ impl Compiler {
                 } else {
                     &from_rows
                 };
+                let doubt = self.doubted(id);
+                let raw = if doubt.is_some() { &[] } else { raw };
                 let rules: Vec<Rule> = raw.iter().map(|rule| self.rule(rule, &mut lists, &owners)).collect();
-                self.builder.list(id, rules, incomplete.map(|reason| (Action::Allow, reason)))
+                self.builder.list(id, rules, doubt.or(incomplete).map(|reason| (Action::Allow, reason)))
             });
             facts.insert(id, GroupFacts { ingress: Some(ingress), egress: Some(egress) });
             // Each has its gates even where nobody carries it, so that it is known which way its rules go.

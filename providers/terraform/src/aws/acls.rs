@@ -179,7 +179,8 @@ impl<'p> Overlay<'p, '_> {
         match self.id(change, "network_acl_id", ACLS) {
             Ok(Some(acl)) if self.estate.has_acl(&acl) => self.estate.join_acl(&acl, &subnet),
             Ok(_) => {
-                self.estate.doubt(&subnet, &format!("`{}` gives it an ACL that is not in the evidence", change.address));
+                self.estate
+                    .doubt(&subnet, &format!("`{}` gives it an ACL that is not in the evidence", change.address));
             }
             Err(why) => self.estate.doubt(&subnet, &why.of(&change.address, "network_acl_id")),
         }

@@ -23,8 +23,13 @@ use crate::document::Plan;
 use crate::references;
 use crate::values::{Field, Object, Why};
 
-/// The AWS provider, as Terraform's and `OpenTofu`'s registries have it.
-const PROVIDERS: [&str; 2] = ["registry.terraform.io/hashicorp/aws", "registry.opentofu.org/hashicorp/aws"];
+/// The AWS provider behind the host of a registry: Terraform's, `OpenTofu`'s, or one that mirrors them.
+const PROVIDER: &str = "hashicorp/aws";
+
+/// Whether a provider, `registry.terraform.io/hashicorp/aws`, is the AWS provider.
+fn is_aws(provider: &str) -> bool {
+    provider.split_once('/').is_some_and(|(_, name)| name == PROVIDER)
+}
 
 /// Types whose id a security group's is.
 const GROUPS: &[&str] = &["aws_security_group", "aws_default_security_group"];
@@ -53,7 +58,7 @@ pub(crate) fn lay_over(plan: &Plan, estate: &mut Estate) -> Result<Vec<String>, 
         .changes
         .iter()
         .filter(|change| change.managed && change.actions.any() && !change.is_tags_only())
-        .partition(|change| PROVIDERS.contains(&change.provider.as_str()));
+        .partition(|change| is_aws(&change.provider));
     let (mut known, rest): (Vec<&Change>, Vec<&Change>) =
         ours.into_iter().partition(|change| !change.actions.odd && rank(&change.kind).is_some());
     // What others refer to comes into being first, and goes away last.

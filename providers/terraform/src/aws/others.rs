@@ -12,6 +12,8 @@ use crate::values::Why;
 enum Matters {
     /// The thing whose id stands in these attributes.
     Thing(&'static [&'static str]),
+    /// Every thing that it names.
+    Everything,
     /// A part of the network.
     Part(Part),
     /// Something that has no place in the evidence, or whose paths end in unknown anyway.
@@ -92,13 +94,13 @@ impl<'p> Overlay<'p, '_> {
             match known.max_by_key(|(start, _)| start.len()) {
                 Some((_, matters)) => self.unread(change, matters),
                 // A known type of which something is planned that this version does not know.
-                None if super::rank(&change.kind).is_some() => self.unread(change, &Matters::Thing(&["id"])),
+                None if super::rank(&change.kind).is_some() => self.unread(change, &Matters::Everything),
                 None => *harmless.entry(change.kind.as_str()).or_default() += 1,
             }
         }
         for change in foreign {
             if change.kind.starts_with("aws_") {
-                self.unread(change, &Matters::Thing(&["id"]));
+                self.unread(change, &Matters::Everything);
             } else {
                 *harmless.entry(change.kind.as_str()).or_default() += 1;
             }
@@ -131,6 +133,13 @@ impl<'p> Overlay<'p, '_> {
                     }
                 }
                 // Routes lead to what is to be created by its address.
+                self.estate.doubt(address, &why);
+                self.note(change, "what it decides is unknown");
+            }
+            Matters::Everything => {
+                for id in change.before().mentioned().into_iter().chain(change.after().mentioned()) {
+                    self.estate.doubt(id, &why);
+                }
                 self.estate.doubt(address, &why);
                 self.note(change, "what it decides is unknown");
             }

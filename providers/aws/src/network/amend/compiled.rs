@@ -84,6 +84,7 @@ impl AwsNetwork {
         }
         for hop in half.hops.iter_mut().chain(&mut half.returns) {
             if let Some(reason) = self.doubt_of(hop) {
+                hop.note = hop.note.map(|note| Note { code: None, ..note });
                 hop.kind = match hop.kind {
                     HopKind::Gate { .. } | HopKind::UnreadGate(_) => HopKind::UnreadGate(reason),
                     HopKind::Route(_) => HopKind::Route(Outcome::Unknown(reason)),
