@@ -60,9 +60,7 @@ pub fn human(report: &Report, sources: &[SourceText], look: Look) -> String {
 
 /// What the evidence lacks, and what of it was no evidence.
 fn gaps(out: &mut String, evidence: &[Evidence]) {
-    let lacking = evidence
-        .iter()
-        .filter(|evidence| TOLD.iter().any(|start| evidence.note.starts_with(start)));
+    let lacking = evidence.iter().filter(|evidence| TOLD.iter().any(|start| evidence.note.starts_with(start)));
     let lines: Vec<String> =
         lacking.map(|evidence| format!("{}: {}", neutral(&evidence.source), neutral(&evidence.note))).collect();
     for line in lines.iter().take(MOST_GAPS) {

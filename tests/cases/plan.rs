@@ -131,9 +131,10 @@ impl Plan {
 /// A flow without words that say where a rule comes from.
 pub(super) fn outline(flows: &[Flow]) -> Vec<Value> {
     let steps = |flow: &Flow| {
-        let steps = flow.path.iter().map(|step| {
-            json!([step.kind, step.layer, step.id, step.direction, step.outcome, step.rule, step.code])
-        });
+        let steps = flow
+            .path
+            .iter()
+            .map(|step| json!([step.kind, step.layer, step.id, step.direction, step.outcome, step.rule, step.code]));
         steps.collect::<Vec<_>>()
     };
     flows.iter().map(|flow| json!({ "id": flow.id, "verdict": flow.verdict, "path": steps(flow) })).collect()
