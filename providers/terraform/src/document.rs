@@ -112,7 +112,10 @@ impl Plan {
     pub fn summary(&self) -> String {
         let managed = || self.changes.iter().filter(|change| change.managed);
         let changing = managed().filter(|change| change.actions.any()).count();
-        format!("{changing} of {} resources change", managed().count())
+        format!(
+            "{changing} of {} resources change; the verdicts are of what is there after its apply",
+            managed().count()
+        )
     }
 
     /// The changes of objects that are not left over from an earlier replacement.

@@ -196,3 +196,40 @@ fn instances<'p>(plan: &'p Plan, outside: &[Step], name: &str, key: Option<&str>
     }
     found
 }
+
+#[cfg(test)]
+mod tests {
+    use super::meant;
+    use crate::document::Plan;
+
+    /// The addresses that an unknown attribute can mean, in a plan that Terraform wrote.
+    fn addresses(of: &str, name: &str) -> Option<Vec<String>> {
+        let plan = Plan::read(include_bytes!("../tests/documents/plan.json")).unwrap();
+        let change = plan.current().find(|change| change.address == of).unwrap();
+        Some(meant(&plan, change, name)?.into_iter().map(|change| change.address.clone()).collect())
+    }
+
+    #[test]
+    fn a_reference_leads_to_its_resource() {
+        assert_eq!(addresses("terraform_data.each[\"a\"]", "input").unwrap(), ["terraform_data.new"]);
+        assert_eq!(addresses("terraform_data.counted[1]", "input").unwrap(), ["terraform_data.new"]);
+    }
+
+    #[test]
+    fn a_reference_leads_through_variables_of_modules_by_the_key_of_their_call() {
+        let found = addresses("module.m[\"b\"].terraform_data.in", "input").unwrap();
+        assert_eq!(found, ["terraform_data.new", "terraform_data.each[\"b\"]"]);
+    }
+
+    #[test]
+    fn a_reference_leads_through_outputs_of_modules() {
+        assert_eq!(addresses("terraform_data.uses_module", "input").unwrap(), ["module.m[\"b\"].terraform_data.in"]);
+    }
+
+    #[test]
+    fn what_is_not_an_id_and_not_known_leads_nowhere() {
+        // `terraform_data.each["a"].output` is known only after apply and may be anything.
+        assert_eq!(addresses("terraform_data.counted[0]", "triggers_replace"), None);
+        assert_eq!(addresses("terraform_data.new", "triggers_replace"), None);
+    }
+}

@@ -13,7 +13,7 @@ mod peerings;
 mod rules;
 mod tables;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use reachlint_aws::network::{Estate, Grant};
 use reachlint_aws::records::SecurityGroupRule;
@@ -43,6 +43,8 @@ struct Overlay<'p, 'e> {
     plan: &'p Plan,
     estate: &'e mut Estate,
     notes: Vec<String>,
+    /// Addresses of changes that are not laid over, or not as a whole.
+    unlaid: HashSet<&'p str>,
     revoked: Vec<SecurityGroupRule<'static>>,
     granted: Vec<Grant>,
     /// Groups, ACLs and route tables that list what they hold in themselves, by id and the attribute that does.
@@ -51,8 +53,15 @@ struct Overlay<'p, 'e> {
 
 /// Lays a plan over an estate.
 pub(crate) fn lay_over(plan: &Plan, estate: &mut Estate) -> Result<Vec<String>, String> {
-    let mut overlay =
-        Overlay { plan, estate, notes: Vec::new(), revoked: Vec::new(), granted: Vec::new(), inline: HashMap::new() };
+    let mut overlay = Overlay {
+        plan,
+        estate,
+        notes: Vec::new(),
+        unlaid: HashSet::new(),
+        revoked: Vec::new(),
+        granted: Vec::new(),
+        inline: HashMap::new(),
+    };
     overlay.inline = overlay.find_inline();
     let (ours, foreign): (Vec<&Change>, Vec<&Change>) = plan
         .changes
@@ -86,10 +95,11 @@ pub(crate) fn lay_over(plan: &Plan, estate: &mut Estate) -> Result<Vec<String>, 
     }
     let mut laid: Vec<&Change> = known;
     laid.sort_by(|a, b| a.address.cmp(&b.address));
-    let laid = laid.iter().map(|change| {
+    let laid = laid.iter().filter(|change| !overlay.unlaid.contains(change.address.as_str())).map(|change| {
         let deposed = if change.deposed { ", a deposed object" } else { "" };
         format!("laid over: `{}` ({}{deposed})", change.address, change.actions.word())
     });
+    let laid: Vec<String> = laid.collect();
     overlay.notes.extend(laid);
     overlay.others(&rest, &foreign);
     Ok(overlay.notes)
@@ -221,12 +231,13 @@ impl<'p> Overlay<'p, '_> {
     }
 
     /// Says that something could not be laid over.
-    fn note(&mut self, change: &Change, what: &str) {
+    fn note(&mut self, change: &'p Change, what: &str) {
+        self.unlaid.insert(&change.address);
         self.notes.push(format!("not read: `{}` ({}): {what}", change.address, change.actions.word()));
     }
 
     /// Says that what a change is about is not in the evidence.
-    fn absent(&mut self, change: &Change, id: &str) {
+    fn absent(&mut self, change: &'p Change, id: &str) {
         self.note(change, &format!("`{id}` is not in the evidence"));
     }
 

@@ -213,7 +213,7 @@ impl<'p> Overlay<'p, '_> {
         }
     }
 
-    fn grant(&mut self, change: &Change, group: &str, egress: bool, grants: Vec<Grant>) {
+    fn grant(&mut self, change: &'p Change, group: &str, egress: bool, grants: Vec<Grant>) {
         if !self.estate.has_group(group) {
             return self.absent(change, group);
         }
