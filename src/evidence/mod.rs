@@ -344,6 +344,9 @@ impl Reader {
             }
             networks.push(Box::new(AwsNetwork::new(self.aws)));
         }
+        if let Some(file) = plan.filter(|_| networks.is_empty()) {
+            self.evidence.push(file.useless());
+        }
         let others = self.others.into_iter().filter(|intake| !intake.is_empty() && counts(intake.cloud()));
         networks.extend(others.map(Intake::compile));
         match (self.other, networks.is_empty()) {

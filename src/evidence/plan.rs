@@ -37,6 +37,12 @@ impl PlanFile {
         Ok(Self { path: path.to_owned(), plan })
     }
 
+    /// Says that there is nothing to lay it over.
+    pub(super) fn useless(&self) -> Evidence {
+        let note = "not read: there is no evidence of aws to lay the plan over".to_owned();
+        Evidence { source: self.path.display().to_string(), provider: None, note }
+    }
+
     /// Changes an estate, and says what was done.
     pub(super) fn lay_over(&self, aws: &mut Estate, evidence: &mut Vec<Evidence>) -> Result<(), EvidenceError> {
         let laid = self.plan.lay_over(aws);

@@ -276,8 +276,8 @@ fn judged(
     let resolver = Resolver { given: BTreeMap::new(), recorded, providers: &providers, asked: false };
     let judged = judge(&subject, &resolver);
     let findings = check(&Context { providers: &providers, flows: &judged });
-    let notes = snapshot.evidence.iter().map(|evidence| evidence.note.clone()).collect();
-    (judged.into_iter().map(|judged| judged.flow).collect(), findings, notes)
+    let told = snapshot.evidence.iter().map(|evidence| evidence.note.clone()).collect();
+    (judged.into_iter().map(|judged| judged.flow).collect(), findings, told)
 }
 
 /// What of a case did not come true.

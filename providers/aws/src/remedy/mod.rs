@@ -81,3 +81,25 @@ impl Evidence for AwsNetwork {
         self.network.interfaces().map(|(_, interface)| interface).find(|interface| interface.network == vpc)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use reachlint_model::Remedy;
+
+    use super::planned;
+
+    #[test]
+    fn what_is_only_planned_is_changed_where_it_is_planned() {
+        let group = "module.a[\"b\"].aws_security_group.app";
+        let rule = "module.a[\"b\"].aws_security_group.app.ingress[0]";
+        let remedy = Remedy {
+            cli: format!("aws ec2 authorize-security-group-ingress --group-id '{group}'"),
+            terraform: "security_group_id = \"module.a[\\\"b\\\"].aws_security_group.app\"\nto_port = 1".to_owned(),
+            console: format!("EC2 > Security Groups > {group}"),
+        };
+        let found = planned(remedy.clone(), &[rule, group]);
+        assert_eq!(found.terraform, format!("security_group_id = {group}.id\nto_port = 1"));
+        assert!(found.cli.starts_with("# `") && !found.cli.contains('\n'), "{}", found.cli);
+        assert_eq!(planned(remedy.clone(), &[]), remedy);
+    }
+}

@@ -78,8 +78,14 @@ impl<'p> Overlay<'p, '_> {
         if after.get("network_interface").elements().is_ok_and(|given| !given.is_empty()) {
             return Ok(());
         }
+        // What is not said is up to the subnet (`aws_instance`, `associate_public_ip_address`).
+        let id = format!("{}.primary_network_interface_id", change.address);
+        if !matches!(after.get("associate_public_ip_address").switch(), Ok(Some(false))) {
+            let why = format!("whether `{}` gets a public address is known only after apply", change.address);
+            self.estate.doubt_public(&id, &why);
+        }
         let new = New {
-            id: format!("{}.primary_network_interface_id", change.address),
+            id,
             instance: Some(change.address.clone()),
             groups: self.groups_in(change, GROUPS),
             names_groups: GROUPS,

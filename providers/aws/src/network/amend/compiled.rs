@@ -6,7 +6,7 @@ use reachlint_model::{
 use rustc_hash::FxHashMap as HashMap;
 
 use super::super::compile::Compiler;
-use super::super::{AwsNetwork, INSTANCE_STATE, SECURITY_GROUP, opaque};
+use super::super::{AwsNetwork, INSTANCE_STATE, NO_PUBLIC_ADDRESS, SECURITY_GROUP, opaque};
 use super::planned;
 
 /// What is not known because it is going to change.
@@ -14,6 +14,7 @@ use super::planned;
 pub(in super::super) struct Doubts {
     things: HashMap<NameId, ReasonId>,
     carriers: HashMap<NameId, ReasonId>,
+    publics: HashMap<NameId, ReasonId>,
     layers: Vec<(Layer, ReasonId)>,
     placeholders: Vec<NameId>,
 }
@@ -25,12 +26,13 @@ impl Compiler {
             texts.into_iter().map(|(id, text)| (id, self.builder.reason(planned(&text)))).collect()
         };
         let (things, carriers) = (reasons(amended.things), reasons(amended.carriers));
+        let publics = reasons(amended.publics);
         let mut layers = Vec::new();
         for (part, text) in amended.parts {
             let reason = self.builder.reason(planned(&text));
             layers.extend(part.layers().iter().map(|layer| (*layer, reason)));
         }
-        Doubts { things, carriers, layers, placeholders: amended.placeholders }
+        Doubts { things, carriers, publics, layers, placeholders: amended.placeholders }
     }
 
     /// Why nothing is known of a thing that is going to change.
@@ -79,7 +81,8 @@ impl AwsNetwork {
     /// Puts doubts in the place of hops that they are about.
     pub(in super::super) fn doubt(&self, half: &mut Half) {
         let doubts = &self.doubts;
-        if doubts.things.is_empty() && doubts.carriers.is_empty() && doubts.layers.is_empty() {
+        let none = doubts.things.is_empty() && doubts.carriers.is_empty() && doubts.publics.is_empty();
+        if none && doubts.layers.is_empty() {
             return;
         }
         for hop in half.hops.iter_mut().chain(&mut half.returns) {
@@ -103,9 +106,21 @@ impl AwsNetwork {
             HopKind::Gate { packet, .. } if hop.layer == SECURITY_GROUP => self.doubted_end(&packet),
             _ => None,
         };
+        if let Some(note) = hop.note.filter(|note| note.template == NO_PUBLIC_ADDRESS)
+            && let Some(reason) = self.doubted_public(note)
+        {
+            return Some(reason);
+        }
         // A machine that will be gone blocks for certain, whatever else is planned for it.
         let certain = hop.kind == HopKind::Route(Outcome::Block) && hop.layer == INSTANCE_STATE;
         carrier.or_else(|| self.doubts.things.get(&hop.subject).copied().filter(|_| !certain))
+    }
+
+    /// Why it is not known whether the owner of an address has a public one.
+    fn doubted_public(&self, note: Note) -> Option<ReasonId> {
+        let owners = self.network.owners(note.address?);
+        let mut owners = owners.filter_map(|id| self.network.interface(id));
+        owners.find_map(|owner| self.doubts.publics.get(&owner.id).copied())
     }
 
     /// Rules may name the groups of either end of a packet.

@@ -26,6 +26,8 @@ pub(super) struct Amended {
     pub(super) things: HashMap<NameId, String>,
     /// Interfaces whose groups are not known.
     pub(super) carriers: HashMap<NameId, String>,
+    /// Interfaces of which it is not known whether they get a public address.
+    pub(super) publics: HashMap<NameId, String>,
     /// Groups, and the direction (whether egress), in which there may be more rules than are known.
     pub(super) directions: HashMap<(NameId, bool), String>,
     /// Why the peers of rules are not known.
@@ -75,6 +77,12 @@ impl Estate {
     pub fn doubt_carrier(&mut self, interface: &str, why: &str) {
         let id = self.names.intern(interface);
         self.amended.carriers.entry(id).or_insert_with(|| why.to_owned());
+    }
+
+    /// Whether an interface gets a public address is not known.
+    pub fn doubt_public(&mut self, interface: &str, why: &str) {
+        let id = self.names.intern(interface);
+        self.amended.publics.entry(id).or_insert_with(|| why.to_owned());
     }
 
     /// A security group may have more rules in one direction than are known.
