@@ -7,6 +7,7 @@ mod access;
 mod amend;
 mod balancer;
 mod balancing;
+mod border;
 mod code;
 mod compile;
 mod elsewhere;
