@@ -9,6 +9,7 @@ use reachlint_model::{
 use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
 use super::access::PublicAccess;
+use super::amend::{Doubts, planned};
 use super::balancer::{Balancers, Behind};
 use super::elsewhere::Elsewhere;
 use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
@@ -151,6 +152,7 @@ pub struct AwsNetwork {
     pub(super) other_way_back: ReasonId,
     pub(super) link_local: ReasonId,
     pub(super) ambiguous: ReasonId,
+    pub(super) doubts: Doubts,
     pub(super) either_list: ReasonId,
 }
 
@@ -192,7 +194,7 @@ impl Compiler {
         let groups = self.compile_groups();
         let (tables, table_of, main_of) = self.compile_tables();
         let acl_of = self.compile_acls();
-        let subnets = self.compile_subnets(&table_of, &main_of, &acl_of);
+        let subnets = self.compile_subnets(&tables, &table_of, &main_of, &acl_of);
         let (facts, tags) = self.compile_interfaces(&groups);
         let hosts = self.compile_hosts(&facts);
         let unowned = self.compile_unowned(&subnets);
@@ -238,6 +240,7 @@ impl Compiler {
                 ReasonCode::Ambiguous,
                 "several interfaces of that network own the address, and nothing tells which is meant",
             ),
+            doubts: self.compile_doubts(),
             balancers: std::mem::take(&mut self.balancers),
             managed: std::mem::take(&mut self.managed),
             zones: std::mem::take(&mut self.estate.zones),
@@ -283,6 +286,9 @@ impl Compiler {
     }
 
     fn missing_text(&self, listing: Listing, id: Option<NameId>, vpc: Option<NameId>, what: &str) -> Reason {
+        if let Some(text) = id.and_then(|id| self.estate.amended.things.get(&id)) {
+            return planned(text);
+        }
         let id = id.map(|id| self.text(id).to_owned());
         let subject = id.as_ref().map_or_else(|| what.to_owned(), |id| format!("{what} `{id}`"));
         let call = listing.permission();
@@ -364,6 +370,7 @@ impl Compiler {
 
     fn compile_subnets(
         &mut self,
+        tables: &[Table],
         table_of: &HashMap<NameId, usize>,
         main_of: &HashMap<NameId, usize>,
         acl_of: &HashMap<NameId, Acl>,
@@ -378,15 +385,20 @@ impl Compiler {
         for (id, vpc) in ordered {
             // An unassociated subnet uses its own VPC's main table (VPC guide, route tables). Where tables are missing
             // from the evidence, one of those could be the subnet's own.
-            let tables = Listing::RouteTables;
-            let failed = [id, vpc].iter().any(|id| self.estate.failure(tables, Some(self.text(*id))).is_some());
-            let main = main_of.get(&vpc).filter(|_| !failed && !self.estate.truncated(tables));
+            let listing = Listing::RouteTables;
+            let failed = [id, vpc].iter().any(|id| self.estate.failure(listing, Some(self.text(*id))).is_some());
+            let main = main_of.get(&vpc).filter(|_| !failed && !self.estate.truncated(listing));
             let table = match table_of.get(&id).or(main) {
                 Some(table) => Ok(*table),
                 None => Err(self.missing_in(vpc, Listing::RouteTables, id, "the route table of subnet")),
             };
+            let table = table.and_then(|at| match tables.get(at).and_then(|table| self.doubted(table.id)) {
+                Some(reason) => Err(reason),
+                None => Ok(at),
+            });
+            let table = self.doubted(id).map_or(table, Err);
             let acl = match acl_of.get(&id) {
-                Some(acl) => Ok(*acl),
+                Some(acl) => self.doubted(acl.name).or_else(|| self.doubted(id)).map_or(Ok(*acl), Err),
                 None => Err(self.missing_in(vpc, Listing::NetworkAcls, id, "the network ACL of subnet")),
             };
             let blocks = self.estate.subnets.get(&id).map(|subnet| subnet.blocks.clone()).unwrap_or_default();
@@ -417,9 +429,11 @@ impl Compiler {
             let state = instance.as_ref().and_then(|instance| instance.state);
             let down = state
                 .filter(|state| matches!(self.text(*state), "stopped" | "stopping" | "terminated" | "shutting-down"));
+            let doubt = [Some(raw.id), raw.instance].into_iter().flatten().find_map(|id| self.doubted(id));
             let state = match down {
                 Some(word) => InterfaceState::Down(word),
                 None if !raw.attached => InterfaceState::Detached,
+                None if let Some(reason) = doubt => InterfaceState::Unread(reason),
                 None => match raw.instance.filter(|_| state.is_none()) {
                     Some(machine) => {
                         let what = "whether something runs behind the interface: instance";
