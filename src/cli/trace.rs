@@ -70,7 +70,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
     let gathered = gather(&arguments.evidence, &settings, &wanted)?;
     let providers: [&dyn Provider; 1] = [&gathered.snapshot.aws];
     let nodes = gathered.nodes(&settings.from)?;
-    let subject = Subject { providers: &providers, nodes: &nodes, wanted: &wanted, ephemeral: settings.ephemeral };
+    let (hosts, _) = gathered.hosts(&providers);
+    let ephemeral = settings.ephemeral;
+    let subject = Subject { providers: &providers, hosts: &hosts, nodes: &nodes, wanted: &wanted, ephemeral };
     let judged = judge(&subject, &gathered.resolver(&settings, &providers));
     let flows: Vec<_> = judged
         .into_iter()

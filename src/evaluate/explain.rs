@@ -42,11 +42,20 @@ impl Default for Explanation {
     }
 }
 
+/// Whose network a hop is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Owner {
+    /// That of the cloud at this position among the providers.
+    Cloud(usize),
+    /// That of the hosts.
+    Hosts,
+}
+
 /// A hop that decided, with the rule that did.
 #[derive(Clone, Debug)]
 pub struct Blocker {
-    /// Position of its cloud among the providers.
-    pub provider: usize,
+    /// Whose it is.
+    pub owner: Owner,
     /// The hop.
     pub hop: Hop,
     /// The list and rule that matched; none where the default decided.
@@ -69,7 +78,7 @@ pub struct Gap {
 }
 
 impl Explanation {
-    pub(super) fn add(&mut self, network: &Network, provider: usize, judged: &Judged<'_>) {
+    pub(super) fn add(&mut self, network: &Network, owner: Owner, judged: &Judged<'_>) {
         let hop = *judged.hop;
         let outcome = match judged.effect {
             Effect::Pass => match judged.decision {
@@ -98,7 +107,7 @@ impl Explanation {
             rule: by.map(|(list, rule)| rule_name(network, list, rule)),
             detail: detail.clone(),
         });
-        let blocker = |partial| Blocker { provider, hop, by, partial, sentence: detail.clone() };
+        let blocker = |partial| Blocker { owner, hop, by, partial, sentence: detail.clone() };
         match judged.effect {
             Effect::Block => self.blockers.push(blocker(false)),
             Effect::Partial => self.blockers.push(blocker(true)),
@@ -197,7 +206,10 @@ fn gate_detail(network: &Network, judged: &Judged<'_>, packet: &Packet, decision
                 || format!("no {} rule of {lists} admits", gate_side(gate.side)),
                 |by| format!("{by} denies"),
             );
-            format!("{who} {what}; a new connection is dropped in silence and times out")
+            // What is sent back to an answer does not reach whoever waits for it.
+            let answer = decision.answer.by.filter(|_| hop.direction != Direction::Return);
+            let then = answer.and_then(|(_, rule)| network.answer(rule));
+            format!("{who} {what}; {}", then.unwrap_or("a new connection is dropped in silence and times out"))
         }
         Effect::Partial => {
             let refused = refused_ports(network, judged.earlier, gate, packet);

@@ -280,6 +280,10 @@ impl<'n> Walk<'n> {
             match self.matches(rule) {
                 Match::No => {}
                 Match::Maybe(reason) => {
+                    if let Action::Jump(target) = rule.action {
+                        self.may_jump(target, reason, depth);
+                        continue;
+                    }
                     // What comes after the jump counts too if this rule leaves the list.
                     match rule.action {
                         Action::Next if depth > 0 => self.may_return = true,
@@ -312,6 +316,25 @@ impl<'n> Walk<'n> {
             self.reason.get_or_insert(reason);
         }
         None
+    }
+
+    /// Notes what could come of a jump that may be taken; the rule behind it follows in any case.
+    fn may_jump(&mut self, target: ListId, reason: ReasonId, depth: u8) {
+        let Some(list) = self.network.list(target).filter(|_| depth < MOST_JUMPS) else {
+            self.possible = self.possible.with(Actions::DENY);
+            self.reason.get_or_insert(reason);
+            return;
+        };
+        let (before, known) = (self.possible, self.reason);
+        let outside = std::mem::replace(&mut self.may_return, false);
+        if let Some((action, ..)) = self.list(target, list, depth + 1)
+            && action != Action::Next
+        {
+            self.possible = self.possible.with(Actions::of(action));
+        }
+        self.may_return = outside;
+        // A list that decides nothing makes no doubt.
+        self.reason = if self.possible == before { known } else { known.or(Some(reason)) };
     }
 
     fn matches(&mut self, rule: &Rule) -> Match {

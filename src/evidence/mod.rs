@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use reachlint_aws::network::{AwsNetwork, Estate};
 use reachlint_aws::records::{Listing, ReadError, Recognised, read};
+use reachlint_host::records::{Document, DocumentError, MAGIC_LENGTH, is_document};
 use reachlint_model::{Cloud, Failure, Manifest, NameAnswer, SNAPSHOT_SCHEMA};
 
 use crate::report::Evidence;
@@ -22,6 +23,8 @@ const KEYS: [&str; 4] = ["schema", "kind", "id", "value"];
 pub struct Snapshot {
     /// AWS evidence.
     pub aws: AwsNetwork,
+    /// Evidence of hosts.
+    pub hosts: Vec<Document>,
     /// Answers of the system resolver at the time it was taken.
     pub names: Vec<NameAnswer>,
     /// Calls that failed when it was taken.
@@ -48,6 +51,12 @@ pub enum EvidenceError {
         path: PathBuf,
         /// What it is instead.
         why: String,
+    },
+    /// A file that was named is no evidence of a host.
+    #[error("`{path}` is no evidence of a host")]
+    NotHost {
+        /// The path.
+        path: PathBuf,
     },
     /// A file is evidence and broken.
     #[error("`{path}` is broken: {why}")]
@@ -91,6 +100,7 @@ impl EvidenceError {
             Self::NotEvidence { .. } => {
                 "give what `aws ec2 describe-… --output json` printed, or a folder written by `reachlint collect`"
             }
+            Self::NotHost { .. } => "give what the script printed that `reachlint host-evidence` prints",
             Self::Broken { .. } => "write the file again; half a listing would make half of the verdicts wrong",
             Self::Empty(_) => "docs/evidence.md lists the commands whose output makes a snapshot",
             Self::OtherCloud { .. } => "give AWS evidence",
@@ -103,6 +113,7 @@ impl EvidenceError {
 #[derive(Debug, Default)]
 struct Reader {
     estate: Estate,
+    hosts: Vec<Document>,
     names: Vec<NameAnswer>,
     failures: Vec<Failure>,
     evidence: Vec<Evidence>,
@@ -135,6 +146,18 @@ pub fn load(paths: &[PathBuf], only: Option<Cloud>) -> Result<Snapshot, Evidence
     }
     let given: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
     reader.finish(&given.join(", "), only)
+}
+
+/// Reads the evidence of one host.
+///
+/// # Errors
+/// When the file cannot be read or is none.
+pub fn host(path: &Path) -> Result<Document, EvidenceError> {
+    let bytes = fs::read(path).map_err(|source| EvidenceError::Unreadable { path: path.to_owned(), source })?;
+    Document::read(&path.display().to_string(), &bytes).map_err(|why| match why {
+        DocumentError::Foreign => EvidenceError::NotHost { path: path.to_owned() },
+        DocumentError::Version(_) => EvidenceError::Broken { path: path.to_owned(), why: why.to_string() },
+    })
 }
 
 /// Reads documents that are in memory: freshly collected ones, or those inside the binary.
@@ -194,6 +217,12 @@ impl Reader {
         let folder = path.parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
         self.estate.folder(&folder);
         let unreadable = |source| EvidenceError::Unreadable { path: path.to_owned(), source };
+        let mut start = Vec::with_capacity(MAGIC_LENGTH);
+        input.take(MAGIC_LENGTH as u64).read_to_end(&mut start).map_err(unreadable)?;
+        if is_document(&start) {
+            return self.host(path, &again().map_err(unreadable)?);
+        }
+        let input = &mut start.as_slice().chain(input);
         match read(&name, input, &mut self.estate) {
             Ok(Recognised::Evidence(found)) => {
                 let mut counts: Vec<(Listing, usize)> = Vec::new();
@@ -219,6 +248,16 @@ impl Reader {
                 Err(EvidenceError::Broken { path: path.to_owned(), why: error.to_string() })
             }
         }
+    }
+
+    /// What the script of `reachlint host-evidence` printed.
+    fn host(&mut self, path: &Path, bytes: &[u8]) -> Result<(), EvidenceError> {
+        let source = path.display().to_string();
+        let broken = |why: DocumentError| EvidenceError::Broken { path: path.to_owned(), why: why.to_string() };
+        let document = Document::read(&source, bytes).map_err(broken)?;
+        self.note(path, None, format!("host {}", document.host));
+        self.hosts.push(document);
+        Ok(())
     }
 
     fn other(&mut self, path: &Path, bytes: &[u8], named: bool, why: String) -> Result<(), EvidenceError> {
@@ -261,8 +300,8 @@ impl Reader {
             _ => {}
         }
         self.evidence.sort_by(|a, b| a.source.cmp(&b.source));
-        let Self { estate, names, failures, evidence, .. } = self;
-        Ok(Snapshot { aws: AwsNetwork::new(estate), names, failures, evidence })
+        let Self { estate, hosts, names, failures, evidence, .. } = self;
+        Ok(Snapshot { aws: AwsNetwork::new(estate), hosts, names, failures, evidence })
     }
 }
 

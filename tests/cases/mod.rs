@@ -13,6 +13,7 @@ use reachlint::nginx::{Config, MemoryFiles, Options};
 use reachlint::report::{Confidence, Finding, Flow, StepOutcome};
 use reachlint::resolve::Resolver;
 use reachlint::rules::Context;
+use reachlint_host::network::Hosts;
 use reachlint_model::{Failure, Manifest, NameAnswer, PortRange, Provider, SNAPSHOT_SCHEMA};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -272,12 +273,13 @@ pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<
     assert!(!nodes.is_empty(), "nginx is nowhere in the evidence");
     let nodes: Vec<_> = nodes.into_iter().map(|interface| Node { provider: 0, interface }).collect();
     let ephemeral = case.options.ephemeral.as_ref().map_or(PortRange::LINUX_EPHEMERAL, |text| text.parse().unwrap());
-    let subject = Subject { providers: &providers, nodes: &nodes, wanted: &wanted, ephemeral };
+    let hosts = Hosts::new(&snapshot.hosts, &providers);
+    let subject = Subject { providers: &providers, hosts: &hosts, nodes: &nodes, wanted: &wanted, ephemeral };
     let recorded: HashMap<_, _> =
         snapshot.names.iter().map(|answer| (reachlint::resolve::normal(&answer.name), answer.clone())).collect();
     let resolver = Resolver { given: BTreeMap::new(), recorded, providers: &providers, asked: false };
     let judged = judge(&subject, &resolver);
-    let findings = check(&Context { providers: &providers, flows: &judged });
+    let findings = check(&Context { providers: &providers, hosts: &hosts, flows: &judged });
     (judged.into_iter().map(|judged| judged.flow).collect(), findings)
 }
 

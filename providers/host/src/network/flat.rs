@@ -1,0 +1,152 @@
+//! The tests of a rule as what a gate can hold: sets and ranges.
+
+use reachlint_model::{AddressSet, PortRange};
+
+use crate::records::{FlagTest, Protocols, Test};
+
+/// Whether a packet comes to the host or leaves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Way {
+    In,
+    Out,
+}
+
+/// Which packet of a connection it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Moment {
+    /// The first one.
+    New,
+    /// The answer to it.
+    Answer,
+}
+
+/// What is known of the packets that a rule is compiled for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Circumstances<'a> {
+    pub(super) way: Way,
+    pub(super) moment: Moment,
+    /// The device that the packet comes from or goes to.
+    pub(super) device: &'a str,
+    /// Whether marks are known: all packets have the mark 0.
+    pub(super) unmarked: bool,
+    /// Whether connection tracking sees every packet.
+    pub(super) tracked: bool,
+    /// Whether no rule translates destinations.
+    pub(super) untranslated: bool,
+}
+
+impl Circumstances<'_> {
+    /// Whether the packet stays on the host.
+    fn is_inside(&self) -> bool {
+        self.device == "lo"
+    }
+}
+
+/// Packets that have all these properties.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Flat {
+    pub(super) source: AddressSet,
+    pub(super) destination: AddressSet,
+    pub(super) protocols: Protocols,
+    pub(super) source_ports: Vec<PortRange>,
+    pub(super) destination_ports: Vec<PortRange>,
+    /// A condition that is not decided.
+    pub(super) maybe: Option<String>,
+}
+
+impl Flat {
+    /// Every packet.
+    pub(super) fn all() -> Self {
+        Self {
+            source: AddressSet::everything(),
+            destination: AddressSet::everything(),
+            protocols: Protocols::ALL,
+            source_ports: vec![PortRange::ALL],
+            destination_ports: vec![PortRange::ALL],
+            maybe: None,
+        }
+    }
+
+    /// Those that pass further tests; `None` where there are none.
+    pub(super) fn and(&self, tests: &[Test], about: &Circumstances<'_>) -> Option<Self> {
+        let mut flat = self.clone();
+        for test in tests {
+            flat.narrow(test, about)?;
+        }
+        let none = flat.source.is_empty()
+            || flat.destination.is_empty()
+            || flat.protocols == Protocols::NEITHER
+            || flat.source_ports.is_empty()
+            || flat.destination_ports.is_empty();
+        (!none).then_some(flat)
+    }
+
+    fn narrow(&mut self, test: &Test, about: &Circumstances<'_>) -> Option<()> {
+        let holds = |holds: bool| holds.then_some(());
+        let is_new = about.moment == Moment::New;
+        match test {
+            Test::Source(set) => self.source = self.source.intersection(set),
+            Test::Destination(set) => self.destination = self.destination.intersection(set),
+            Test::Protocols(protocols) => self.protocols = self.protocols.and(*protocols),
+            Test::SourcePorts(ports) => self.source_ports = common(&self.source_ports, ports),
+            Test::DestinationPorts(ports) => self.destination_ports = common(&self.destination_ports, ports),
+            // A packet that comes has no device yet that it leaves through, and the other way round: the name is empty.
+            Test::Arrives(devices) => {
+                return holds(devices.hold(if about.way == Way::In { about.device } else { "" }));
+            }
+            Test::Leaves(devices) => return holds(devices.hold(if about.way == Way::Out { about.device } else { "" })),
+            Test::States(states) => {
+                let tracked = if is_new { states.new } else { states.established };
+                if about.tracked || tracked == states.untracked {
+                    return holds(tracked);
+                }
+                self.doubt("whether the connection is tracked");
+            }
+            Test::Translated(wanted) => {
+                if about.untranslated {
+                    return holds(!wanted);
+                }
+                self.doubt("whether the connection was translated");
+            }
+            Test::DestinationKind(kinds) => {
+                let local = about.way == Way::In || about.is_inside();
+                return holds(if local { kinds.local } else { kinds.unicast });
+            }
+            Test::SourceKind(kinds) => {
+                let local = about.way == Way::Out || about.is_inside();
+                return holds(if local { kinds.local } else { kinds.unicast });
+            }
+            Test::Flags(test) => return holds(flags(test, is_new)),
+            Test::Mark { mask, value, negated } => {
+                if about.unmarked {
+                    // A masked 0 is 0.
+                    let _ = mask;
+                    return holds((*value == 0) != *negated);
+                }
+                self.doubt("the mark of the packet");
+            }
+            Test::Never => return None,
+            Test::Maybe(what) => self.doubt(what),
+        }
+        Some(())
+    }
+
+    fn doubt(&mut self, what: &str) {
+        self.maybe.get_or_insert_with(|| what.to_owned());
+    }
+}
+
+/// Whether the first packet of a TCP connection (SYN), or the answer to it (SYN and ACK), has these flags.
+fn flags(test: &FlagTest, is_new: bool) -> bool {
+    let set: u8 = if is_new { 0x02 } else { 0x12 };
+    match test {
+        FlagTest::Exactly { mask, value, negated } => (set & mask == *value) != *negated,
+        FlagTest::Any { mask, negated } => (set & mask != 0) != *negated,
+    }
+}
+
+/// Ports in both lists.
+fn common(left: &[PortRange], right: &[PortRange]) -> Vec<PortRange> {
+    let both = |a: &PortRange, b: &PortRange| PortRange::new(a.first().max(b.first()), a.last().min(b.last()));
+    left.iter().flat_map(|a| right.iter().filter_map(move |b| both(a, b))).collect()
+}

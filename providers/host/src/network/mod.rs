@@ -1,0 +1,10 @@
+//! Hosts as a network of their own: gates, and what a packet meets on the way to and from a socket.
+
+mod compile;
+mod flat;
+mod hosts;
+mod translate;
+mod walk;
+
+pub use hosts::Hosts;
+pub(crate) use hosts::{FilterFacts, LISTENER};
