@@ -45,8 +45,56 @@ pub(crate) struct Case {
     pub(crate) told: Vec<Told>,
     #[serde(default)]
     manifest: CaseManifest,
+    #[serde(default, rename = "host")]
+    hosts: Vec<CaseHost>,
     #[serde(default)]
     evidence: Map<String, Value>,
+}
+
+/// A host whose evidence is among the case's.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseHost {
+    name: String,
+    address: String,
+    #[serde(default)]
+    uid: u32,
+    /// What commands print, and which fail: `"absent"`, or `"exit 1"` in the first line. What is left out is an empty
+    /// firewall of nftables, and a listener on port 8080 at every address.
+    #[serde(default)]
+    commands: BTreeMap<String, String>,
+}
+
+impl CaseHost {
+    /// What the script would print.
+    fn document(&self) -> String {
+        let addresses = json!([
+            { "ifname": "lo", "addr_info": [{ "local": "127.0.0.1" }, { "local": "::1" }] },
+            { "ifname": "eth0", "addr_info": [{ "local": self.address }] },
+        ]);
+        let mut commands: BTreeMap<&str, String> = BTreeMap::from([
+            ("ip -j addr", addresses.to_string()),
+            ("ss -Hltnupe", "tcp LISTEN 0 511 0.0.0.0:8080 0.0.0.0:* users:((\"app\",pid=7,fd=5))".to_owned()),
+            ("nft -j list ruleset", r#"{"nftables": [{"metainfo": {"json_schema_version": 1}}]}"#.to_owned()),
+            ("nft list ruleset", String::new()),
+            ("iptables-save", "absent".to_owned()),
+            ("ip6tables-save", "absent".to_owned()),
+            ("iptables-legacy-save", "absent".to_owned()),
+            ("ip6tables-legacy-save", "absent".to_owned()),
+        ]);
+        commands.extend(self.commands.iter().map(|(command, output)| (command.as_str(), output.clone())));
+        let mut text = format!("=== reachlint host evidence 1\n=== host {}\n=== uid {}\n", self.name, self.uid);
+        for (command, output) in commands {
+            let (output, ending) = match output.split_once('\n').unwrap_or((&output, "")) {
+                ("absent", _) => ("", "absent".to_owned()),
+                (first, rest) if first.starts_with("exit ") => (rest, first.to_owned()),
+                _ => (output.as_str(), "exit 0".to_owned()),
+            };
+            let lines: String = output.lines().map(|line| format!(" {line}\n")).collect();
+            text += &format!("=== $ {command}\n{lines}=== {ending}\n");
+        }
+        text + "=== end\n"
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -260,6 +308,8 @@ pub(crate) fn cases(folder: &Path) -> Vec<(String, Case)> {
 pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<Finding>) -> (Vec<Flow>, Vec<Finding>) {
     let evidence = merged(&base.evidence, case);
     let documents = documents(&evidence, case);
+    let hosts = case.hosts.iter().map(|host| (format!("{}.txt", host.name), host.document().into_bytes()));
+    let documents: Vec<_> = documents.into_iter().chain(hosts).collect();
     let documents = documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
     let snapshot = from_documents(documents, "the case").unwrap();
     let nginx = case.nginx.as_ref().or(base.nginx.as_ref()).unwrap();

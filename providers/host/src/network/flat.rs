@@ -18,6 +18,8 @@ pub(super) enum Moment {
     New,
     /// The answer to it.
     Answer,
+    /// Those that follow it the same way.
+    Rest,
 }
 
 /// What is known of the packets that a rule is compiled for.
@@ -116,7 +118,7 @@ impl Flat {
                 let local = about.way == Way::Out || about.is_inside();
                 return holds(if local { kinds.local } else { kinds.unicast });
             }
-            Test::Flags(test) => return holds(flags(test, is_new)),
+            Test::Flags(test) => return holds(flags(test, about.moment)),
             Test::Mark { mask, value, negated } => {
                 if about.unmarked {
                     // A masked 0 is 0.
@@ -136,9 +138,13 @@ impl Flat {
     }
 }
 
-/// Whether the first packet of a TCP connection (SYN), or the answer to it (SYN and ACK), has these flags.
-fn flags(test: &FlagTest, is_new: bool) -> bool {
-    let set: u8 = if is_new { 0x02 } else { 0x12 };
+/// Whether a packet of a TCP connection has these flags: SYN at first, SYN and ACK in the answer, then ACK.
+fn flags(test: &FlagTest, moment: Moment) -> bool {
+    let set: u8 = match moment {
+        Moment::New => 0x02,
+        Moment::Answer => 0x12,
+        Moment::Rest => 0x10,
+    };
     match test {
         FlagTest::Exactly { mask, value, negated } => (set & mask == *value) != *negated,
         FlagTest::Any { mask, negated } => (set & mask != 0) != *negated,

@@ -18,7 +18,7 @@ use crate::records::{
 };
 
 /// Who listens.
-pub(crate) const LISTENER: Layer = Layer("host.listener");
+pub const LISTENER: Layer = Layer("host.listener");
 /// Changes of addresses on a host.
 pub(super) const TRANSLATION: Layer = Layer("host.translation");
 
@@ -67,10 +67,14 @@ pub(super) struct Point {
     /// The first packet of a connection that arrives, and the answer to it.
     pub(super) entering: Vec<Filter>,
     pub(super) answers_out: Vec<Filter>,
+    /// The packets that follow the first one in.
+    pub(super) rest_in: Vec<Filter>,
     pub(super) prerouting: Translations,
     /// The first packet of a connection that leaves, and the answer to it.
     pub(super) leaving: Vec<Filter>,
     pub(super) answers_in: Vec<Filter>,
+    /// The packets that follow the first one out.
+    pub(super) rest_out: Vec<Filter>,
     pub(super) output: Translations,
     pub(super) postrouting: Translations,
 }
@@ -337,6 +341,7 @@ fn point(compiler: &mut Compiler, firewall: &Firewall, device: &Device) -> Point
     let mut filters = |way, moment| filters(compiler, chains, device, &about(way, moment));
     let (entering, answers_out) = (filters(Way::In, Moment::New), filters(Way::Out, Moment::Answer));
     let (leaving, answers_in) = (filters(Way::Out, Moment::New), filters(Way::In, Moment::Answer));
+    let (rest_in, rest_out) = (filters(Way::In, Moment::Rest), filters(Way::Out, Moment::Rest));
     let mut translations = |hook, way| {
         let bases = bases(chains, device, |base_hook, translates| base_hook == hook && translates);
         compiler.translations(chains, &bases, &about(way, Moment::New))
@@ -354,9 +359,11 @@ fn point(compiler: &mut Compiler, firewall: &Firewall, device: &Device) -> Point
         program,
         entering,
         answers_out,
+        rest_in,
         prerouting,
         leaving,
         answers_in,
+        rest_out,
         output,
         postrouting,
     }

@@ -6,5 +6,6 @@ mod hosts;
 mod translate;
 mod walk;
 
-pub use hosts::Hosts;
-pub(crate) use hosts::{FilterFacts, LISTENER};
+pub(crate) use hosts::FilterFacts;
+pub use hosts::{Hosts, LISTENER};
+pub use walk::FOLLOWING;

@@ -1,10 +1,10 @@
 //! Chains that translate addresses, flattened: whether a packet's destination or source becomes another one.
 
-use reachlint_model::{Packet, PortRange, Protocol, ReasonCode, ReasonId};
+use reachlint_model::{AddressSet, Family, Packet, PortRange, Protocol, ReasonCode, ReasonId};
 
 use super::compile::Compiler;
 use super::flat::{Circumstances, Flat};
-use crate::records::{Chain, Translation, Verdict};
+use crate::records::{Chain, Families, Translation, Verdict};
 
 /// Steps of one hook at most; a ruleset with more is not followed.
 const MOST_STEPS: usize = 50_000;
@@ -58,7 +58,14 @@ impl Compiler {
     ) -> Translations {
         let mut all = Translations::default();
         for at in bases {
-            if self.flatten(chains, *at, &Flat::all(), about, 0, &mut all).is_none() {
+            let Some(chain) = chains.get(*at) else { continue };
+            let mut given = Flat::all();
+            given.source = match chain.families {
+                Families::V4 => AddressSet::family(Family::V4),
+                Families::V6 => AddressSet::family(Family::V6),
+                Families::Both => given.source,
+            };
+            if self.flatten(chains, *at, &given, about, 0, &mut all).is_none() {
                 let text = "the rules that translate addresses are too many to follow".to_owned();
                 all.cut = Some(self.reason(ReasonCode::NotModelled, text, None));
             }

@@ -11,6 +11,9 @@ use super::hosts::{Filter, HostFacts, Hosts, LISTENER, Point, TRANSLATION};
 use super::translate::Translated;
 use crate::records::{Bound, Families, Hook};
 
+/// What is said of gates for the packets behind the first one.
+pub const FOLLOWING: Note = Note::new("of the packets that follow the first one: ");
+
 /// Destinations are translated here (`NF_IP_PRI_NAT_DST`, `netfilter_ipv4.h`).
 const TRANSLATING: i64 = -100;
 
@@ -75,6 +78,7 @@ impl Meeting<'_> {
         }
         let packet = self.packet;
         self.gates(&point.leaving, packet, false);
+        self.rest(&point.rest_out, packet, packet);
         self.gates(&point.answers_in, packet.reply(), true);
     }
 
@@ -85,7 +89,8 @@ impl Meeting<'_> {
         if let Some(reason) = point.program {
             self.hop(HopKind::Opaque(reason), NFTABLES, None);
         }
-        let packet = self.packet;
+        let first = self.packet;
+        let packet = first;
         let (before, behind) = point.entering.split_at(point.entering.partition_point(|filter| filter.is_before));
         self.gates(before, packet, false);
         match point.prerouting.of(&packet) {
@@ -100,6 +105,7 @@ impl Meeting<'_> {
         let packet = self.packet;
         self.gates(behind, packet, false);
         self.listener(hosts, point, packet);
+        self.rest(&point.rest_in, first, packet);
         self.gates(&point.answers_out, packet.reply(), true);
     }
 
@@ -133,6 +139,18 @@ impl Meeting<'_> {
             self.half.returns.extend(filters.iter().rev().filter(applying).map(hop));
         } else {
             self.half.hops.extend(filters.iter().filter(applying).map(hop));
+        }
+    }
+
+    /// The packets that follow the first one, for which connection tracking has another state. A ruleset that lets only
+    /// new ones in opens connections that stand still.
+    fn rest(&mut self, filters: &[Filter], before: Packet, behind: Packet) {
+        for filter in filters.iter().filter(|filter| holds(filter.families, behind.destination)) {
+            let packet = if filter.is_before { before } else { behind };
+            self.hop(HopKind::Gate { gate: filter.gate, packet }, filter.layer, Some(FOLLOWING));
+            if let Some(hop) = self.half.hops.last_mut() {
+                hop.subject = filter.subject;
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use reachlint_model::{Family, ReasonCode};
 
 use super::iptables::{Saved, saved};
 use super::nft::{Ruleset, ruleset};
-use super::ruleset::{Chain, Engine, Families, Manager};
+use super::ruleset::{Chain, Engine, Families, Hook, Manager};
 use super::{Document, Ending};
 
 /// Something of a firewall that was not read or is not modelled.
@@ -97,6 +97,8 @@ pub(super) fn firewall(document: &Document) -> Firewall {
             _ => {}
         }
     }
+    let neighbours = neighbours(document, &firewall);
+    firewall.unread.extend(neighbours);
     if !installed {
         firewall.unread.push(Unread {
             code: ReasonCode::NotRead,
@@ -108,6 +110,28 @@ pub(super) fn firewall(document: &Document) -> Firewall {
         });
     }
     firewall
+}
+
+/// A firewall that drops what no rule is about and never speaks of ICMPv6 drops the neighbour discovery too without which
+/// no IPv6 packet finds its way (RFC 4890, 4.4.1).
+fn neighbours(document: &Document, firewall: &Firewall) -> Option<Unread> {
+    let drops = |chain: &&Chain| {
+        chain.families != Families::V4 && chain.base.as_ref().is_some_and(|base| base.drops && base.hook <= Hook::Input)
+    };
+    let engine = firewall.chains.iter().find(drops)?.engine;
+    let commands = ["nft -j list ruleset", "ip6tables-save", "ip6tables-legacy-save"];
+    let speaks = commands.into_iter().filter_map(|command| document.output(command)).any(|output| {
+        ["icmpv6", "ipv6-icmp", "icmp6"].into_iter().any(|name| output.contains(name))
+    });
+    (!speaks).then(|| Unread {
+        code: ReasonCode::NotModelled,
+        engine,
+        families: Families::V6,
+        text: "the firewall drops by default and no rule speaks of ICMPv6, without which hosts do not find each other over \
+               IPv6"
+            .to_owned(),
+        remedy: None,
+    })
 }
 
 /// What is known of nftables' own tables.
@@ -153,7 +177,7 @@ impl Firewall {
             });
             return Native::Unread;
         };
-        self.sleep(document, &mut read);
+        self.amend(document, &mut read);
         self.lend(document, &mut read);
         for table in &read.frames {
             self.unread.push(Unread {
@@ -170,10 +194,14 @@ impl Firewall {
         Native::Read
     }
 
-    /// Takes the tables out that sleep. Version 1.0.6 of nft prints random bytes as their flags in JSON; its text is
-    /// right.
-    fn sleep(&mut self, document: &Document, read: &mut Ruleset) {
-        if read.flagged.is_empty() {
+    /// Adds what nft's JSON lacks and its text has: which tables sleep (version 1.0.6 prints random bytes as their flags),
+    /// and which devices a chain belongs to (1.0.6 prints none).
+    fn amend(&mut self, document: &Document, read: &mut Ruleset) {
+        let on_device = |chain: &Chain| {
+            let base = chain.base.as_ref();
+            base.is_some_and(|base| matches!(base.hook, Hook::Ingress | Hook::Egress) && base.devices.is_empty())
+        };
+        if read.flagged.is_empty() && !read.chains.iter().any(on_device) {
             return;
         }
         let command = "nft list ruleset";
@@ -181,23 +209,35 @@ impl Firewall {
             self.unread.push(missing(command, Engine::Nftables, Families::Both));
             return;
         };
-        let mut open = None;
-        let mut sleeping: Vec<&str> = Vec::new();
+        let (mut table, mut chain) = ("", "");
         for line in text.lines() {
-            if let Some(table) = line.strip_prefix("table ") {
-                open = Some(table.trim_end_matches(['{', ' ']));
+            let name = |rest: &'static str| line.strip_prefix(rest).map(|name| name.trim_end_matches(['{', ' ']));
+            if let Some(open) = name("table ") {
+                table = open;
+            } else if let Some(open) = name("\tchain ") {
+                chain = open;
             } else if let Some(flags) = line.strip_prefix("\tflags ")
                 && flags.split([',', ' ', ';']).any(|flag| flag == "dormant")
             {
-                sleeping.extend(open);
+                // Chains keep their places, as rules are known by them.
+                read.chains.iter_mut().filter(|chain| chain.scope == table).for_each(|chain| chain.base = None);
+            } else if let Some((_, devices)) = line.split_once(" device").filter(|_| line.starts_with("\t\ttype ")) {
+                let devices = devices.split(" priority ").next().unwrap_or_default();
+                let named = devices.split('"').skip(1).step_by(2).map(str::to_owned).collect();
+                let base = read.chains.iter_mut().find(|known| known.scope == table && known.name == chain);
+                if let Some(base) = base.and_then(|known| known.base.as_mut()) {
+                    base.devices = named;
+                }
             }
         }
-        let kept: Vec<bool> = read.chains.iter().map(|chain| !sleeping.contains(&chain.scope.as_str())).collect();
-        // Chains keep their places, as rules are known by them.
-        for (chain, keep) in read.chains.iter_mut().zip(kept) {
-            if !keep {
-                chain.base = None;
-            }
+        for chain in read.chains.iter().filter(|chain| on_device(chain)) {
+            self.unread.push(Unread {
+                code: ReasonCode::NotRead,
+                engine: Engine::Nftables,
+                families: Families::Both,
+                text: format!("which device the chain {} {} belongs to was not read", chain.table, chain.name),
+                remedy: None,
+            });
         }
     }
 
