@@ -88,6 +88,14 @@ impl Explanation {
         if follows && matches!(judged.effect, Effect::Pass | Effect::Skipped) {
             return;
         }
+        // And what does not let the first one pass need not be asked about the others.
+        let told = |step: &Step| {
+            let refused = matches!(step.outcome, StepOutcome::Deny | StepOutcome::Maybe);
+            refused && step.layer == hop.layer.0 && step.id == network.name(hop.subject)
+        };
+        if follows && self.steps.iter().any(told) {
+            return;
+        }
         let outcome = match judged.effect {
             Effect::Pass => match judged.decision {
                 Some(decision) if decision.answer.actions.must(Actions::ACCEPT) => StepOutcome::Accept,

@@ -3,6 +3,7 @@
 //! `tests/traps/aws/README.md` explains the keys.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write;
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
@@ -90,8 +91,9 @@ impl CaseHost {
                 (first, rest) if first.starts_with("exit ") => (rest, first.to_owned()),
                 _ => (output.as_str(), "exit 0".to_owned()),
             };
-            let lines: String = output.lines().map(|line| format!(" {line}\n")).collect();
-            text += &format!("=== $ {command}\n{lines}=== {ending}\n");
+            writeln!(text, "=== $ {command}").unwrap();
+            output.lines().for_each(|line| writeln!(text, " {line}").unwrap());
+            writeln!(text, "=== {ending}").unwrap();
         }
         text + "=== end\n"
     }

@@ -19,7 +19,7 @@ impl Random {
     }
 
     fn one_in(&mut self, number: u64) -> bool {
-        self.next() % number == 0
+        self.next().is_multiple_of(number)
     }
 }
 
@@ -159,7 +159,7 @@ pub(crate) fn ruleset(seed: u64) -> String {
         let mut chains: Vec<String> = Vec::new();
         for (at, name) in names.iter().enumerate() {
             let rules: Vec<String> =
-                (0..1 + random.next() % 4).map(|_| rule(&mut random, &names[at + 1..], true)).collect();
+                (0..=random.next() % 4).map(|_| rule(&mut random, &names[at + 1..], true)).collect();
             chains.push(format!("  chain {name} {{\n    {}\n  }}\n", rules.join("\n    ")));
         }
         // Later chains come first, since jumps need them to be there.
@@ -176,11 +176,11 @@ pub(crate) fn ruleset(seed: u64) -> String {
         )
         .unwrap();
         if random.one_in(3) {
-            let rules: Vec<String> = (0..1 + random.next() % 3).map(|_| rule(&mut random, &[], false)).collect();
+            let rules: Vec<String> = (0..=random.next() % 3).map(|_| rule(&mut random, &[], false)).collect();
             write!(
                 text,
                 "  chain early {{\n    type filter hook prerouting priority {};\n{neighbours}    {}\n  }}\n",
-                priority as i64 - 150,
+                priority.cast_signed() - 150,
                 rules.join("\n    ")
             )
             .unwrap();

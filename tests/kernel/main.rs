@@ -71,9 +71,7 @@ fn generated_rulesets_do_what_is_said_of_them() {
         let judge = Judge::of(&lab);
         kinds.extend(judge.said());
         wrong.extend(judge.compare(&lab, |_| false).into_iter().map(|complaint| format!("seed {seed}: {complaint}")));
-        if !wrong.is_empty() {
-            panic!("{} complaints:\n{}\n{text}", wrong.len(), wrong.join("\n"));
-        }
+        assert!(wrong.is_empty(), "{} complaints:\n{}\n{text}", wrong.len(), wrong.join("\n"));
     }
     // The rulesets are worth something only where they differ in what they do.
     for kind in ["open", "111", "silent"] {

@@ -6,7 +6,7 @@ use reachlint_model::{
 };
 use rustc_hash::FxHashMap as HashMap;
 
-use super::flat::{Circumstances, Flat, Moment, Way};
+use super::flat::{Chains, Circumstances, Flat, Moment, Way};
 use super::hosts::{FilterFacts, RuleFacts};
 use crate::records::{Chain, Engine, Protocols, RawRule, Refusal, Verdict};
 
@@ -43,6 +43,8 @@ pub(super) struct Compiler {
     pub(super) lists: HashMap<ListId, FilterFacts>,
     /// The lists of the host at hand.
     known: HashMap<(usize, String, Way, Moment), Compiled>,
+    /// The chains on the way to the one at hand, to see a loop, which no kernel loads.
+    open: Vec<usize>,
 }
 
 impl Compiler {
@@ -52,6 +54,7 @@ impl Compiler {
             rules: HashMap::default(),
             lists: HashMap::default(),
             known: HashMap::default(),
+            open: Vec::new(),
         }
     }
 
@@ -69,7 +72,7 @@ impl Compiler {
     }
 
     /// The gate of a base chain under some circumstances; `None` where it lets everything through.
-    pub(super) fn gate(&mut self, chains: &[Chain], at: usize, about: &Circumstances<'_>) -> Option<GateId> {
+    pub(super) fn gate(&mut self, chains: &Chains<'_>, at: usize, about: &Circumstances<'_>) -> Option<GateId> {
         let chain = chains.get(at)?;
         let base = chain.base.as_ref()?;
         let compiled = self.list(chains, at, about, 0)?;
@@ -83,12 +86,13 @@ impl Compiler {
         Some(self.builder.gate(vec![compiled.list], gate))
     }
 
-    fn list(&mut self, chains: &[Chain], at: usize, about: &Circumstances<'_>, depth: usize) -> Option<Compiled> {
+    fn list(&mut self, chains: &Chains<'_>, at: usize, about: &Circumstances<'_>, depth: usize) -> Option<Compiled> {
         let key = (at, about.device.to_owned(), about.way, about.moment);
         if let Some(known) = self.known.get(&key) {
             return Some(*known);
         }
-        let chain = chains.get(at).filter(|_| depth <= DEEPEST)?;
+        let chain = chains.get(at).filter(|_| depth <= DEEPEST && !self.open.contains(&at))?;
+        self.open.push(at);
         let mut draft =
             ListDraft { rules: Vec::new(), facts: Vec::new(), base: chain.base.as_ref().map(|base| base.drops) };
         for rule in &chain.rules {
@@ -97,6 +101,7 @@ impl Compiler {
                 self.way(chains, chain, rule, &way.verdict, flat, about, depth, &mut draft);
             }
         }
+        self.open.pop();
         let is_inert = draft.rules.iter().all(|rule| rule.action == Action::Next);
         let name = self.builder.names().intern(&title(chain));
         let list = self.builder.list(name, draft.rules, None);
@@ -116,7 +121,7 @@ impl Compiler {
     #[expect(clippy::too_many_arguments, reason = "the place of a rule, each part of its own type")]
     fn way(
         &mut self,
-        chains: &[Chain],
+        chains: &Chains<'_>,
         chain: &Chain,
         rule: &RawRule,
         verdict: &Verdict,
@@ -134,8 +139,7 @@ impl Compiler {
             // Translations are laid where the path is, and filter nothing by themselves.
             Verdict::Translate(_) => {}
             Verdict::Jump(target) | Verdict::Goto(target) => {
-                let to = chains.iter().position(|other| other.scope == chain.scope && other.name == *target);
-                match to.and_then(|to| self.list(chains, to, about, depth + 1)) {
+                match chains.target(chain, target).and_then(|to| self.list(chains, to, about, depth + 1)) {
                     Some(compiled) => {
                         if !compiled.is_inert {
                             self.add(rule, &flat, about, Action::Jump(compiled.list), None, draft);
@@ -213,13 +217,11 @@ impl Compiler {
             return (Peer::Any, None);
         }
         let mut prefixes = set.prefixes();
-        match (prefixes.next(), prefixes.next()) {
-            (Some(only), None) => (self.builder.block(only), None),
-            _ => {
-                let words = self.builder.names().intern(&shown(set));
-                (Peer::Set(self.builder.set(set.clone())), Some(words))
-            }
+        if let (Some(only), None) = (prefixes.next(), prefixes.next()) {
+            return (self.builder.block(only), None);
         }
+        let words = self.builder.names().intern(&shown(set));
+        (Peer::Set(self.builder.set(set.clone())), Some(words))
     }
 }
 

@@ -1,8 +1,37 @@
 //! The tests of a rule as what a gate can hold: sets and ranges.
 
-use reachlint_model::{AddressSet, PortRange};
+use std::ops::Deref;
 
-use crate::records::{FlagTest, Protocols, Test};
+use reachlint_model::{AddressSet, PortRange};
+use rustc_hash::FxHashMap as HashMap;
+
+use crate::records::{Chain, FlagTest, Protocols, Test};
+
+/// The chains of a host, found by their names.
+pub(super) struct Chains<'a> {
+    all: &'a [Chain],
+    named: HashMap<(&'a str, &'a str), usize>,
+}
+
+impl<'a> Chains<'a> {
+    pub(super) fn new(all: &'a [Chain]) -> Self {
+        let named = all.iter().enumerate().map(|(at, chain)| ((chain.scope.as_str(), chain.name.as_str()), at));
+        Self { all, named: named.collect() }
+    }
+
+    /// The chain that a rule of another one jumps to.
+    pub(super) fn target(&self, from: &Chain, name: &str) -> Option<usize> {
+        self.named.get(&(from.scope.as_str(), name)).copied()
+    }
+}
+
+impl Deref for Chains<'_> {
+    type Target = [Chain];
+
+    fn deref(&self) -> &[Chain] {
+        self.all
+    }
+}
 
 /// Whether a packet comes to the host or leaves it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -118,11 +147,10 @@ impl Flat {
                 let local = about.way == Way::Out || about.is_inside();
                 return holds(if local { kinds.local } else { kinds.unicast });
             }
-            Test::Flags(test) => return holds(flags(test, about.moment)),
-            Test::Mark { mask, value, negated } => {
+            Test::Flags(test) => return holds(flags(*test, about.moment)),
+            Test::Mark { value, negated, .. } => {
                 if about.unmarked {
-                    // A masked 0 is 0.
-                    let _ = mask;
+                    // Whatever the mask, it leaves 0 of 0.
                     return holds((*value == 0) != *negated);
                 }
                 self.doubt("the mark of the packet");
@@ -139,15 +167,15 @@ impl Flat {
 }
 
 /// Whether a packet of a TCP connection has these flags: SYN at first, SYN and ACK in the answer, then ACK.
-fn flags(test: &FlagTest, moment: Moment) -> bool {
+fn flags(test: FlagTest, moment: Moment) -> bool {
     let set: u8 = match moment {
         Moment::New => 0x02,
         Moment::Answer => 0x12,
         Moment::Rest => 0x10,
     };
     match test {
-        FlagTest::Exactly { mask, value, negated } => (set & mask == *value) != *negated,
-        FlagTest::Any { mask, negated } => (set & mask != 0) != *negated,
+        FlagTest::Exactly { mask, value, negated } => (set & mask == value) != negated,
+        FlagTest::Any { mask, negated } => (set & mask != 0) != negated,
     }
 }
 

@@ -10,7 +10,7 @@ use reachlint_model::{
 use rustc_hash::FxHashMap as HashMap;
 
 use super::compile::{Compiler, layer};
-use super::flat::{Circumstances, Moment, Way};
+use super::flat::{Chains, Circumstances, Moment, Way};
 use super::translate::Translations;
 use super::walk::is_before;
 use crate::records::{
@@ -307,7 +307,8 @@ fn host(compiler: &mut Compiler, document: &Document, devices: &[Device]) -> Hos
     });
     // Containers have a device each on their host, which no packet of an upstream connection comes from.
     let used = |device: &&Device| device.addresses.iter().any(|address| !is_link_local(*address));
-    let points = devices.iter().filter(used).map(|device| point(compiler, &firewall, device)).collect();
+    let chains = Chains::new(&firewall.chains);
+    let points = devices.iter().filter(used).map(|device| point(compiler, &firewall, &chains, device)).collect();
     HostFacts { name, points, sockets, knows_devices, unread }
 }
 
@@ -318,8 +319,7 @@ fn is_link_local(address: IpAddr) -> bool {
     }
 }
 
-fn point(compiler: &mut Compiler, firewall: &Firewall, device: &Device) -> Point {
-    let chains = &firewall.chains;
+fn point(compiler: &mut Compiler, firewall: &Firewall, chains: &Chains<'_>, device: &Device) -> Point {
     let translates = |chain: &Chain| {
         let ways = chain.rules.iter().flat_map(|rule| &rule.ways);
         ways.into_iter().any(|way| {
@@ -384,7 +384,7 @@ fn bases(chains: &[Chain], device: &Device, wanted: impl Fn(Hook, bool) -> bool)
     found.into_iter().map(|(.., at)| at).collect()
 }
 
-fn filters(compiler: &mut Compiler, chains: &[Chain], device: &Device, about: &Circumstances<'_>) -> Vec<Filter> {
+fn filters(compiler: &mut Compiler, chains: &Chains<'_>, device: &Device, about: &Circumstances<'_>) -> Vec<Filter> {
     let hooks: &[Hook] = match about.way {
         Way::In => &[Hook::Ingress, Hook::Prerouting, Hook::Input],
         Way::Out => &[Hook::Output, Hook::Postrouting, Hook::Egress],

@@ -3,6 +3,8 @@
 mod compile;
 mod flat;
 mod hosts;
+#[cfg(test)]
+mod tests;
 mod translate;
 mod walk;
 

@@ -3,17 +3,19 @@
 use reachlint_model::{AddressSet, Family, Packet, PortRange, Protocol, ReasonCode, ReasonId};
 
 use super::compile::Compiler;
-use super::flat::{Circumstances, Flat};
-use crate::records::{Chain, Families, Translation, Verdict};
+use super::flat::{Chains, Circumstances, Flat};
+use crate::records::{Families, Translation, Verdict};
 
 /// Steps of one hook at most; a ruleset with more is not followed.
-const MOST_STEPS: usize = 50_000;
+const MOST_STEPS: usize = 200_000;
 const DEEPEST: usize = 16;
 
 /// The translating chains of a hook as a list of steps.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Translations {
     steps: Vec<Step>,
+    /// Chains that were gone through on the way; a chain may be jumped to often.
+    visits: usize,
     /// Why the steps are not all.
     cut: Option<ReasonId>,
 }
@@ -52,7 +54,7 @@ impl Compiler {
     /// do, since a connection is translated once.
     pub(super) fn translations(
         &mut self,
-        chains: &[Chain],
+        chains: &Chains<'_>,
         bases: &[usize],
         about: &Circumstances<'_>,
     ) -> Translations {
@@ -77,7 +79,7 @@ impl Compiler {
 
     fn flatten(
         &mut self,
-        chains: &[Chain],
+        chains: &Chains<'_>,
         at: usize,
         given: &Flat,
         about: &Circumstances<'_>,
@@ -85,6 +87,10 @@ impl Compiler {
         all: &mut Translations,
     ) -> Option<()> {
         let chain = chains.get(at).filter(|_| depth <= DEEPEST)?;
+        all.visits += 1;
+        if all.visits > MOST_STEPS {
+            return None;
+        }
         let begin = all.steps.len();
         for rule in &chain.rules {
             for way in &rule.ways {
@@ -132,7 +138,7 @@ impl Compiler {
                         all.steps.push(step);
                     }
                     Verdict::Jump(target) | Verdict::Goto(target) => {
-                        let to = chains.iter().position(|other| other.scope == chain.scope && other.name == *target)?;
+                        let to = chains.target(chain, target)?;
                         let inner = all.steps.len();
                         self.flatten(chains, to, &flat, about, depth + 1, all)?;
                         if all.steps.len() > inner && matches!(way.verdict, Verdict::Goto(_)) {

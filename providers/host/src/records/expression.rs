@@ -129,7 +129,7 @@ fn compare(selector: Selector, values: &[&Value], negated: bool) -> Option<Vec<T
     // An element that stands for all that no other one is.
     let anything = values.iter().any(|value| value.as_str() == Some("*"));
     if anything {
-        return if negated { Some(vec![Test::Never]) } else { compare_anything(selector) };
+        return Some(if negated { vec![Test::Never] } else { compare_anything(selector) });
     }
     match selector {
         Selector::Address(end, family) => {
@@ -185,7 +185,7 @@ fn compare(selector: Selector, values: &[&Value], negated: bool) -> Option<Vec<T
             _ => None,
         },
         Selector::Mark => match values {
-            [one] => mark(u32::MAX, one, negated).map(|test| vec![test]),
+            [one] => mark(one, negated).map(|test| vec![test]),
             _ => None,
         },
         Selector::Kind(end) => {
@@ -212,14 +212,14 @@ fn compare(selector: Selector, values: &[&Value], negated: bool) -> Option<Vec<T
 }
 
 /// What has to be there at all for a comparison with anything.
-fn compare_anything(selector: Selector) -> Option<Vec<Test>> {
+fn compare_anything(selector: Selector) -> Vec<Test> {
     match selector {
         Selector::Address(_, family) | Selector::Transport(Some(family)) => {
-            Some(vec![Test::Source(AddressSet::family(family))])
+            vec![Test::Source(AddressSet::family(family))]
         }
-        Selector::Ports(_, protocols) => Some(vec![Test::Protocols(protocols)]),
-        Selector::Elsewhere => Some(vec![Test::Never]),
-        _ => Some(Vec::new()),
+        Selector::Ports(_, protocols) => vec![Test::Protocols(protocols)],
+        Selector::Elsewhere => vec![Test::Never],
+        _ => Vec::new(),
     }
 }
 
@@ -230,7 +230,7 @@ fn masked(inner: &Value, mask: &Value, op: &str, right: &Value) -> Option<Vec<Te
             let test = FlagTest::Exactly { mask: flags(mask)?, value: flags(right)?, negated };
             Some(vec![Test::Protocols(Protocols::TCP), Test::Flags(test)])
         }
-        Selector::Mark if op != "in" => Some(vec![mark(u32::try_from(mask.as_u64()?).ok()?, right, negated)?]),
+        Selector::Mark if op != "in" && mask.is_u64() => Some(vec![mark(right, negated)?]),
         Selector::Address(end, family) if op != "in" => {
             let length = prefix_length(mask.as_str()?.parse().ok()?)?;
             let set: AddressSet = Prefix::new(right.as_str()?.parse().ok()?, length)?.into();
@@ -251,8 +251,8 @@ pub(super) fn prefix_length(mask: IpAddr) -> Option<u8> {
     u8::try_from(ones).ok().filter(|_| ones == whole && ones <= bits)
 }
 
-fn mark(mask: u32, value: &Value, negated: bool) -> Option<Test> {
-    Some(Test::Mark { mask, value: u32::try_from(value.as_u64()?).ok()?, negated })
+fn mark(value: &Value, negated: bool) -> Option<Test> {
+    Some(Test::Mark { value: u32::try_from(value.as_u64()?).ok()?, negated })
 }
 
 fn address_test(end: End, set: AddressSet) -> Test {

@@ -4,6 +4,8 @@
 //! `iptables-save` stands in. `iptables-save` alone is no truth: version 1.8.9 prints native rules in a table of its own
 //! name without their sets, without a word. Both engines of iptables filter at once.
 
+use std::collections::{HashMap, HashSet};
+
 use reachlint_model::{Family, ReasonCode};
 
 use super::iptables::{Saved, saved};
@@ -112,7 +114,7 @@ pub(super) fn firewall(document: &Document) -> Firewall {
     firewall
 }
 
-/// A firewall that drops what no rule is about and never speaks of ICMPv6 drops the neighbour discovery too without which
+/// A firewall that drops what no rule is about and never speaks of `ICMPv6` drops the neighbour discovery too without which
 /// no IPv6 packet finds its way (RFC 4890, 4.4.1).
 fn neighbours(document: &Document, firewall: &Firewall) -> Option<Unread> {
     let drops = |chain: &&Chain| {
@@ -120,9 +122,10 @@ fn neighbours(document: &Document, firewall: &Firewall) -> Option<Unread> {
     };
     let engine = firewall.chains.iter().find(drops)?.engine;
     let commands = ["nft -j list ruleset", "ip6tables-save", "ip6tables-legacy-save"];
-    let speaks = commands.into_iter().filter_map(|command| document.output(command)).any(|output| {
-        ["icmpv6", "ipv6-icmp", "icmp6"].into_iter().any(|name| output.contains(name))
-    });
+    let speaks = commands
+        .into_iter()
+        .filter_map(|command| document.output(command))
+        .any(|output| ["icmpv6", "ipv6-icmp", "icmp6"].into_iter().any(|name| output.contains(name)));
     (!speaks).then(|| Unread {
         code: ReasonCode::NotModelled,
         engine,
@@ -255,11 +258,21 @@ impl Firewall {
             // The chains that iptables makes are called in capitals; a table of the same name without them is a native one.
             let capital = |chain: &&Chain| chain.base.is_some() && !chain.name.chars().any(char::is_lowercase);
             let written: Vec<String> = read.chains.iter().filter(capital).map(|chain| chain.scope.clone()).collect();
+            let named: HashMap<(String, String), usize> = read
+                .chains
+                .iter()
+                .enumerate()
+                .map(|(at, chain)| ((chain.scope.clone(), chain.name.clone()), at))
+                .collect();
+            let (foreign, native): (HashSet<_>, HashSet<_>) =
+                (read.foreign.iter().copied().collect(), read.native.iter().copied().collect());
+            let written: HashSet<String> = written.into_iter().collect();
             for theirs in saved.chains {
                 let table = format!("{prefix}{}", theirs.table);
-                let at = read.chains.iter().position(|chain| chain.scope == table && chain.name == theirs.name);
+                let at = named.get(&(table, theirs.name.clone())).copied();
                 let Some((at, ours)) = at.and_then(|at| Some((at, read.chains.get_mut(at)?))) else { continue };
-                if ours.rules.len() != theirs.rules.len() || !written.contains(&ours.scope) {
+                let is_native = native.contains(&at) || !written.contains(&ours.scope);
+                if ours.rules.len() != theirs.rules.len() || is_native {
                     continue;
                 }
                 ours.engine = Engine::Iptables;
@@ -267,7 +280,7 @@ impl Firewall {
                 ours.table.clone_from(&theirs.table);
                 ours.families = theirs.families;
                 for (place, (own, their)) in ours.rules.iter_mut().zip(theirs.rules).enumerate() {
-                    if read.foreign.contains(&(at, place)) {
+                    if foreign.contains(&(at, place)) {
                         own.ways = their.ways;
                         own.name = their.name;
                     } else {

@@ -229,7 +229,8 @@ impl Options {
             "--src-type" => Test::SourceKind(kinds(argument, negated)?),
             "--mark" => {
                 let (value, mask) = argument.split_once('/').unwrap_or((argument, "0xffffffff"));
-                Test::Mark { mask: number(mask)?, value: number(value)?, negated }
+                number(mask)?;
+                Test::Mark { value: number(value)?, negated }
             }
             "--icmp-type" | "--icmpv6-type" => Test::Never,
             _ => return None,

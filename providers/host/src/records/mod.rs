@@ -118,7 +118,7 @@ impl Document {
         }
         document.sections.extend(open);
         if document.host.is_empty() {
-            document.host = source.rsplit(['/', '\\']).next().unwrap_or(source).to_owned();
+            source.rsplit(['/', '\\']).next().unwrap_or(source).clone_into(&mut document.host);
         }
         Ok(document)
     }

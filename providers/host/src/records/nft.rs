@@ -22,6 +22,8 @@ pub(super) struct Ruleset {
     pub(super) chains: Vec<Chain>,
     /// Rules of which `nft` only tells that `iptables` wrote a part of them: chain and place.
     pub(super) foreign: Vec<(usize, usize)>,
+    /// Chains with a rule that does not count, which `iptables` never writes.
+    pub(super) native: Vec<usize>,
     /// Tables with flags, which some versions of `nft` print wrongly.
     pub(super) flagged: Vec<String>,
     /// Whether some rule gives packets a mark.
@@ -144,6 +146,9 @@ pub(super) fn ruleset(output: &str, firewalld: bool) -> Option<Ruleset> {
         let name = format!("{} {} handle {}", target.table, target.name, handle.unwrap_or_default());
         let position = target.rules.len() + 1;
         target.rules.push(RawRule { name, handle, position, ways });
+        if !statements(rule).any(|statement| statement.get("counter").is_some()) {
+            read.native.push(*chain);
+        }
         if foreign {
             read.foreign.push((*chain, position - 1));
         }

@@ -187,9 +187,8 @@ pub(crate) enum Test {
     /// What kind of address its source is.
     SourceKind(Kinds),
     Flags(FlagTest),
-    /// Its mark; a packet has the mark 0 until a rule gives it another one.
+    /// Its mark, of which a mask was taken; a packet has the mark 0 until a rule gives it another one.
     Mark {
-        mask: u32,
         value: u32,
         negated: bool,
     },
@@ -240,7 +239,7 @@ pub(crate) enum Refusal {
     Network,
     /// ICMP: host unreachable, or prohibited over IPv4.
     Host,
-    /// ICMPv6: prohibited.
+    /// `ICMPv6`: prohibited.
     Prohibited,
     /// ICMP: prohibited, in the words of each family.
     ProhibitedAny,
@@ -272,7 +271,7 @@ impl Refusal {
         }
     }
 
-    /// What a name of nft or iptables stands for; `v6` where the name is of ICMPv6.
+    /// What a name of nft or iptables stands for; `v6` where the name is of `ICMPv6`.
     pub(crate) fn named(name: &str, v6: bool) -> Self {
         let name = name.strip_prefix("icmp-").or_else(|| name.strip_prefix("icmp6-")).unwrap_or(name);
         match name {
