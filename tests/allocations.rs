@@ -9,7 +9,7 @@ use reachlint::evaluate::{Evaluator, Query};
 use reachlint::evidence::load;
 use reachlint_host::network::Hosts;
 use reachlint_host::records::Document;
-use reachlint_model::{PortRange, Protocol, Provider, Verdict};
+use reachlint_model::{PortRange, Protocol, Verdict};
 
 fn host(address: IpAddr) -> Document {
     let text = format!(
@@ -26,7 +26,8 @@ fn host(address: IpAddr) -> Document {
 fn a_bare_verdict_allocates_nothing() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/aws-shop/aws");
     let snapshot = load(&[folder], None).unwrap();
-    let network = snapshot.aws.network();
+    let providers = snapshot.providers();
+    let network = providers[0].network();
     let addresses = network
         .interfaces()
         .flat_map(|(id, interface)| network.addresses(interface).iter().map(move |address| (id, address.private)));
@@ -46,7 +47,6 @@ fn a_bare_verdict_allocates_nothing() {
             }
         }
     }
-    let providers: [&dyn Provider; 1] = [&snapshot.aws];
     // Every machine is a host of its own, with a firewall that lets one port in and rejects another.
     let documents: Vec<Document> = addresses.iter().map(|(_, address)| host(*address)).collect();
     let hosts = Hosts::new(&documents, &providers);

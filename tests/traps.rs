@@ -1,26 +1,28 @@
-//! Every case in `tests/traps` comes out as it says. `tests/traps/aws/README.md` explains the keys, and that of
-//! `tests/traps/host` its own.
+//! Every case in the folders of `tests/traps` that are about a cloud or a host comes out as it says. The folders' own
+//! `README.md` explain the keys.
 
 #[cfg(test)]
 mod cases;
 
-use std::path::Path;
+use std::collections::BTreeSet;
 
 use reachlint::rules;
+use reachlint_aws::network::CODES;
 
 #[test]
-fn every_case_of_aws_comes_out_as_it_says() {
-    every_case("aws", 100);
+fn every_aws_case_comes_out_as_it_says() {
+    every_case_comes_out_as_it_says("aws", "aws", 100);
 }
 
 #[test]
 fn every_case_of_a_host_comes_out_as_it_says() {
-    every_case("host", 18);
+    every_case_comes_out_as_it_says("host", "aws", 25);
 }
 
-fn every_case(subject: &str, least: usize) {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traps").join(subject);
-    let base = cases::base();
+/// The cases of a subject over the estate that those of a cloud start from.
+fn every_case_comes_out_as_it_says(subject: &str, estate: &str, at_least: usize) {
+    let folder = cases::folder(subject);
+    let base = cases::base(&cases::folder(estate));
     let mut wrong = Vec::new();
     let cases = cases::cases(&folder);
     for (name, case) in &cases {
@@ -32,6 +34,26 @@ fn every_case(subject: &str, least: usize) {
         let complaints = cases::complaints(case, &flows, &findings);
         wrong.extend(complaints.into_iter().map(|complaint| format!("{name}: {complaint}")));
     }
-    assert!(cases.len() >= least, "only {} cases were found", cases.len());
+    assert!(cases.len() >= at_least, "only {} cases were found", cases.len());
     assert!(wrong.is_empty(), "{} complaints about {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_word_of_reachability_analyzer_that_is_given_is_expected_by_a_case() {
+    let cases = cases::cases(&cases::folder("aws"));
+    let expected: BTreeSet<&str> = cases
+        .iter()
+        .flat_map(|(_, case)| &case.expect)
+        .flat_map(|expect| expect.codes.iter().flatten())
+        .map(String::as_str)
+        .collect();
+    let given: BTreeSet<&str> = CODES.iter().copied().collect();
+    assert_eq!(given, expected);
+}
+
+#[test]
+fn every_word_of_reachability_analyzer_that_is_given_is_documented() {
+    let page = include_str!("../docs/reachability-analyzer.md");
+    let missing: Vec<&&str> = CODES.iter().filter(|code| !page.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

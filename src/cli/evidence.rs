@@ -7,7 +7,7 @@ use reachlint_model::{Cloud, Failure, NameAnswer, Provider, Selector};
 
 use super::CliError;
 use super::options::{EvidenceOptions, Settings};
-use crate::audit::{Node, Wanted};
+use crate::audit::{self, Node, Wanted};
 use crate::evidence::{self, Snapshot};
 use crate::report::Evidence;
 use crate::resolve::{self, Resolver, normal};
@@ -42,7 +42,7 @@ impl Gathered {
     pub(super) fn nodes(&self, from: &[Selector]) -> Result<Vec<Node>, CliError> {
         let mut nodes: Vec<Node> = Vec::new();
         for selector in from {
-            let found = self.snapshot.aws.select(selector);
+            let found = audit::nodes(&self.snapshot.providers(), selector);
             if let Some(failure) = self.unread(selector, found.is_empty()) {
                 return Err(CliError::no_evidence(
                     format!(
@@ -55,8 +55,7 @@ impl Gathered {
             if found.is_empty() {
                 return Err(self.nowhere(selector));
             }
-            for interface in found {
-                let node = Node { provider: 0, interface };
+            for node in found {
                 if !nodes.contains(&node) {
                     nodes.push(node);
                 }
@@ -74,8 +73,9 @@ impl Gathered {
             Selector::Tag { value, .. } => (value.clone(), true),
             Selector::Name(name) => (name.clone(), !["i-", "eni-"].iter().any(|start| name.starts_with(start))),
         };
-        let lists =
-            |failure: &&Failure| matches!(&*failure.call, "ec2:DescribeInstances" | "ec2:DescribeNetworkInterfaces");
+        // An account that let nobody in may have machines too.
+        let calls = ["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "sts:AssumeRole"];
+        let lists = |failure: &&Failure| calls.contains(&&*failure.call);
         // An instance that a tag led to may be the one whose interfaces could not be read.
         let about = |failure: &&Failure| {
             let resources = &failure.resources;
@@ -91,12 +91,11 @@ impl Gathered {
                 "name the instance, an address or a tag: `--from i-0123456789abcdef0`",
             );
         }
-        let network = self.snapshot.aws.network();
-        let mut known: Vec<&str> = network
-            .interfaces()
-            .filter_map(|(_, interface)| interface.label.or(interface.owner))
-            .map(|name| network.name(name))
-            .collect();
+        let mut known: Vec<&str> = Vec::new();
+        for network in self.snapshot.networks.iter().map(|provider| provider.network()) {
+            let labels = network.interfaces().filter_map(|(_, interface)| interface.label.or(interface.owner));
+            known.extend(labels.map(|name| network.name(name)));
+        }
         known.sort_unstable();
         known.dedup();
         if known.is_empty() {

@@ -81,7 +81,7 @@ pub struct Gap {
 }
 
 impl Explanation {
-    pub(super) fn add(&mut self, network: &Network, owner: Owner, judged: &Judged<'_>) {
+    pub(super) fn add(&mut self, network: &Network, owner: Owner, judged: &Judged<'_>, code: Option<&'static str>) {
         let hop = *judged.hop;
         // What lets all packets pass is told once, for the first one.
         let follows = hop.note == Some(FOLLOWING);
@@ -122,6 +122,7 @@ impl Explanation {
             outcome,
             rule: by.map(|(list, rule)| rule_name(network, list, rule)),
             detail: detail.clone(),
+            code: code.map(str::to_owned),
         });
         let answers = by.is_some_and(|(_, rule)| network.answer(rule).is_some());
         let refuses = hop.layer == LISTENER || (answers && !follows && hop.direction != Direction::Return);

@@ -128,28 +128,51 @@ impl<'n> Evaluator<'n> {
 
     /// The verdict alone.
     pub fn verdict(&mut self, query: &Query) -> Verdict {
-        let Some((networks, _)) = self.walk(query) else { return Verdict::Unknown };
+        let Some((networks, _)) = self.walk(query, false) else { return Verdict::Unknown };
         judge(&self.path, networks, &mut |_| {})
     }
 
     /// The verdict with everything that led to it.
     pub fn explain(&mut self, query: &Query) -> Explanation {
+        self.explain_walk(query, false)
+    }
+
+    /// The same for a service of a cloud that has no interface anywhere: what comes to it over the internet is filtered on
+    /// the way out only.
+    pub fn explain_to_service(&mut self, query: &Query, service: &str) -> Explanation {
+        let mut explanation = self.explain_walk(query, true);
+        if explanation.landing.interface.is_none() && explanation.verdict == Verdict::Allowed {
+            explanation.reasons.push(format!("the receiver is {service}, so only the way out is filtered"));
+        }
+        explanation
+    }
+
+    fn explain_walk(&mut self, query: &Query, to_service: bool) -> Explanation {
         let mut explanation = Explanation::default();
-        let Some((networks, arrival)) = self.walk(query) else { return explanation };
+        let Some((networks, arrival)) = self.walk(query, to_service) else { return explanation };
         let verdict = judge(&self.path, networks, &mut |judged| {
             let owner = match judged.side {
                 Side::Leaving => Owner::Cloud(query.provider),
                 Side::Entering => Owner::Cloud(arrival.provider),
                 Side::Host => Owner::Hosts,
             };
-            explanation.add(networks.of(judged.side), owner, &judged);
+            let undecided = matches!(judged.effect, Effect::Unknown(_));
+            let stops = undecided || matches!(judged.effect, Effect::Block | Effect::Partial);
+            let code = match owner {
+                Owner::Cloud(provider) if stops => {
+                    let from = (provider == query.provider).then_some(query.from);
+                    self.providers.get(provider).and_then(|cloud| cloud.code(judged.hop, undecided, from))
+                }
+                _ => None,
+            };
+            explanation.add(networks.of(judged.side), owner, &judged, code);
         });
         explanation.finish(verdict, arrival);
         explanation
     }
 
     /// Lays the path of a connection; the networks of its parts, and where it ends.
-    fn walk(&mut self, query: &Query) -> Option<(Networks<'n>, Landing)> {
+    fn walk(&mut self, query: &Query, to_service: bool) -> Option<(Networks<'n>, Landing)> {
         self.path.clear();
         let leaving = *self.providers.get(query.provider)?;
         let packet = Packet {
@@ -161,8 +184,17 @@ impl<'n> Evaluator<'n> {
             source_identity: Identity::Interface(query.from),
             destination_identity: Identity::Nobody,
         };
-        let crossing = leaving.leave(query.from, &packet, &mut self.path.leave);
+        let mut crossing = leaving.leave(query.from, &packet, &mut self.path.leave);
+        // Nobody's interface, and the name tells that there is none.
+        if to_service && crossing.via == Via::Internet && !self.providers.iter().any(|known| known.answers(query.to)) {
+            crossing.via = Via::Service;
+        }
         let to = self.receiving(query.provider, &crossing);
+        if to != query.provider {
+            // Interfaces are numbered by each provider for itself, and no cloud knows another's groups.
+            crossing.packet.source_identity = Identity::Nobody;
+            crossing.destination = None;
+        }
         let entering = *self.providers.get(to)?;
         let arrival = entering.enter(&crossing, &mut self.path.enter);
         if let Some(at) = arrival.interface {

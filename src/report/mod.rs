@@ -2,6 +2,7 @@
 //!
 //! A [`Report`] is plain data. Every format is made from it, one file each, and none adds a fact of its own.
 
+mod compared;
 mod human;
 mod json;
 mod short;
@@ -11,6 +12,8 @@ use reachlint_model::{Remedy, Verdict};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub(crate) use compared::compared;
+pub use compared::{Compared, Comparison, Explained};
 pub use human::{Look, human, trace};
 pub use json::{SCHEMAS, Schema, json, schema};
 pub use short::short;
@@ -199,6 +202,9 @@ pub struct Flow {
     pub reasons: Vec<String>,
     /// Everything the connection passes, in order, and then what its answer passes.
     pub path: Vec<Step>,
+    /// What AWS Reachability Analyzer says of it, where that was to be compared.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aws: Option<Comparison>,
 }
 
 /// nginx's end of a flow.
@@ -314,6 +320,9 @@ pub struct Step {
     pub rule: Option<String>,
     /// The rule, or what happened, in words.
     pub detail: String,
+    /// The word that the cloud's own analyser has for it where the connection does not pass, such as
+    /// `ENI_SG_RULES_MISMATCH` of AWS Reachability Analyzer.
+    pub code: Option<String>,
 }
 
 /// Something that is wrong.
@@ -333,6 +342,8 @@ pub struct Finding {
     pub nginx: Vec<Place>,
     /// Identifiers of the cloud resources concerned.
     pub resources: Vec<String>,
+    /// The words that the cloud's own analyser has for what stops the connection, each once, as steps have them.
+    pub codes: Vec<String>,
     /// The flow it is about; where several machines of nginx share it, the first of them.
     pub flow: Option<String>,
     /// What to change.

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use reachlint::evaluate::{Evaluator, Explanation, Query};
 use reachlint::evidence::{Snapshot, from_documents};
 use reachlint_host::network::Hosts;
-use reachlint_model::{Fix, PortRange, Protocol, Provider, Verdict};
+use reachlint_model::{Fix, PortRange, Protocol, Verdict};
 
 use crate::lab::{End, Lab, NGINX};
 
@@ -25,15 +25,15 @@ impl Judge {
             ("upstream.txt", upstream.as_bytes()),
         ];
         let snapshot = from_documents(documents, "the lab").unwrap();
-        let hosts = Hosts::new(&snapshot.hosts, &[&snapshot.aws]);
+        let hosts = Hosts::new(&snapshot.hosts, &snapshot.providers());
         assert!(hosts.strangers().is_empty(), "{:?}", hosts.strangers());
         Self { snapshot, hosts }
     }
 
     fn with<T>(&self, to: IpAddr, port: u16, then: impl FnOnce(&Explanation, &Hosts) -> T) -> T {
-        let providers: [&dyn Provider; 1] = [&self.snapshot.aws];
+        let providers = self.snapshot.providers();
         let hosts = &self.hosts;
-        let from = self.snapshot.aws.network().called("eni-nginx")[0];
+        let from = providers[0].network().called("eni-nginx")[0];
         let source = NGINX.into_iter().find(|own| own.is_ipv4() == to.is_ipv4()).unwrap();
         let query = Query { provider: 0, from, source, to, port, protocol: Protocol::TCP };
         // The kernel chooses from its own range; no ruleset here tells its ports apart.

@@ -10,8 +10,12 @@ use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
 use super::access::PublicAccess;
 use super::balancer::{Balancers, Behind};
+use super::elsewhere::Elsewhere;
 use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
+use super::hosts::{Face, Host, Hosts};
+use super::managed::Managed;
 use super::transit::Transit;
+use super::zones::Zones;
 use crate::records::Listing;
 
 /// Security groups of an interface.
@@ -29,10 +33,16 @@ pub(super) struct Facts {
     pub(super) device_index: i32,
     pub(super) source_dest_check: bool,
     pub(super) cut_from_internet: bool,
+    /// Whether group references over a transit gateway never hold for it.
+    pub(super) unreferenced: bool,
     /// The availability zone.
     pub(super) zone: NameId,
     /// Something stands behind the interface that decides further.
     pub(super) behind: Option<Behind>,
+    /// The EKS cluster of its machine.
+    pub(super) cluster: Option<NameId>,
+    /// For the interface of a single pod: the one of its machine that carries it, where a tag says so.
+    pub(super) branch: Option<Option<NameId>>,
 }
 
 /// A subnet with what serves it.
@@ -51,6 +61,9 @@ pub(crate) struct Acl {
     pub(crate) ingress: GateId,
     pub(crate) egress: GateId,
 }
+
+/// The rank of a route by a prefix list.
+pub(super) const PREFIX_LIST: u8 = 1;
 
 /// A route.
 #[derive(Clone, Copy, Debug)]
@@ -75,6 +88,16 @@ pub(crate) struct Table {
     pub(super) unread: Vec<(ReasonId, bool)>,
 }
 
+/// What counts when a rule refers to a prefix list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListSize {
+    pub(crate) family: Option<Family>,
+    /// How many rules a reference to it counts for.
+    pub(crate) weight: usize,
+    /// How many entries more it may hold; none where that is not known or not for a customer to decide.
+    pub(crate) room: Option<usize>,
+}
+
 /// The rule lists of a security group.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct GroupFacts {
@@ -93,21 +116,32 @@ pub struct AwsNetwork {
     pub(crate) subnets: HashMap<NameId, SubnetFacts>,
     pub(crate) tables: Vec<Table>,
     pub(crate) vpcs: HashMap<NameId, AddressSet>,
+    /// VPCs that keep traffic in that is not encrypted.
+    pub(super) encrypting: HashMap<NameId, ReasonId>,
     /// The address of each VPC's own resolver.
     pub(super) resolvers: HashMap<NameId, IpAddr>,
     /// Internet gateways, and egress-only ones, with the VPCs they are attached to.
     pub(super) gateways: HashMap<NameId, Vec<NameId>>,
     pub(crate) peerings: HashMap<NameId, RawPeering>,
     pub(crate) nats: HashMap<NameId, RawNat>,
+    /// Whether everything was read that can join two VPCs.
+    pub(super) links_read: bool,
     pub(super) access: PublicAccess,
     pub(super) transit: Transit,
     pub(super) tags: Tags,
+    /// What counts when a rule refers to a prefix list.
+    pub(crate) prefix_lists: HashMap<NameId, ListSize>,
     /// The accounts that own the security groups.
     pub(crate) group_owners: HashMap<NameId, NameId>,
     /// Why an address of a VPC has no known owner; the entry under `None` is for addresses of no known VPC.
     pub(super) unowned: HashMap<Option<NameId>, ReasonId>,
     pub(super) balancers: Balancers,
+    pub(super) managed: Managed,
+    pub(super) zones: Zones,
+    /// Names of load balancers and of services.
+    pub(super) hosts: Hosts,
     pub(super) unread_target: ReasonId,
+    pub(super) pod_address: ReasonId,
     pub(super) unread_peering: ReasonId,
     pub(super) unread_nat: ReasonId,
     pub(super) unread_subnet: ReasonId,
@@ -115,12 +149,15 @@ pub struct AwsNetwork {
     pub(super) other_way_back: ReasonId,
     pub(super) link_local: ReasonId,
     pub(super) ambiguous: ReasonId,
+    pub(super) either_list: ReasonId,
 }
 
 pub(super) struct Compiler {
     pub(super) estate: Estate,
     pub(super) builder: NetworkBuilder,
     pub(super) balancers: Balancers,
+    pub(super) managed: Managed,
+    pub(super) elsewhere: Elsewhere,
 }
 
 impl AwsNetwork {
@@ -128,7 +165,9 @@ impl AwsNetwork {
     #[must_use]
     pub fn new(mut estate: Estate) -> Self {
         let builder = NetworkBuilder::new(std::mem::take(&mut estate.names));
-        Compiler { estate, builder, balancers: Balancers::default() }.run()
+        let balancers = Balancers::default();
+        let (managed, elsewhere) = (Managed::default(), Elsewhere::default());
+        Compiler { estate, builder, balancers, managed, elsewhere }.run()
     }
 }
 
@@ -144,25 +183,42 @@ const WITHOUT_GROUPS: [&str; 7] = [
     "load_balancer",
 ];
 
+/// The tag of a pod's own interface that names the one which carries it.
+const TRUNK: &str = "vpcresources.k8s.aws/trunk-eni-id";
+
 impl Compiler {
     fn run(mut self) -> AwsNetwork {
+        self.compile_elsewhere();
         let group_owners = self.estate.groups.iter().filter_map(|(id, group)| Some((*id, group.owner?))).collect();
         let groups = self.compile_groups();
         let (tables, table_of, main_of) = self.compile_tables();
         let acl_of = self.compile_acls();
         let subnets = self.compile_subnets(&table_of, &main_of, &acl_of);
         let (facts, tags) = self.compile_interfaces(&groups);
+        let hosts = self.compile_hosts(&facts);
         let unowned = self.compile_unowned(&subnets);
         let resolvers = self.estate.vpcs.iter().filter_map(|(id, blocks)| Some((*id, resolver(*blocks.first()?)?)));
         let resolvers = resolvers.collect();
         let vpcs = self.estate.vpcs.iter().map(|(id, blocks)| (*id, blocks.iter().copied().collect())).collect();
+        let encrypting = self.compile_encrypting();
         let access = self.compile_access();
         let transit = self.compile_transit();
+        let prefix_lists = self.list_sizes();
+        let links_read = [Listing::PeeringConnections, Listing::TransitAttachments].into_iter().all(|listing| {
+            let whole = self.estate.failure(listing, None).is_none() && !self.estate.truncated(listing);
+            whole && self.estate.has(listing)
+        });
         let peerings = std::mem::take(&mut self.estate.peerings);
         let nats = std::mem::take(&mut self.estate.nats);
         let gateways = std::mem::take(&mut self.estate.gateways);
         AwsNetwork {
             unread_target: self.missing(Listing::NetworkInterfaces, None, "the interface of the target"),
+            pod_address: self.fixed(
+                ReasonCode::NotRead,
+                "the settings AWS_VPC_K8S_CNI_EXTERNALSNAT and POD_SECURITY_GROUP_ENFORCING_MODE of the VPC CNI, which \
+                 decide it, are not in the evidence; `aws eks describe-addon --addon-name vpc-cni` prints those that are \
+                 set",
+            ),
             unread_peering: self.missing(Listing::PeeringConnections, None, "the peering connection"),
             unread_nat: self.missing(Listing::NatGateways, None, "the NAT gateway"),
             unread_subnet: self.missing(Listing::Subnets, None, "the subnet"),
@@ -175,20 +231,30 @@ impl Compiler {
                 "answers take another way than the connection, through something that is not modelled",
             ),
             link_local: self.fixed(ReasonCode::NotModelled, "no AWS service is known at this link-local address"),
+            either_list: self.fixed(
+                ReasonCode::Ambiguous,
+                "two prefix lists of the route table cover the address, and AWS takes the route of either",
+            ),
             ambiguous: self.fixed(
                 ReasonCode::Ambiguous,
                 "several interfaces of that network own the address, and nothing tells which is meant",
             ),
             balancers: std::mem::take(&mut self.balancers),
+            managed: std::mem::take(&mut self.managed),
+            zones: std::mem::take(&mut self.estate.zones),
+            hosts,
             network: self.builder.build(),
             facts,
             subnets,
             tables,
             vpcs,
+            encrypting,
             resolvers,
             gateways,
             peerings,
             nats,
+            links_read,
+            prefix_lists,
             access,
             transit,
             tags,
@@ -197,7 +263,7 @@ impl Compiler {
         }
     }
 
-    fn fixed(&mut self, code: ReasonCode, text: &str) -> ReasonId {
+    pub(super) fn fixed(&mut self, code: ReasonCode, text: &str) -> ReasonId {
         self.builder.reason(Reason { code, text: text.to_owned(), permission: None })
     }
 
@@ -236,7 +302,10 @@ impl Compiler {
                 format!("{subject} is not in the evidence; add what {call} answers as a file, `collect` does not"),
                 true,
             ),
-            None => (format!("{subject} is not in the evidence, which lacks it from {call}"), true),
+            None => match vpc.and_then(|vpc| self.to_add(vpc)) {
+                Some(add) => (format!("{subject} is not in the evidence: {add}"), false),
+                None => (format!("{subject} is not in the evidence, which lacks it from {call}"), true),
+            },
         };
         Reason { code: ReasonCode::NotRead, text, permission: denied.then(|| call.to_owned()) }
     }
@@ -279,7 +348,7 @@ impl Compiler {
                     table.unread.push((reason, matches!(raw.target, Target::GatewayEndpoint(_))));
                     return;
                 };
-                (entries, self.text(id).to_owned(), 1)
+                (entries, self.text(id).to_owned(), PREFIX_LIST)
             }
         };
         let name = format!("{} {destination}", self.text(table.id));
@@ -327,60 +396,11 @@ impl Compiler {
         subnets
     }
 
-    /// Reasons for addresses that nobody in the evidence owns, one for each VPC that a path can lead to.
-    fn compile_unowned(&mut self, subnets: &HashMap<NameId, SubnetFacts>) -> HashMap<Option<NameId>, ReasonId> {
-        let mut owners: HashMap<NameId, Option<NameId>> = subnets.values().map(|subnet| (subnet.vpc, None)).collect();
-        for side in self.estate.peerings.values().flat_map(|peering| &peering.sides) {
-            if let Some(vpc) = side.vpc {
-                owners.insert(vpc, side.owner);
-            }
-        }
-        let mut reasons = HashMap::default();
-        for (vpc, account) in owners {
-            let account_failed = |failure: &&reachlint_model::Failure| {
-                let hides = failure.call == Listing::NetworkInterfaces.permission() || failure.call.starts_with("sts:");
-                let theirs = failure.account.as_deref().zip(account);
-                hides && theirs.is_some_and(|(failed, id)| self.text(id) == failed)
-            };
-            let vpc_text = self.text(vpc);
-            let failed = self.estate.failures.iter().find(account_failed);
-            let failed = failed.or_else(|| self.estate.failure(Listing::NetworkInterfaces, None));
-            let reason = match failed {
-                Some(failure) => {
-                    let account =
-                        failure.account.as_ref().map_or(String::new(), |account| format!(" in account {account}"));
-                    Reason {
-                        code: ReasonCode::UnknownAddress,
-                        text: format!(
-                            "no interface of {vpc_text} with that address was read: {} failed{account} with {}",
-                            failure.call, failure.error
-                        ),
-                        permission: Some(failure.call.clone()),
-                    }
-                }
-                None => Reason {
-                    code: ReasonCode::UnknownAddress,
-                    text: format!("no interface in the evidence owns that address in {vpc_text}"),
-                    permission: None,
-                },
-            };
-            reasons.insert(Some(vpc), self.builder.reason(reason));
-        }
-        let outside = Reason {
-            code: ReasonCode::UnknownAddress,
-            text: "nothing in the evidence owns that address: it is outside, or in an account or region that was not \
-                   read"
-                .to_owned(),
-            permission: None,
-        };
-        reasons.insert(None, self.builder.reason(outside));
-        reasons
-    }
-
     // Interfaces.
 
     fn compile_interfaces(&mut self, groups: &HashMap<NameId, GroupFacts>) -> (Vec<Facts>, Tags) {
         let interfaces = std::mem::take(&mut self.estate.interfaces);
+        self.managed = self.compile_services(&interfaces);
         let elastic: HashMap<(NameId, Option<IpAddr>), IpAddr> =
             self.estate.elastic.iter().map(|(public, interface, private)| ((*interface, *private), *public)).collect();
         let (mut facts, mut tags) = (Vec::with_capacity(interfaces.len()), HashMap::<_, Vec<_>>::default());
@@ -422,9 +442,10 @@ impl Compiler {
             let delegated = self.estate.delegated.get(raw.delegated.clone()).unwrap_or_default().to_vec();
             let carried: Vec<Group> = carried.into_iter().map(Group).collect();
             let id = self.builder.interface(new, &addresses, &delegated, &carried);
-            let own = self.estate.tags.get(raw.tags.clone()).unwrap_or_default();
-            let machine = instance.and_then(|instance| self.estate.tags.get(instance.tags)).unwrap_or_default();
-            for tag in own.iter().chain(machine) {
+            let own = self.estate.tags.get(raw.tags.clone()).unwrap_or_default().to_vec();
+            let machine =
+                instance.and_then(|instance| self.estate.tags.get(instance.tags)).unwrap_or_default().to_vec();
+            for tag in own.iter().chain(&machine) {
                 let carriers = tags.entry(*tag).or_default();
                 if carriers.last() != Some(&id) {
                     carriers.push(id);
@@ -437,11 +458,78 @@ impl Compiler {
                 device_index: raw.device_index,
                 source_dest_check: raw.source_dest_check,
                 cut_from_internet: raw.cut_from_internet,
+                unreferenced: self.is_unreferenced(raw, egress),
                 zone: raw.zone,
                 behind: self.behind(raw),
+                cluster: self.cluster(own.iter().chain(&machine)),
+                branch: self.is_branch(raw).then(|| self.tagged(raw, TRUNK)),
             });
         }
         (facts, tags)
+    }
+
+    /// The EKS cluster that a machine or an interface is tagged to be of, by EKS or by the VPC CNI.
+    fn cluster<'t>(&mut self, tags: impl Iterator<Item = &'t (NameId, NameId)>) -> Option<NameId> {
+        for (key, value) in tags {
+            let named = match self.text(*key) {
+                "cluster.k8s.amazonaws.com/name" | "eks:cluster-name" | "aws:eks:cluster-name" => return Some(*value),
+                key => key.strip_prefix("kubernetes.io/cluster/").map(str::to_owned),
+            };
+            if let Some(name) = named {
+                return Some(self.builder.names().intern(&name));
+            }
+        }
+        None
+    }
+
+    /// Whether an interface belongs to a single pod that has groups of its own (EKS guide, security groups for pods).
+    fn is_branch(&self, raw: &RawInterface) -> bool {
+        let text = |name: Option<NameId>| name.map(|name| self.text(name)).unwrap_or_default();
+        text(raw.kind) == "branch" || text(raw.description) == "aws-k8s-branch-eni"
+    }
+
+    fn tagged(&self, raw: &RawInterface, key: &str) -> Option<NameId> {
+        let tags = self.estate.tags.get(raw.tags.clone()).unwrap_or_default();
+        tags.iter().find(|(known, _)| self.text(*known) == key).map(|(_, value)| *value)
+    }
+
+    /// Names that the interfaces behind them answer.
+    fn compile_hosts(&mut self, facts: &[Facts]) -> Hosts {
+        let mut hosts = Hosts::default();
+        let mut behind: HashMap<usize, Vec<InterfaceId>> = HashMap::default();
+        for (id, facts) in (0..).map(InterfaceId).zip(facts) {
+            if let Some(Behind::Balancer(at)) = facts.behind {
+                behind.entry(at).or_default().push(id);
+            }
+        }
+        for raw in std::mem::take(&mut self.estate.balancing.hosts) {
+            let name = self.text(raw.balancer);
+            let what = format!("the load balancer `{}`", name.strip_prefix("elb/").unwrap_or(name));
+            let interfaces = self.balancers.position(raw.balancer).and_then(|at| behind.get(&at)).cloned();
+            let host = Host {
+                what,
+                interfaces: interfaces.unwrap_or_default(),
+                face: if raw.internal { Face::Private } else { Face::Public },
+                families: raw.families,
+                only_in: None,
+                unclear: false,
+            };
+            hosts.add(raw.host, host);
+        }
+        for (raw, own) in std::mem::take(&mut self.managed.hosts) {
+            let network = self.builder.network();
+            let interfaces = own.iter().flat_map(|id| network.called(network.name(*id))).copied().collect();
+            let host = Host {
+                what: raw.what,
+                interfaces,
+                face: if raw.public { Face::Both } else { Face::Private },
+                families: (true, true),
+                only_in: raw.only_in,
+                unclear: raw.unclear,
+            };
+            hosts.add(raw.host, host);
+        }
+        hosts
     }
 
     fn interface_gates(
@@ -466,7 +554,9 @@ impl Compiler {
             let known = groups.get(group).and_then(|facts| facts.ingress.zip(facts.egress));
             let (ingress, egress) = known.unwrap_or_else(|| {
                 let list = placeholders.get(group).copied().unwrap_or_else(|| {
-                    let unread = self.missing(Listing::SecurityGroupRules, Some(*group), "security group");
+                    let rules = Listing::SecurityGroupRules;
+                    let unread =
+                        self.missing_of_account(Some(raw.account), "it", rules, Some(*group), "security group");
                     self.builder.list(*group, [], Some((Action::Allow, unread)))
                 });
                 placeholders.insert(*group, list);
