@@ -13,7 +13,7 @@ use super::amend::{Doubts, planned};
 use super::balancer::{Balancers, Behind};
 use super::elsewhere::Elsewhere;
 use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
-use super::hosts::{Face, Host, Hosts};
+use super::hosts::Hosts;
 use super::managed::Managed;
 use super::transit::Transit;
 use super::zones::Zones;
@@ -42,8 +42,10 @@ pub(super) struct Facts {
     pub(super) behind: Option<Behind>,
     /// The EKS cluster of its machine.
     pub(super) cluster: Option<NameId>,
-    /// For the interface of a single pod: the one of its machine that carries it, where a tag says so.
-    pub(super) branch: Option<Option<NameId>>,
+    /// Whether it is the interface of a single pod.
+    pub(super) branch: bool,
+    /// The interface of a machine that carries such a one, where a tag says so.
+    pub(super) trunk: Option<NameId>,
 }
 
 /// A subnet with what serves it.
@@ -184,9 +186,6 @@ const WITHOUT_GROUPS: [&str; 7] = [
     "transit_gateway",
     "load_balancer",
 ];
-
-/// The tag of a pod's own interface that names the one which carries it.
-const TRUNK: &str = "vpcresources.k8s.aws/trunk-eni-id";
 
 impl Compiler {
     fn run(mut self) -> AwsNetwork {
@@ -476,74 +475,11 @@ impl Compiler {
                 zone: raw.zone,
                 behind: self.behind(raw),
                 cluster: self.cluster(own.iter().chain(&machine)),
-                branch: self.is_branch(raw).then(|| self.tagged(raw, TRUNK)),
+                branch: self.is_branch(raw),
+                trunk: self.trunk(raw),
             });
         }
         (facts, tags)
-    }
-
-    /// The EKS cluster that a machine or an interface is tagged to be of, by EKS or by the VPC CNI.
-    fn cluster<'t>(&mut self, tags: impl Iterator<Item = &'t (NameId, NameId)>) -> Option<NameId> {
-        for (key, value) in tags {
-            let named = match self.text(*key) {
-                "cluster.k8s.amazonaws.com/name" | "eks:cluster-name" | "aws:eks:cluster-name" => return Some(*value),
-                key => key.strip_prefix("kubernetes.io/cluster/").map(str::to_owned),
-            };
-            if let Some(name) = named {
-                return Some(self.builder.names().intern(&name));
-            }
-        }
-        None
-    }
-
-    /// Whether an interface belongs to a single pod that has groups of its own (EKS guide, security groups for pods).
-    fn is_branch(&self, raw: &RawInterface) -> bool {
-        let text = |name: Option<NameId>| name.map(|name| self.text(name)).unwrap_or_default();
-        text(raw.kind) == "branch" || text(raw.description) == "aws-k8s-branch-eni"
-    }
-
-    fn tagged(&self, raw: &RawInterface, key: &str) -> Option<NameId> {
-        let tags = self.estate.tags.get(raw.tags.clone()).unwrap_or_default();
-        tags.iter().find(|(known, _)| self.text(*known) == key).map(|(_, value)| *value)
-    }
-
-    /// Names that the interfaces behind them answer.
-    fn compile_hosts(&mut self, facts: &[Facts]) -> Hosts {
-        let mut hosts = Hosts::default();
-        let mut behind: HashMap<usize, Vec<InterfaceId>> = HashMap::default();
-        for (id, facts) in (0..).map(InterfaceId).zip(facts) {
-            if let Some(Behind::Balancer(at)) = facts.behind {
-                behind.entry(at).or_default().push(id);
-            }
-        }
-        for raw in std::mem::take(&mut self.estate.balancing.hosts) {
-            let name = self.text(raw.balancer);
-            let what = format!("the load balancer `{}`", name.strip_prefix("elb/").unwrap_or(name));
-            let interfaces = self.balancers.position(raw.balancer).and_then(|at| behind.get(&at)).cloned();
-            let host = Host {
-                what,
-                interfaces: interfaces.unwrap_or_default(),
-                face: if raw.internal { Face::Private } else { Face::Public },
-                families: raw.families,
-                only_in: None,
-                unclear: false,
-            };
-            hosts.add(raw.host, host);
-        }
-        for (raw, own) in std::mem::take(&mut self.managed.hosts) {
-            let network = self.builder.network();
-            let interfaces = own.iter().flat_map(|id| network.called(network.name(*id))).copied().collect();
-            let host = Host {
-                what: raw.what,
-                interfaces,
-                face: if raw.public { Face::Both } else { Face::Private },
-                families: (true, true),
-                only_in: raw.only_in,
-                unclear: raw.unclear,
-            };
-            hosts.add(raw.host, host);
-        }
-        hosts
     }
 
     fn interface_gates(

@@ -8,7 +8,7 @@ use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::amend::Amended;
 use super::balancing::Balancing;
-use super::managed::Services;
+use super::services::Services;
 use super::zones::Zones;
 use crate::records::Listing;
 

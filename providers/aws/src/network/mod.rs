@@ -20,9 +20,11 @@ mod intake;
 mod leave;
 mod managed;
 mod names;
+mod nat;
 mod onward;
 mod pods;
 mod route;
+mod services;
 mod transit;
 mod zones;
 
