@@ -1,6 +1,10 @@
 //! Several accounts: which are read, as whom, and what is asked of those that evidence leads to.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use reachlint_aws::collect::{Accounts, CollectError, Collected, Event, Options, Wanted, collect};
 use reachlint_model::Failure;
@@ -395,4 +399,25 @@ fn a_reference_to_a_group_leads_to_its_account() {
     let groups = ["DescribeSecurityGroups", "DescribeSecurityGroupRules"];
     let expected = groups.map(|action| (action.to_owned(), vec!["sg-far".to_owned()]));
     assert_eq!(asked(&server, OTHER), expected.into(), "and nothing else is asked there");
+}
+
+/// Ten accounts with eight calls each at a time would be eighty.
+#[test]
+fn all_accounts_together_stay_within_one_bound() {
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (counted, highest) = (Arc::clone(&now), Arc::clone(&most));
+    let server = Server::start(move |action, form, _| {
+        if action.starts_with("Describe") {
+            highest.fetch_max(counted.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(50));
+            counted.fetch_sub(1, Ordering::SeqCst);
+        }
+        estate(action, form)
+    });
+    let ids: Vec<String> = (1..=10).map(|at| format!("{at:012}")).collect();
+    let accounts = Accounts { only: ids.clone(), ..accounts(&["reader"]) };
+    let collected = run(&with(&server, Wanted::Everything, accounts)).unwrap();
+    assert_eq!(scopes(&collected), ids.iter().map(|id| (&**id, "us-east-1")).collect::<Vec<_>>());
+    let most = most.load(Ordering::SeqCst);
+    assert!(most <= 48, "{most} calls at a time");
 }
