@@ -33,6 +33,8 @@ pub(super) struct Facts {
     pub(super) device_index: i32,
     pub(super) source_dest_check: bool,
     pub(super) cut_from_internet: bool,
+    /// Whether group references over a transit gateway never hold for it.
+    pub(super) unreferenced: bool,
     /// The availability zone.
     pub(super) zone: NameId,
     /// Something stands behind the interface that decides further.
@@ -86,6 +88,16 @@ pub(crate) struct Table {
     pub(super) unread: Vec<(ReasonId, bool)>,
 }
 
+/// What counts when a rule refers to a prefix list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListSize {
+    pub(crate) family: Option<Family>,
+    /// How many rules a reference to it counts for.
+    pub(crate) weight: usize,
+    /// How many entries more it may hold; none where that is not known or not for a customer to decide.
+    pub(crate) room: Option<usize>,
+}
+
 /// The rule lists of a security group.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct GroupFacts {
@@ -104,6 +116,8 @@ pub struct AwsNetwork {
     pub(crate) subnets: HashMap<NameId, SubnetFacts>,
     pub(crate) tables: Vec<Table>,
     pub(crate) vpcs: HashMap<NameId, AddressSet>,
+    /// VPCs that keep traffic in that is not encrypted.
+    pub(super) encrypting: HashMap<NameId, ReasonId>,
     /// The address of each VPC's own resolver.
     pub(super) resolvers: HashMap<NameId, IpAddr>,
     /// Internet gateways, and egress-only ones, with the VPCs they are attached to.
@@ -115,6 +129,8 @@ pub struct AwsNetwork {
     pub(super) access: PublicAccess,
     pub(super) transit: Transit,
     pub(super) tags: Tags,
+    /// What counts when a rule refers to a prefix list.
+    pub(crate) prefix_lists: HashMap<NameId, ListSize>,
     /// The accounts that own the security groups.
     pub(crate) group_owners: HashMap<NameId, NameId>,
     /// Why an address of a VPC has no known owner; the entry under `None` is for addresses of no known VPC.
@@ -184,8 +200,10 @@ impl Compiler {
         let resolvers = self.estate.vpcs.iter().filter_map(|(id, blocks)| Some((*id, resolver(*blocks.first()?)?)));
         let resolvers = resolvers.collect();
         let vpcs = self.estate.vpcs.iter().map(|(id, blocks)| (*id, blocks.iter().copied().collect())).collect();
+        let encrypting = self.compile_encrypting();
         let access = self.compile_access();
         let transit = self.compile_transit();
+        let prefix_lists = self.list_sizes();
         let links_read = [Listing::PeeringConnections, Listing::TransitAttachments].into_iter().all(|listing| {
             let whole = self.estate.failure(listing, None).is_none() && !self.estate.truncated(listing);
             whole && self.estate.has(listing)
@@ -230,11 +248,13 @@ impl Compiler {
             subnets,
             tables,
             vpcs,
+            encrypting,
             resolvers,
             gateways,
             peerings,
             nats,
             links_read,
+            prefix_lists,
             access,
             transit,
             tags,
@@ -243,7 +263,7 @@ impl Compiler {
         }
     }
 
-    fn fixed(&mut self, code: ReasonCode, text: &str) -> ReasonId {
+    pub(super) fn fixed(&mut self, code: ReasonCode, text: &str) -> ReasonId {
         self.builder.reason(Reason { code, text: text.to_owned(), permission: None })
     }
 
@@ -438,6 +458,7 @@ impl Compiler {
                 device_index: raw.device_index,
                 source_dest_check: raw.source_dest_check,
                 cut_from_internet: raw.cut_from_internet,
+                unreferenced: self.is_unreferenced(raw, egress),
                 zone: raw.zone,
                 behind: self.behind(raw),
                 cluster: self.cluster(own.iter().chain(&machine)),
