@@ -125,6 +125,7 @@ fn id_key(listing: &str) -> &'static str {
         "TransitGateways" => "TransitGatewayId",
         "LoadBalancers" => "LoadBalancerArn",
         "Listeners" => "ListenerArn",
+        "Rules" => "RuleArn",
         "TargetGroups" => "TargetGroupArn",
         "TransitGatewayVpcAttachments" => "TransitGatewayAttachmentId",
         "TransitGatewayRouteTables" => "TransitGatewayRouteTableId",

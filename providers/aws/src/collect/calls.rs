@@ -235,6 +235,7 @@ pub(super) async fn answer(client: &Client, ask: Ask) -> Answer {
         Listing::SecurityGroupVpcAssociations
         | Listing::LoadBalancers
         | Listing::Listeners
+        | Listing::Rules
         | Listing::TargetGroups
         | Listing::TargetHealth
         | Listing::TargetGroupAttributes

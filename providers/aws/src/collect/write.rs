@@ -79,6 +79,7 @@ const fn command(listing: Listing) -> &'static str {
         Listing::Addresses => "describe-addresses",
         Listing::LoadBalancers => "describe-load-balancers",
         Listing::Listeners => "describe-listeners",
+        Listing::Rules => "describe-rules",
         Listing::TargetGroups => "describe-target-groups",
         Listing::TargetHealth => "describe-target-health",
         Listing::TargetGroupAttributes => "describe-target-group-attributes",

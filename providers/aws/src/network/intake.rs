@@ -12,9 +12,9 @@ use super::estate::{
 };
 use crate::records::{
     Association, BalancingAttribute, EgressOnlyInternetGateway, ElasticAddress, GroupReference, InternetGateway,
-    IpPermission, Listener, Listing, LoadBalancer, ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface,
-    PeerVpc, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions, Reservation, RouteTable, SecurityGroup,
-    SecurityGroupRule, Sink, Subnet, Tag, TargetGroup, TargetHealthDescription, Text, TransitGateway,
+    IpPermission, Listener, ListenerRule, Listing, LoadBalancer, ManagedPrefixList, NatGateway, NetworkAcl,
+    NetworkInterface, PeerVpc, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions, Reservation, RouteTable,
+    SecurityGroup, SecurityGroupRule, Sink, Subnet, Tag, TargetGroup, TargetHealthDescription, Text, TransitGateway,
     TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable,
     TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection,
 };
@@ -539,6 +539,11 @@ impl Sink for Estate {
         self.balancing.listeners(&mut self.names, balancer, listeners, more)
     }
 
+    fn rules(&mut self, rules: &[ListenerRule<'_>], more: bool) -> Result<(), String> {
+        self.balancing.rules(&mut self.names, rules, more);
+        Ok(())
+    }
+
     fn target_group(&mut self, record: TargetGroup<'_>) -> Result<(), String> {
         self.balancing.target_group(&mut self.names, &record)
     }
@@ -675,10 +680,15 @@ impl Sink for Estate {
     }
 
     fn listed(&mut self, listing: Listing, more: bool) {
-        // What is about one thing has pages of its own: the entries of a prefix list, the listeners of a load balancer,
-        // the route table of a transit gateway.
-        let own =
-            [Listing::PrefixListEntries, Listing::Listeners, Listing::TransitAssociations, Listing::TransitRoutes];
+        // What is about one thing has pages of its own: the entries of a prefix list, the listeners of a load balancer
+        // and their rules, the route table of a transit gateway.
+        let own = [
+            Listing::PrefixListEntries,
+            Listing::Listeners,
+            Listing::Rules,
+            Listing::TransitAssociations,
+            Listing::TransitRoutes,
+        ];
         let more = more && !own.contains(&listing);
         let (open, last) = self.pages.entry((listing, self.folder.clone())).or_default();
         *(if more { open } else { last }) += 1;

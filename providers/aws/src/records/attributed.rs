@@ -8,9 +8,12 @@ use serde_json::value::RawValue;
 
 use super::read::{Listing, Sink};
 use super::{
-    BalancingAttribute, Listener, PrefixListEntry, TargetHealthDescription, Text, TransitGatewayAssociation,
-    TransitGatewayRoute,
+    BalancingAttribute, Listener, ListenerRule, PrefixListEntry, TargetHealthDescription, Text,
+    TransitGatewayAssociation, TransitGatewayRoute,
 };
+
+/// What tells a rule of a listener from rules of other services.
+const LISTENER_RULE: &str = ":listener-rule/";
 
 /// Whether a listing's records do not say what they are about, or only where there is one.
 pub(super) fn is_attributed(listing: Listing) -> bool {
@@ -20,8 +23,8 @@ pub(super) fn is_attributed(listing: Listing) -> bool {
 
 /// Whether a listing stands under a word that other services use as well.
 pub(super) fn is_common(listing: Listing) -> bool {
-    use Listing::{LoadBalancerAttributes, TargetGroupAttributes, TransitAssociations, TransitRoutes};
-    matches!(listing, TargetGroupAttributes | LoadBalancerAttributes | TransitAssociations | TransitRoutes)
+    use Listing::{LoadBalancerAttributes, Rules, TargetGroupAttributes, TransitAssociations, TransitRoutes};
+    matches!(listing, TargetGroupAttributes | LoadBalancerAttributes | Rules | TransitAssociations | TransitRoutes)
 }
 
 /// Whether a key is an id under which an answer stands.
@@ -83,6 +86,15 @@ impl Page {
                     if count > 0 || (balancer.is_some() && listeners.is_empty()) {
                         sink.listeners(balancer, &listeners, self.more)?;
                         found.push((Listing::Listeners, count));
+                    }
+                    continue;
+                }
+                Listing::Rules => {
+                    if records.contains(LISTENER_RULE) {
+                        let mut rules: Vec<ListenerRule<'_>> = serde_json::from_str(records).map_err(wrong)?;
+                        rules.retain(|rule| rule.rule_arn.contains(LISTENER_RULE));
+                        sink.rules(&rules, self.more)?;
+                        found.push((Listing::Rules, rules.len()));
                     }
                     continue;
                 }

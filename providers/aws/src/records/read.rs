@@ -9,8 +9,8 @@ use serde_json::value::RawValue;
 use super::attributed::{self, Page};
 use super::window::{Fault, Piece, Window, piece};
 use super::{
-    BalancingAttribute, EgressOnlyInternetGateway, ElasticAddress, InternetGateway, Listener, LoadBalancer,
-    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PrefixListEntry, PublicAccessExclusion,
+    BalancingAttribute, EgressOnlyInternetGateway, ElasticAddress, InternetGateway, Listener, ListenerRule,
+    LoadBalancer, ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PrefixListEntry, PublicAccessExclusion,
     PublicAccessOptions, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation,
     Subnet, TargetGroup, TargetHealthDescription, Text, TransitGateway, TransitGatewayAssociation,
     TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc,
@@ -59,6 +59,8 @@ pub enum Listing {
     LoadBalancers,
     /// `elbv2 describe-listeners`.
     Listeners,
+    /// `elbv2 describe-rules`.
+    Rules,
     /// `elbv2 describe-target-groups`.
     TargetGroups,
     /// `elbv2 describe-target-health`.
@@ -87,7 +89,7 @@ pub enum Listing {
 
 impl Listing {
     /// Every listing.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::NetworkInterfaces,
         Self::Instances,
         Self::SecurityGroups,
@@ -106,6 +108,7 @@ impl Listing {
         Self::Addresses,
         Self::LoadBalancers,
         Self::Listeners,
+        Self::Rules,
         Self::TargetGroups,
         Self::TargetHealth,
         Self::TargetGroupAttributes,
@@ -122,10 +125,11 @@ impl Listing {
 
     /// What live collection does not ask for: what is read from files only, and associations of groups, on which nothing
     /// hangs.
-    pub const OFFLINE: [Self; 15] = [
+    pub const OFFLINE: [Self; 16] = [
         Self::SecurityGroupVpcAssociations,
         Self::LoadBalancers,
         Self::Listeners,
+        Self::Rules,
         Self::TargetGroups,
         Self::TargetHealth,
         Self::TargetGroupAttributes,
@@ -162,6 +166,7 @@ impl Listing {
             Self::Addresses => "Addresses",
             Self::LoadBalancers => "LoadBalancers",
             Self::Listeners => "Listeners",
+            Self::Rules => "Rules",
             Self::TargetGroups => "TargetGroups",
             Self::TargetHealth => "TargetHealthDescriptions",
             // The request that stands beside it tells which of the two it is.
@@ -199,6 +204,7 @@ impl Listing {
             Self::Addresses => "ec2:DescribeAddresses",
             Self::LoadBalancers => "elasticloadbalancing:DescribeLoadBalancers",
             Self::Listeners => "elasticloadbalancing:DescribeListeners",
+            Self::Rules => "elasticloadbalancing:DescribeRules",
             Self::TargetGroups => "elasticloadbalancing:DescribeTargetGroups",
             Self::TargetHealth => "elasticloadbalancing:DescribeTargetHealth",
             Self::TargetGroupAttributes => "elasticloadbalancing:DescribeTargetGroupAttributes",
@@ -318,6 +324,11 @@ pub trait Sink {
     /// # Errors
     /// See [`Sink::interface`].
     fn listeners(&mut self, balancer: Option<&str>, listeners: &[Listener<'_>], more: bool) -> Result<(), String>;
+    /// Rules of listeners; `more` says that this page is not the last.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn rules(&mut self, rules: &[ListenerRule<'_>], more: bool) -> Result<(), String>;
     /// A target group.
     ///
     /// # Errors
@@ -580,6 +591,7 @@ impl Document<'_> {
             // These are held until it is known what they are about.
             Listing::PrefixListEntries
             | Listing::Listeners
+            | Listing::Rules
             | Listing::TargetHealth
             | Listing::TargetGroupAttributes
             | Listing::LoadBalancerAttributes
