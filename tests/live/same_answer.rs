@@ -85,7 +85,7 @@ fn only_reads(proxy: &Proxy) {
         .map(|permission| permission.action.split_once(':').unwrap().1)
         .collect();
     let actions = proxy.actions();
-    assert!(actions.len() > 10, "the program asked something else than the proxy: {actions:?}");
+    assert!(actions.len() >= 10, "the program asked something else than the proxy: {actions:?}");
     for action in &actions {
         assert!(action.starts_with("Describe") || action.starts_with("Get"), "{action} is no call that reads");
         assert!(allowed.contains(&**action), "{action} is not among the permissions");
@@ -144,7 +144,7 @@ fn a_whole_region_tells_the_same() {
 }
 
 /// The commands that docs/evidence.md tells people without reachlint's own collection to run.
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "describe-network-interfaces",
     "describe-instances",
     "describe-security-groups",
@@ -159,6 +159,8 @@ const COMMANDS: [&str; 14] = [
     "describe-egress-only-internet-gateways",
     "describe-nat-gateways",
     "describe-addresses",
+    "describe-vpc-block-public-access-options",
+    "describe-vpc-block-public-access-exclusions",
 ];
 
 /// What the AWS CLI prints for a command.

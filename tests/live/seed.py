@@ -25,12 +25,36 @@ import logging
 
 import boto3
 from moto import settings
+from moto.core.responses import ActionResult
+from moto.ec2.responses import EC2Response
 from moto.server import ThreadedMotoServer
 
 # A line for each request would drown the one that matters.
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 ACCOUNT = "123456789012"
+
+
+def off(response):
+    """VPC Block Public Access, which moto does not know."""
+    return ActionResult(
+        {
+            "VpcBlockPublicAccessOptions": {
+                "AwsAccountId": ACCOUNT,
+                "AwsRegion": response.region,
+                "State": "default-state",
+                "InternetGatewayBlockMode": "off",
+                "ManagedBy": "account",
+                "ExclusionsAllowed": "allowed",
+            }
+        }
+    )
+
+
+EC2Response.describe_vpc_block_public_access_options = off
+EC2Response.describe_vpc_block_public_access_exclusions = lambda _: ActionResult(
+    {"VpcBlockPublicAccessExclusions": []}
+)
 
 
 class Region:

@@ -9,8 +9,8 @@ use super::convert;
 use super::fault::Fault;
 use crate::records::{
     EgressOnlyInternetGateway, ElasticAddress, InternetGateway, Listing, ManagedPrefixList, NatGateway, NetworkAcl,
-    NetworkInterface, PrefixListEntry, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
-    VpcPeeringConnection,
+    NetworkInterface, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions, Reservation, RouteTable,
+    SecurityGroup, SecurityGroupRule, Subnet, Vpc, VpcPeeringConnection,
 };
 
 /// More pages than any estate has: an endpoint that never ends is not AWS.
@@ -35,6 +35,8 @@ pub(super) struct Records {
     pub(super) egress_only_gateways: Vec<EgressOnlyInternetGateway<'static>>,
     pub(super) nat_gateways: Vec<NatGateway<'static>>,
     pub(super) addresses: Vec<ElasticAddress<'static>>,
+    pub(super) public_access: Vec<PublicAccessOptions<'static>>,
+    pub(super) exclusions: Vec<PublicAccessExclusion<'static>>,
 }
 
 impl Records {
@@ -54,6 +56,8 @@ impl Records {
         self.egress_only_gateways.extend(more.egress_only_gateways);
         self.nat_gateways.extend(more.nat_gateways);
         self.addresses.extend(more.addresses);
+        self.public_access.extend(more.public_access);
+        self.exclusions.extend(more.exclusions);
     }
 }
 
@@ -63,8 +67,8 @@ pub(super) struct Ask {
     pub(super) listing: Listing,
     /// Name of the filter and its values, unless everything is asked for.
     pub(super) filter: Option<(String, Vec<String>)>,
-    /// The prefix list whose entries are asked for.
-    pub(super) list: Option<String>,
+    /// The one thing that the call is about, such as the prefix list whose entries are asked for.
+    pub(super) about: Option<String>,
     /// What stays unknown if the call fails; empty for everything.
     pub(super) resources: Vec<String>,
 }
@@ -122,7 +126,7 @@ macro_rules! every_page {
         }
         // The SDK ends the pages when it is given the same token twice.
         if more {
-            $answer.fault = Some(Fault::new("EndlessPages", "the last page names a further page that never comes"));
+            $answer.fault = Some(endless());
         }
     }};
 }
@@ -191,7 +195,7 @@ listing!(
 listing!(nat_gateways, describe_nat_gateways, set_filter, 1000, nat_gateways, nat_gateways, nat_gateway);
 
 async fn entries(client: &Client, answer: &mut Answer) {
-    let list = answer.ask.list.clone().unwrap_or_default();
+    let list = answer.ask.about.clone().unwrap_or_default();
     let request = client.get_managed_prefix_list_entries().prefix_list_id(&list).max_results(100);
     every_page!(answer, request, entries, |records: &mut Records, found: Vec<_>| {
         records.entries.entry(list.clone()).or_default().extend(found.into_iter().map(convert::entry));
@@ -208,6 +212,49 @@ async fn addresses(client: &Client, answer: &mut Answer) {
         }
         Err(error) => answer.fault = Some(Fault::of(&error)),
     }
+}
+
+/// The one answer that is a single record.
+async fn public_access(client: &Client, answer: &mut Answer) {
+    match client.describe_vpc_block_public_access_options().send().await {
+        Ok(page) => match page.vpc_block_public_access_options {
+            Some(options) => {
+                answer.page(1);
+                answer.records.public_access.push(convert::public_access(options));
+            }
+            None => answer.fault = Some(Fault::new("BrokenAnswer", "the answer holds no options")),
+        },
+        Err(error) => answer.fault = Some(Fault::of(&error)),
+    }
+}
+
+/// It has pages, and the SDK none of its helpers for them.
+async fn exclusions(client: &Client, answer: &mut Answer) {
+    let mut token: Option<String> = None;
+    loop {
+        let request = client.describe_vpc_block_public_access_exclusions().max_results(1000);
+        match request.set_next_token(token.clone()).send().await {
+            Ok(page) => {
+                let found = page.vpc_block_public_access_exclusions.unwrap_or_default();
+                let on = answer.page(found.len());
+                answer.records.exclusions.extend(found.into_iter().map(convert::exclusion));
+                match page.next_token.filter(|next| !next.is_empty()) {
+                    None => return,
+                    Some(next) if on && token.as_ref() != Some(&next) => token = Some(next),
+                    Some(_) => break,
+                }
+            }
+            Err(error) => {
+                answer.fault = Some(Fault::of(&error));
+                return;
+            }
+        }
+    }
+    answer.fault = Some(endless());
+}
+
+fn endless() -> Fault {
+    Fault::new("EndlessPages", "the last page names a further page that never comes")
 }
 
 /// Makes a call.
@@ -230,6 +277,8 @@ pub(super) async fn answer(client: &Client, ask: Ask) -> Answer {
         Listing::EgressOnlyInternetGateways => egress_only_gateways(client, into).await,
         Listing::NatGateways => nat_gateways(client, into).await,
         Listing::Addresses => addresses(client, into).await,
+        Listing::PublicAccessOptions => public_access(client, into).await,
+        Listing::PublicAccessExclusions => exclusions(client, into).await,
         // An interface can only carry a group of another VPC while the association is in force, so nothing hangs
         // on that listing. The others are read from files only. Nobody plans these.
         Listing::SecurityGroupVpcAssociations
@@ -240,8 +289,6 @@ pub(super) async fn answer(client: &Client, ask: Ask) -> Answer {
         | Listing::TargetHealth
         | Listing::TargetGroupAttributes
         | Listing::LoadBalancerAttributes
-        | Listing::PublicAccessOptions
-        | Listing::PublicAccessExclusions
         | Listing::TransitGateways
         | Listing::TransitAttachments
         | Listing::TransitTables

@@ -7,6 +7,7 @@ mod calls;
 mod client;
 mod convert;
 mod fault;
+mod leads;
 mod plan;
 mod whole;
 mod write;
@@ -29,7 +30,7 @@ use plan::Plan;
 
 /// Calls under way at the same time in one region. The account's allowance is shared with everybody in it (EC2 API,
 /// request throttling).
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 12;
 /// Call and permission that tell whose credentials they are.
 const IDENTITY: &str = "sts:GetCallerIdentity";
 
@@ -47,7 +48,7 @@ const fn permission(listing: Listing, purpose: &'static str) -> Permission {
 }
 
 /// Every permission that collection uses. All of them only read.
-pub const PERMISSIONS: [Permission; 16] = [
+pub const PERMISSIONS: [Permission; 18] = [
     permission(Listing::NetworkInterfaces, "who has which address and carries which security groups"),
     permission(Listing::Instances, "names, tags and states of machines"),
     permission(Listing::SecurityGroups, "names and owners of security groups"),
@@ -63,6 +64,8 @@ pub const PERMISSIONS: [Permission; 16] = [
     permission(Listing::EgressOnlyInternetGateways, "ways out to the internet for IPv6"),
     permission(Listing::NatGateways, "address translation on the way out"),
     permission(Listing::Addresses, "elastic addresses"),
+    permission(Listing::PublicAccessOptions, "whether VPC Block Public Access keeps the internet out"),
+    permission(Listing::PublicAccessExclusions, "which VPCs and subnets it leaves open"),
     Permission { action: IDENTITY, purpose: "which account was read; AWS grants it to everybody" },
 ];
 
@@ -378,7 +381,7 @@ fn assemble(options: &Options, identity: Identity, plans: Vec<(String, Plan)>) -
     let nothing = plans.iter().all(|(_, plan)| plan.read.is_empty());
     let (mut documents, mut scopes) = (Vec::new(), Vec::new());
     for (region, mut plan) in plans {
-        plan.faults.sort_by(|(a, _), (b, _)| (a.listing, &a.filter, &a.list).cmp(&(b.listing, &b.filter, &b.list)));
+        plan.faults.sort_by(|(a, _), (b, _)| (a.listing, &a.filter, &a.about).cmp(&(b.listing, &b.filter, &b.about)));
         for (Ask { listing, resources, .. }, fault) in plan.faults {
             failures.push(failure(listing.permission(), fault, resources, account.as_deref(), Some(&region)));
         }

@@ -11,6 +11,7 @@ use reachlint_model::{Prefix, Selector};
 use super::Wanted;
 use super::calls::{Answer, Ask, Records};
 use super::fault::Fault;
+use super::leads::Leads;
 use crate::records::{Listing, NetworkInterface, Text};
 
 /// Most values that a filter takes (EC2 API, filters).
@@ -20,16 +21,7 @@ const MOST_ROUNDS: usize = 8;
 
 /// Filters of a VPC: everything in it is asked for at once. The main route table stands in for subnets without one
 /// of their own, so a table read without its siblings would be taken for the wrong subnets.
-const OF_A_VPC: [(Listing, &str); 8] = [
-    (Listing::Subnets, "vpc-id"),
-    (Listing::Vpcs, "vpc-id"),
-    (Listing::NetworkAcls, "vpc-id"),
-    (Listing::RouteTables, "vpc-id"),
-    (Listing::NatGateways, "vpc-id"),
-    (Listing::InternetGateways, "attachment.vpc-id"),
-    (Listing::PeeringConnections, "requester-vpc-info.vpc-id"),
-    (Listing::PeeringConnections, "accepter-vpc-info.vpc-id"),
-];
+const OF_A_VPC: [Listing; 4] = [Listing::Subnets, Listing::Vpcs, Listing::NetworkAcls, Listing::RouteTables];
 
 /// What was gathered in one region, and what is still to be asked.
 #[derive(Debug)]
@@ -44,7 +36,7 @@ pub(super) struct Plan {
     pub(super) faults: Vec<(Ask, Fault)>,
 }
 
-fn own<'a>(text: Option<&'a Text<'_>>) -> Option<&'a str> {
+pub(super) fn own<'a>(text: Option<&'a Text<'_>>) -> Option<&'a str> {
     text.map(|text| &**text).filter(|text| !text.is_empty())
 }
 
@@ -54,7 +46,7 @@ fn literal(value: &str) -> String {
 }
 
 /// Addresses that only ever stand inside of a network (RFC 1918, RFC 6598).
-fn is_inside(address: IpAddr) -> bool {
+pub(super) fn is_inside(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_private() || (address.octets()[0] == 100 && address.octets()[1] & 0xc0 == 64),
         IpAddr::V6(_) => false,
@@ -71,7 +63,7 @@ fn is_assignable(address: &IpAddr) -> bool {
 }
 
 /// What an interface has: its addresses, primary, secondary and public, and the blocks delegated to it.
-fn held(interface: &NetworkInterface<'_>) -> (Vec<IpAddr>, Vec<Prefix>) {
+pub(super) fn held(interface: &NetworkInterface<'_>) -> (Vec<IpAddr>, Vec<Prefix>) {
     let public = interface.association.iter().filter_map(|association| association.public_ip.as_ref());
     let secondary = interface.private_ip_addresses.iter().flat_map(|entry| {
         let public = entry.association.as_ref().and_then(|association| association.public_ip.as_ref());
@@ -109,6 +101,10 @@ impl<'a> Held<'a> {
     }
 }
 
+fn everything_of(listing: Listing) -> Ask {
+    Ask { listing, filter: None, about: None, resources: Vec::new() }
+}
+
 fn blocks<'t>(texts: impl Iterator<Item = &'t Text<'static>>) -> Vec<Prefix> {
     texts.filter_map(|text| text.parse().ok()).collect()
 }
@@ -144,7 +140,7 @@ impl Plan {
                 let rest =
                     |listing: &Listing| Listing::OFFLINE.contains(listing) || *listing == Listing::PrefixListEntries;
                 let listings = Listing::ALL.into_iter().filter(|listing| !rest(listing));
-                asks.extend(listings.map(|listing| Ask { listing, filter: None, list: None, resources: Vec::new() }));
+                asks.extend(listings.map(everything_of));
             }
             (true, 1) => self.ask_entries(&mut asks),
             (true, _) => {}
@@ -203,7 +199,14 @@ impl Plan {
                 resources.extend(self.subnets_of(values));
             }
             let filter = Some((filter.to_owned(), values.iter().map(|value| literal(value)).collect()));
-            asks.push(Ask { listing, filter, list: None, resources });
+            asks.push(Ask { listing, filter, about: None, resources });
+        }
+    }
+
+    /// Asks for all of a listing, once.
+    fn ask_all(&mut self, asks: &mut Vec<Ask>, listing: Listing) {
+        if self.asked.insert((listing, String::new(), String::new())) {
+            asks.push(everything_of(listing));
         }
     }
 
@@ -267,39 +270,52 @@ impl Plan {
             groups.extend(interface.groups.iter().map(|group| group.group_id.to_string()).filter(|id| !id.is_empty()));
             vpcs.extend(own(interface.vpc_id.as_ref()).map(str::to_owned));
         }
+        let several = vpcs.len() > 1;
+        let leads = Leads::of(&self.records, &self.addresses);
         vpcs.extend(self.far_vpcs());
         self.ask(asks, Listing::Instances, "instance-id", instances);
         self.ask(asks, Listing::SecurityGroups, "group-id", groups.clone());
         self.ask(asks, Listing::SecurityGroupRules, "group-id", groups);
-        for (listing, filter) in OF_A_VPC {
-            self.ask(asks, listing, filter, vpcs.clone());
+        for listing in OF_A_VPC {
+            self.ask(asks, listing, "vpc-id", vpcs.clone());
+        }
+        if several {
+            // Where no route leads over a peering that joins two of them, the missing route is worth a word.
+            self.ask(asks, Listing::PeeringConnections, "requester-vpc-info.vpc-id", vpcs);
         }
         let subnets = self.subnets_to_search();
         self.ask(asks, Listing::NetworkInterfaces, "subnet-id", subnets);
-        self.ask_targets(asks);
+        self.ask_targets(asks, leads);
         self.ask_entries(asks);
     }
 
-    /// Interfaces and gateways that routes lead to.
-    fn ask_targets(&mut self, asks: &mut Vec<Ask>) {
-        let (mut interfaces, mut machines, mut egress_only) = (BTreeSet::new(), BTreeSet::new(), false);
-        for route in self.records.tables.iter().flat_map(|table| &table.routes) {
-            match own(route.network_interface_id.as_ref()) {
-                Some(interface) => interfaces.extend([interface.to_owned()]),
-                None => machines.extend(own(route.instance_id.as_ref()).map(str::to_owned)),
-            }
-            egress_only |= own(route.egress_only_internet_gateway_id.as_ref()).is_some();
-        }
+    /// What the routes lead to, and only where they do: most ways stay inside of a VPC.
+    fn ask_targets(&mut self, asks: &mut Vec<Ask>, leads: Leads) {
+        let mut interfaces = leads.interfaces;
         let elastic = self.records.addresses.iter();
         interfaces.extend(elastic.filter_map(|entry| own(entry.network_interface_id.as_ref()).map(str::to_owned)));
         let known = &self.records.interfaces;
         interfaces.retain(|id| !known.iter().any(|interface| *interface.network_interface_id == **id));
         self.ask(asks, Listing::NetworkInterfaces, "network-interface-id", interfaces);
-        self.ask(asks, Listing::NetworkInterfaces, "attachment.instance-id", machines);
-        // There is no filter by VPC (EC2 API, DescribeEgressOnlyInternetGateways), and few of them anywhere.
-        let listing = Listing::EgressOnlyInternetGateways;
-        if egress_only && self.asked.insert((listing, String::new(), String::new())) {
-            asks.push(Ask { listing, filter: None, list: None, resources: Vec::new() });
+        self.ask(asks, Listing::NetworkInterfaces, "attachment.instance-id", leads.instances);
+        self.ask(asks, Listing::NatGateways, "nat-gateway-id", leads.nat);
+        self.ask(asks, Listing::InternetGateways, "internet-gateway-id", leads.internet);
+        let mut peerings = leads.peerings;
+        let known = &self.records.peerings;
+        peerings.retain(|id| !known.iter().any(|peering| *peering.vpc_peering_connection_id == **id));
+        self.ask(asks, Listing::PeeringConnections, "vpc-peering-connection-id", peerings);
+        if leads.egress_only {
+            // There is no filter by VPC (EC2 API, DescribeEgressOnlyInternetGateways), and few of them anywhere.
+            self.ask_all(asks, Listing::EgressOnlyInternetGateways);
+        }
+        if leads.to_internet {
+            self.ask_all(asks, Listing::PublicAccessOptions);
+        }
+        // Nobody is excluded from what is off.
+        let is_on = |mode: &Text<'_>| &**mode != "off";
+        let mut switches = self.records.public_access.iter();
+        if switches.any(|switch| switch.internet_gateway_block_mode.as_ref().is_none_or(is_on)) {
+            self.ask_all(asks, Listing::PublicAccessExclusions);
         }
     }
 
@@ -318,8 +334,8 @@ impl Plan {
         let lists: BTreeSet<String> = used.filter_map(|id| own(Some(id)).map(str::to_owned)).collect();
         for list in &lists {
             if self.asked.insert((Listing::PrefixListEntries, String::new(), list.clone())) {
-                let (list, resources) = (Some(list.clone()), vec![list.clone()]);
-                asks.push(Ask { listing: Listing::PrefixListEntries, filter: None, list, resources });
+                let (about, resources) = (Some(list.clone()), vec![list.clone()]);
+                asks.push(Ask { listing: Listing::PrefixListEntries, filter: None, about, resources });
             }
         }
         if !matches!(self.wanted, Wanted::Everything) {

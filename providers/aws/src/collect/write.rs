@@ -8,8 +8,8 @@ use super::calls::Records;
 use super::file_safe;
 use crate::records::{
     EgressOnlyInternetGateway, ElasticAddress, Instance, InternetGateway, Listing, ManagedPrefixList, NatGateway,
-    NetworkAcl, NetworkInterface, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
-    VpcPeeringConnection,
+    NetworkAcl, NetworkInterface, PublicAccessExclusion, Reservation, RouteTable, SecurityGroup, SecurityGroupRule,
+    Subnet, Vpc, VpcPeeringConnection,
 };
 
 /// Documents, and the listings in which a record without an id was left out.
@@ -44,6 +44,7 @@ record! {
     EgressOnlyInternetGateway by egress_only_internet_gateway_id,
     NatGateway by nat_gateway_id,
     Instance by instance_id,
+    PublicAccessExclusion by exclusion_id,
 }
 
 impl Record for ElasticAddress<'static> {
@@ -162,6 +163,12 @@ pub(super) fn documents(
     writer.listing(Listing::EgressOnlyInternetGateways, records.egress_only_gateways)?;
     writer.listing(Listing::NatGateways, records.nat_gateways)?;
     writer.listing(Listing::Addresses, records.addresses)?;
+    writer.listing(Listing::PublicAccessExclusions, records.exclusions)?;
+    if let Some(options) = records.public_access.first() {
+        let listing = Listing::PublicAccessOptions;
+        let text = format!("{{{:?}:{}}}\n", listing.key(), serde_json::to_string(options)?);
+        writer.documents.push((format!("{folder}/{}.json", command(listing)), text.into_bytes()));
+    }
     for (list, mut entries) in records.entries {
         entries.sort_by(|a, b| a.cidr.cmp(&b.cidr));
         // The answer does not repeat which list was asked for; the request's own parameter says it.

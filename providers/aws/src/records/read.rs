@@ -125,7 +125,7 @@ impl Listing {
 
     /// What live collection does not ask for: what is read from files only, and associations of groups, on which nothing
     /// hangs.
-    pub const OFFLINE: [Self; 16] = [
+    pub const OFFLINE: [Self; 14] = [
         Self::SecurityGroupVpcAssociations,
         Self::LoadBalancers,
         Self::Listeners,
@@ -134,8 +134,6 @@ impl Listing {
         Self::TargetHealth,
         Self::TargetGroupAttributes,
         Self::LoadBalancerAttributes,
-        Self::PublicAccessOptions,
-        Self::PublicAccessExclusions,
         Self::TransitGateways,
         Self::TransitAttachments,
         Self::TransitTables,

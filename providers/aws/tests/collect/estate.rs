@@ -39,6 +39,16 @@ fn rule(id: &str, group: &str, peer: &str) -> String {
     )
 }
 
+/// The switch of VPC Block Public Access in a mode.
+pub(crate) fn public_access(mode: &str) -> Reply {
+    Reply::Answer(format!(
+        "<requestId>r</requestId><vpcBlockPublicAccessOptions><awsAccountId>{ACCOUNT}</awsAccountId>\
+         <awsRegion>us-east-1</awsRegion><state>update-complete</state>\
+         <internetGatewayBlockMode>{mode}</internetGatewayBlockMode><exclusionsAllowed>allowed</exclusionsAllowed>\
+         </vpcBlockPublicAccessOptions>"
+    ))
+}
+
 /// The answer to any call, obeying its filters where a test depends on them.
 pub(crate) fn reply(action: &str, form: &Form) -> Reply {
     let asked: Vec<String> = filters(form).into_values().flatten().collect();
@@ -118,6 +128,8 @@ pub(crate) fn reply(action: &str, form: &Form) -> Reply {
         "DescribeEgressOnlyInternetGateways" => set("egressOnlyInternetGatewaySet", &[], None),
         "DescribeNatGateways" => set("natGatewaySet", &[], None),
         "DescribeAddresses" => set("addressesSet", &[], None),
+        "DescribeVpcBlockPublicAccessOptions" => public_access("off"),
+        "DescribeVpcBlockPublicAccessExclusions" => set("vpcBlockPublicAccessExclusionSet", &[], None),
         _ => Reply::Error(400, "InvalidAction", format!("{action} is not valid")),
     }
 }

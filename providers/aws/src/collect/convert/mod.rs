@@ -3,11 +3,13 @@
 //! The SDK's types cannot be serialised, and the records are what files hold, so everything passes through here once.
 //! Values are moved, and a word of an enumeration that this SDK does not know yet stays the word that AWS sent.
 
+mod access;
 mod group;
 mod interface;
 mod routing;
 mod vpc;
 
+pub(super) use access::{exclusion, public_access};
 pub(super) use group::{entry, group, prefix_list, rule};
 pub(super) use interface::{elastic_address, interface, reservation};
 pub(super) use routing::{egress_only_gateway, internet_gateway, nat_gateway, peering, route_table};
