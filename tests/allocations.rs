@@ -6,13 +6,14 @@ use std::path::Path;
 
 use reachlint::evaluate::{Evaluator, Query};
 use reachlint::evidence::load;
-use reachlint_model::{PortRange, Protocol, Provider, Verdict};
+use reachlint_model::{PortRange, Protocol, Verdict};
 
 #[test]
 fn a_bare_verdict_allocates_nothing() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/aws-shop/aws");
     let snapshot = load(&[folder], None).unwrap();
-    let network = snapshot.aws.network();
+    let providers = snapshot.providers();
+    let network = providers[0].network();
     let addresses = network
         .interfaces()
         .flat_map(|(id, interface)| network.addresses(interface).iter().map(move |address| (id, address.private)));
@@ -32,7 +33,6 @@ fn a_bare_verdict_allocates_nothing() {
             }
         }
     }
-    let providers: [&dyn Provider; 1] = [&snapshot.aws];
     let mut evaluator = Evaluator::new(&providers, PortRange::LINUX_EPHEMERAL);
     // The room for the longest path is made once and kept.
     let first: Vec<Verdict> = queries.iter().map(|query| evaluator.verdict(query)).collect();

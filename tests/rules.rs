@@ -102,7 +102,7 @@ fn found(base: &Case, rule: &Rule, case: &Case) -> (Vec<String>, Vec<Finding>, S
 
 #[test]
 fn every_rule_reports_what_it_must_and_nothing_near_it() {
-    let base = cases::base();
+    let base = cases::base(&cases::folder("aws"));
     let mut wrong = Vec::new();
     for rule in &RULES {
         let (mut triggers, mut silent) = (0, 0);
@@ -135,7 +135,7 @@ fn every_rule_reports_what_it_must_and_nothing_near_it() {
 
 #[test]
 fn fingerprints_stay_when_lines_move() {
-    let base = cases::base();
+    let base = cases::base(&cases::folder("aws"));
     for rule in &RULES {
         for (name, mut case) in fixtures(rule) {
             let prints = |case: &Case| -> Vec<String> {
@@ -152,7 +152,7 @@ fn fingerprints_stay_when_lines_move() {
 
 #[test]
 fn the_example_of_a_page_is_what_a_fixture_prints() {
-    let base = cases::base();
+    let base = cases::base(&cases::folder("aws"));
     for rule in &RULES {
         let example = section(rule.doc, "## Example");
         let [nginx, output] = ["nginx", "text"].map(|language| blocks(example, language));

@@ -17,7 +17,7 @@ use reachlint::nginx::{Config, MemoryFiles, Options};
 use reachlint::report::{Flow, StepOutcome};
 use reachlint::resolve::Resolver;
 use reachlint::rules::open_rules;
-use reachlint_model::{Network, PortRange, ProtocolMatch, Provider};
+use reachlint_model::{Network, PortRange, ProtocolMatch};
 
 /// What of an estate the audit sees otherwise.
 fn differences(size: &Size, seed: u64) -> Vec<String> {
@@ -28,8 +28,8 @@ fn differences(size: &Size, seed: u64) -> Vec<String> {
     let files = MemoryFiles::new().with("nginx.conf", text);
     let config = Config::read(Path::new("nginx.conf"), &files, &Options::default()).unwrap();
     let wanted = wanted(&config, &config.endpoints().unwrap(), Path::new(""));
-    let providers: [&dyn Provider; 1] = [&snapshot.aws];
-    let nodes = snapshot.aws.select(&expected.from.parse().unwrap());
+    let providers = snapshot.providers();
+    let nodes = providers[0].select(&expected.from.parse().unwrap());
     let nodes: Vec<Node> = nodes.into_iter().map(|interface| Node { provider: 0, interface }).collect();
     assert_eq!(nodes.len(), 1);
     let ephemeral = PortRange::LINUX_EPHEMERAL;
@@ -37,7 +37,7 @@ fn differences(size: &Size, seed: u64) -> Vec<String> {
     let resolver = Resolver { given: BTreeMap::new(), recorded: HashMap::new(), providers: &providers, asked: false };
     let flows: Vec<Flow> = judge(&subject, &resolver).into_iter().map(|judged| judged.flow).collect();
     let mut differences = flow_differences(&flows, &expected);
-    let open = open(snapshot.aws.network());
+    let open = open(providers[0].network());
     if open != expected.open {
         differences.push(format!("{} rules are open, not {}", open.len(), expected.open.len()));
     }

@@ -1,16 +1,18 @@
-//! Every case in `tests/traps/aws` comes out as it says. `tests/traps/aws/README.md` explains the keys.
+//! Every case in the folders of `tests/traps` that are about a cloud comes out as it says. `tests/traps/aws/README.md` explains the keys.
 
 #[cfg(test)]
 mod cases;
 
-use std::path::Path;
-
 use reachlint::rules;
 
 #[test]
-fn every_case_comes_out_as_it_says() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traps/aws");
-    let base = cases::base();
+fn every_aws_case_comes_out_as_it_says() {
+    every_case_comes_out_as_it_says("aws", 100);
+}
+
+fn every_case_comes_out_as_it_says(subject: &str, at_least: usize) {
+    let folder = cases::folder(subject);
+    let base = cases::base(&folder);
     let mut wrong = Vec::new();
     let cases = cases::cases(&folder);
     for (name, case) in &cases {
@@ -22,6 +24,6 @@ fn every_case_comes_out_as_it_says() {
         let complaints = cases::complaints(case, &flows, &findings);
         wrong.extend(complaints.into_iter().map(|complaint| format!("{name}: {complaint}")));
     }
-    assert!(cases.len() >= 100, "only {} cases were found", cases.len());
+    assert!(cases.len() >= at_least, "only {} cases were found", cases.len());
     assert!(wrong.is_empty(), "{} complaints about {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }

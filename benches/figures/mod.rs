@@ -12,7 +12,7 @@ use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::{TimeVal, TimeValLike};
 use reachlint::evaluate::{Evaluator, Query};
 use reachlint::evidence::load;
-use reachlint_model::{InterfaceId, PortRange, Protocol, Provider, Verdict};
+use reachlint_model::{InterfaceId, PortRange, Protocol, Verdict};
 
 use crate::estate::{self, Expected, LARGE, MEDIUM, SMALL, Size, Upstream};
 
@@ -184,7 +184,9 @@ fn single_checks(out: &mut dyn Write, folder: &Path) -> io::Result<()> {
     const CHECKS: usize = 400_000;
     estate::make(&LARGE, 1, folder)?;
     let snapshot = load(&[folder.to_owned()], None).map_err(io::Error::other)?;
-    let network = snapshot.aws.network();
+    let providers = snapshot.providers();
+    let [aws] = providers.as_slice() else { return Err(io::Error::other("the estate is not of one cloud")) };
+    let network = aws.network();
     let mut by_vpc = std::collections::HashMap::<_, Vec<(InterfaceId, IpAddr)>>::new();
     for (id, interface) in network.interfaces() {
         let address = network.addresses(interface).first();
@@ -206,7 +208,6 @@ fn single_checks(out: &mut dyn Write, folder: &Path) -> io::Result<()> {
         let port = u16::try_from(random(32_768)).ok()?;
         Some(Query { provider: 0, from, source, to, port, protocol: Protocol::TCP })
     };
-    let providers: [&dyn Provider; 1] = [&snapshot.aws];
     let mut evaluator = Evaluator::new(&providers, PortRange::LINUX_EPHEMERAL);
     writeln!(
         out,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use reachlint_model::{Provider, Selector};
+use reachlint_model::Selector;
 
 use super::CliError;
 use super::evidence::{Gathered, gather, origin};
@@ -74,7 +74,7 @@ pub(super) fn audit(
     gathered: &Gathered,
     settings: &Settings,
 ) -> Result<Report, CliError> {
-    let providers: [&dyn Provider; 1] = [&gathered.snapshot.aws];
+    let providers = gathered.snapshot.providers();
     let nodes = gathered.nodes(&settings.from)?;
     let subject = Subject { providers: &providers, nodes: &nodes, wanted, ephemeral: settings.ephemeral };
     let judged = judge(&subject, &gathered.resolver(settings, &providers));

@@ -26,7 +26,10 @@ impl Gathered {
     pub(super) fn nodes(&self, from: &[Selector]) -> Result<Vec<Node>, CliError> {
         let mut nodes: Vec<Node> = Vec::new();
         for selector in from {
-            let found = self.snapshot.aws.select(selector);
+            let mut found: Vec<Node> = Vec::new();
+            for (provider, network) in self.snapshot.networks.iter().enumerate() {
+                found.extend(network.select(selector).into_iter().map(|interface| Node { provider, interface }));
+            }
             if let Some(failure) = self.unread(selector, found.is_empty()) {
                 return Err(CliError::no_evidence(
                     format!(
@@ -39,8 +42,7 @@ impl Gathered {
             if found.is_empty() {
                 return Err(self.nowhere(selector));
             }
-            for interface in found {
-                let node = Node { provider: 0, interface };
+            for node in found {
                 if !nodes.contains(&node) {
                     nodes.push(node);
                 }
@@ -75,12 +77,11 @@ impl Gathered {
                 "name the instance, an address or a tag: `--from i-0123456789abcdef0`",
             );
         }
-        let network = self.snapshot.aws.network();
-        let mut known: Vec<&str> = network
-            .interfaces()
-            .filter_map(|(_, interface)| interface.label.or(interface.owner))
-            .map(|name| network.name(name))
-            .collect();
+        let mut known: Vec<&str> = Vec::new();
+        for network in self.snapshot.networks.iter().map(|provider| provider.network()) {
+            let labels = network.interfaces().filter_map(|(_, interface)| interface.label.or(interface.owner));
+            known.extend(labels.map(|name| network.name(name)));
+        }
         known.sort_unstable();
         known.dedup();
         if known.is_empty() {

@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use clap::Args;
-use reachlint_model::{Protocol, Provider, Selector};
+use reachlint_model::{Protocol, Selector};
 
 use super::CliError;
 use super::evidence::{gather, origin};
@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
     let target = WantedTarget::Host { host, port };
     let wanted = [Wanted { target, protocol, source: WantedSource::Default, place }];
     let gathered = gather(&arguments.evidence, &settings, &wanted)?;
-    let providers: [&dyn Provider; 1] = [&gathered.snapshot.aws];
+    let providers = gathered.snapshot.providers();
     let nodes = gathered.nodes(&settings.from)?;
     let subject = Subject { providers: &providers, nodes: &nodes, wanted: &wanted, ephemeral: settings.ephemeral };
     let judged = judge(&subject, &gathered.resolver(&settings, &providers));

@@ -116,8 +116,13 @@ impl<'n> Evaluator<'n> {
             source_identity: Identity::Interface(query.from),
             destination_identity: Identity::Nobody,
         };
-        let crossing = leaving.leave(query.from, &packet, &mut self.path.leave);
+        let mut crossing = leaving.leave(query.from, &packet, &mut self.path.leave);
         let to = self.receiving(query.provider, &crossing);
+        if to != query.provider {
+            // Interfaces are numbered by each provider for itself, and no cloud knows another's groups.
+            crossing.packet.source_identity = Identity::Nobody;
+            crossing.destination = None;
+        }
         let entering = *self.providers.get(to)?;
         let arrival = entering.enter(&crossing, &mut self.path.enter);
         if let Some(at) = arrival.interface {

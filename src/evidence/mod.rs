@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use reachlint_aws::network::{AwsNetwork, Estate};
 use reachlint_aws::records::{Listing, ReadError, Recognised, read};
-use reachlint_model::{Cloud, Failure, Manifest, NameAnswer, SNAPSHOT_SCHEMA};
+use reachlint_model::{Cloud, Failure, Intake, Manifest, NameAnswer, Provider, SNAPSHOT_SCHEMA};
 
 use crate::report::Evidence;
 
@@ -20,14 +20,22 @@ const KEYS: [&str; 4] = ["schema", "kind", "id", "value"];
 /// What a snapshot holds, compiled.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// AWS evidence.
-    pub aws: AwsNetwork,
+    /// The clouds that it has evidence of, each once.
+    pub networks: Vec<Box<dyn Provider>>,
     /// Answers of the system resolver at the time it was taken.
     pub names: Vec<NameAnswer>,
     /// Calls that failed when it was taken.
     pub failures: Vec<Failure>,
     /// What was read, and what was passed over.
     pub evidence: Vec<Evidence>,
+}
+
+impl Snapshot {
+    /// The clouds that it has evidence of, as the analysis takes them.
+    #[must_use]
+    pub fn providers(&self) -> Vec<&dyn Provider> {
+        self.networks.iter().map(AsRef::as_ref).collect()
+    }
 }
 
 /// Why a snapshot cannot be used.
@@ -100,9 +108,11 @@ impl EvidenceError {
 }
 
 /// Documents of one snapshot as they are read.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Reader {
-    estate: Estate,
+    aws: Estate,
+    /// The other clouds that are analysed.
+    others: Vec<Box<dyn Intake>>,
     names: Vec<NameAnswer>,
     failures: Vec<Failure>,
     evidence: Vec<Evidence>,
@@ -114,7 +124,7 @@ struct Reader {
 /// # Errors
 /// When a path cannot be read, a named file is no evidence, evidence is broken, or there is none.
 pub fn load(paths: &[PathBuf], only: Option<Cloud>) -> Result<Snapshot, EvidenceError> {
-    let mut reader = Reader::default();
+    let mut reader = Reader::new();
     let mut files = Vec::new();
     for path in paths {
         let about = fs::metadata(path).map_err(|source| EvidenceError::Unreadable { path: path.clone(), source })?;
@@ -145,7 +155,7 @@ pub fn from_documents<'d>(
     documents: impl IntoIterator<Item = (&'d str, &'d [u8])>,
     what: &str,
 ) -> Result<Snapshot, EvidenceError> {
-    let mut reader = Reader::default();
+    let mut reader = Reader::new();
     let mut documents: Vec<_> = documents.into_iter().collect();
     documents.sort_by_key(|(name, _)| (!name.contains("describe-network-interfaces"), *name));
     for (name, bytes) in documents {
@@ -182,6 +192,17 @@ fn lists_interfaces(path: &Path) -> bool {
 }
 
 impl Reader {
+    fn new() -> Self {
+        Self {
+            aws: Estate::default(),
+            others: Vec::new(),
+            names: Vec::new(),
+            failures: Vec::new(),
+            evidence: Vec::new(),
+            other: None,
+        }
+    }
+
     /// Takes a document in as it is read; `again` is the whole of it, for what is no evidence of AWS.
     fn document<'d>(
         &mut self,
@@ -192,9 +213,9 @@ impl Reader {
     ) -> Result<(), EvidenceError> {
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let folder = path.parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
-        self.estate.folder(&folder);
+        self.aws.folder(&folder);
         let unreadable = |source| EvidenceError::Unreadable { path: path.to_owned(), source };
-        match read(&name, input, &mut self.estate) {
+        match read(&name, input, &mut self.aws) {
             Ok(Recognised::Evidence(found)) => {
                 let mut counts: Vec<(Listing, usize)> = Vec::new();
                 for (listing, count) in found {
@@ -229,9 +250,22 @@ impl Reader {
                 let note = format!("not read: {} failed{region} with {}", failure.call, failure.error);
                 self.note(path, None, note);
             }
-            self.estate.manifest(&manifest);
+            self.aws.manifest(&manifest);
+            for intake in &mut self.others {
+                intake.manifest(&manifest);
+            }
             self.names.extend(manifest.names);
             self.failures.extend(manifest.failures);
+            return Ok(());
+        }
+        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        for intake in &mut self.others {
+            let found = intake.document(&name, bytes);
+            let found = found.map_err(|why| EvidenceError::Broken { path: path.to_owned(), why })?;
+            let Some(found) = found else { continue };
+            let cloud = intake.cloud();
+            let parts: Vec<String> = found.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
+            self.note(path, Some(cloud), parts.join(", "));
             return Ok(());
         }
         let gcp = reachlint_gcp::records::recognise(bytes).map(|kind| (Cloud::Gcp, kind));
@@ -254,15 +288,21 @@ impl Reader {
     }
 
     fn finish(mut self, what: &str, only: Option<Cloud>) -> Result<Snapshot, EvidenceError> {
-        match (self.other.take(), self.estate.is_empty()) {
+        let counts = |cloud: Cloud| only.is_none_or(|only| only == cloud);
+        let mut networks: Vec<Box<dyn Provider>> = Vec::new();
+        if !self.aws.is_empty() && counts(Cloud::Aws) {
+            networks.push(Box::new(AwsNetwork::new(self.aws)));
+        }
+        let others = self.others.into_iter().filter(|intake| !intake.is_empty() && counts(intake.cloud()));
+        networks.extend(others.map(Intake::compile));
+        match (self.other, networks.is_empty()) {
             (Some((path, cloud, kind)), true) => return Err(EvidenceError::OtherCloud { path, cloud, kind }),
             (None, true) => return Err(EvidenceError::Empty(what.to_owned())),
             (Some((path, cloud, _)), false) if only.is_none() => return Err(EvidenceError::Mixed { path, cloud }),
             _ => {}
         }
         self.evidence.sort_by(|a, b| a.source.cmp(&b.source));
-        let Self { estate, names, failures, evidence, .. } = self;
-        Ok(Snapshot { aws: AwsNetwork::new(estate), names, failures, evidence })
+        Ok(Snapshot { networks, names: self.names, failures: self.failures, evidence: self.evidence })
     }
 }
 

@@ -48,7 +48,7 @@ mod variables;
 mod walk;
 
 pub use address::AddressProblem;
-pub use endpoints::{Context, Endpoint, Endpoints, Protocol, Purpose, SourceAddress, State, Target};
+pub use endpoints::{Context, Dynamic, Endpoint, Endpoints, Protocol, Purpose, SourceAddress, State, Target};
 pub use error::{Error, Place, Problem, Warning};
 pub use files::{Files, MemoryFiles};
 #[doc(hidden)]

@@ -204,7 +204,7 @@ impl<'c> Services<'c> {
             }
         }
         let reason = "the mail servers are those that the answer of `auth_http` names in Auth-Server and Auth-Port";
-        let target = Target::Dynamic { host: None, port: None, reason: reason.to_owned(), by_client: false };
+        let target = Target::open(reason.to_owned());
         self.others.push(endpoint(directive, Protocol::Tcp, target, Context::Mail, Purpose::Proxy));
         Ok(())
     }
@@ -308,12 +308,7 @@ impl<'c> Services<'c> {
         let new = self.reported.insert(at);
         let mut found = Endpoint {
             protocol: Protocol::Tcp,
-            target: Target::Dynamic {
-                host: None,
-                port: None,
-                reason: "the responder is named in the certificate".to_owned(),
-                by_client: false,
-            },
+            target: Target::open("the responder is named in the certificate".to_owned()),
             directive: directive.into(),
             context,
             upstream: None,

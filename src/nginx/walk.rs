@@ -577,10 +577,9 @@ impl<'c> Walk<'_, 'c> {
             resolver: None,
             resolves: None,
             has_zone: false,
-            once: Vec::new(),
         };
         let default_port = (self.model.kind == Kind::Http).then_some(80);
-        let mut rules = ServerRules { default_port, backup_refused: false };
+        let mut rules = ServerRules { default_port, backup_refused: false, once: Vec::new() };
         for inner in directive.children() {
             self.group_directive(inner, &mut block, &mut rules)?;
         }
@@ -616,10 +615,10 @@ impl<'c> Walk<'_, 'c> {
         let name = inner.name();
         let place = if self.model.kind == Kind::Http { rules::UPSTREAM } else { rules::STREAM_UPSTREAM };
         match rules::check(&name, place, inner.is_block(), inner.argument_count()) {
-            Ok(Some(rule)) if rule.once && block.once.iter().any(|seen| **seen == *name) => {
+            Ok(Some(rule)) if rule.once && rules.once.iter().any(|seen| **seen == *name) => {
                 self.sink.refuse(Problem::Duplicate { directive: text(&name) }, inner.span())?;
             }
-            Ok(Some(rule)) if rule.once => block.once.push(name.to_vec()),
+            Ok(Some(rule)) if rule.once => rules.once.push(name.to_vec()),
             Ok(_) => {}
             Err(problem) => return self.sink.refuse(problem, inner.span()),
         }
@@ -630,7 +629,7 @@ impl<'c> Walk<'_, 'c> {
             self.model.variables.refer(&value, inner.span());
         }
         match &*name {
-            b"server" => match upstreams::server(inner, *rules) {
+            b"server" => match upstreams::server(inner, rules) {
                 Ok((server, unknown)) => {
                     if let Some(parameter) = unknown {
                         self.sink.refuse(Problem::Parameter { parameter }, inner.span())?;

@@ -2,10 +2,14 @@
 //!
 //! `tests/traps/aws/README.md` explains the keys.
 
+#![cfg(test)]
+
+mod aws;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
 use std::net::IpAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use reachlint::audit::{Node, Subject, destination, judge, wanted};
 use reachlint::evidence::from_documents;
@@ -13,7 +17,7 @@ use reachlint::nginx::{Config, MemoryFiles, Options};
 use reachlint::report::{Confidence, Finding, Flow, StepOutcome};
 use reachlint::resolve::Resolver;
 use reachlint::rules::Context;
-use reachlint_model::{Failure, Manifest, NameAnswer, PortRange, Provider, SNAPSHOT_SCHEMA};
+use reachlint_model::{Cloud, Failure, Manifest, NameAnswer, PortRange, SNAPSHOT_SCHEMA};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -25,6 +29,8 @@ pub(crate) struct Case {
     pub(crate) title: Option<String>,
     pub(crate) why: Option<String>,
     from: Option<String>,
+    /// Of the base alone: the cloud that all cases are about.
+    cloud: Option<String>,
     account: Option<String>,
     region: Option<String>,
     pub(crate) nginx: Option<String>,
@@ -46,6 +52,14 @@ pub(crate) struct Case {
     manifest: CaseManifest,
     #[serde(default)]
     evidence: Map<String, Value>,
+}
+
+impl Case {
+    fn cloud(&self) -> Cloud {
+        let word = self.cloud.as_deref().unwrap();
+        let cloud = [Cloud::Aws, Cloud::Gcp, Cloud::Azure].into_iter().find(|cloud| cloud.word() == word);
+        cloud.unwrap_or_else(|| panic!("`{word}` is no cloud"))
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -104,45 +118,22 @@ fn word(confidence: Confidence) -> String {
 }
 
 /// The key that identifies a record of a listing.
-fn id_key(listing: &str) -> &'static str {
-    match listing {
-        "Reservations" => "ReservationId",
-        "NetworkInterfaces" => "NetworkInterfaceId",
-        "SecurityGroups" => "GroupId",
-        "SecurityGroupRules" => "SecurityGroupRuleId",
-        "PrefixLists" => "PrefixListId",
-        "NetworkAcls" => "NetworkAclId",
-        "RouteTables" => "RouteTableId",
-        "Subnets" => "SubnetId",
-        "Vpcs" => "VpcId",
-        "VpcPeeringConnections" => "VpcPeeringConnectionId",
-        "InternetGateways" => "InternetGatewayId",
-        "NatGateways" => "NatGatewayId",
-        "Addresses" => "AllocationId",
-        "VpcEndpoints" => "VpcEndpointId",
-        "SecurityGroupVpcAssociations" => "GroupId",
-        "VpcBlockPublicAccessExclusions" => "ExclusionId",
-        "TransitGateways" => "TransitGatewayId",
-        "LoadBalancers" => "LoadBalancerArn",
-        "Listeners" => "ListenerArn",
-        "Rules" => "RuleArn",
-        "TargetGroups" => "TargetGroupArn",
-        "TransitGatewayVpcAttachments" => "TransitGatewayAttachmentId",
-        "TransitGatewayRouteTables" => "TransitGatewayRouteTableId",
-        "TransitGatewayPolicyTables" => "TransitGatewayPolicyTableId",
-        other => panic!("the harness does not know how records of `{other}` are identified"),
+fn id_key(cloud: Cloud, listing: &str) -> &'static str {
+    match cloud {
+        Cloud::Aws => aws::id_key(listing),
+        Cloud::Gcp | Cloud::Azure => panic!("there are no cases of {cloud}"),
     }
 }
 
-fn merged(base: &Map<String, Value>, case: &Case) -> Map<String, Value> {
+fn merged(base: &Map<String, Value>, case: &Case, cloud: Cloud) -> Map<String, Value> {
     let mut all = base.clone();
-    remove(&mut all, &case.without);
+    remove(&mut all, &case.without, cloud);
     for (listing, records) in &case.evidence {
         if records.is_object() {
             all.insert(listing.clone(), records.clone());
             continue;
         }
-        let key = id_key(listing);
+        let key = id_key(cloud, listing);
         let known = all.entry(listing).or_insert_with(|| json!([])).as_array_mut().unwrap();
         let new = records.as_array().unwrap();
         let ids: Vec<&Value> = new.iter().map(|record| &record[key]).collect();
@@ -152,13 +143,13 @@ fn merged(base: &Map<String, Value>, case: &Case) -> Map<String, Value> {
     all
 }
 
-fn remove(all: &mut Map<String, Value>, without: &[String]) {
+fn remove(all: &mut Map<String, Value>, without: &[String], cloud: Cloud) {
     for gone in without {
         let mut found = all.remove(gone).is_some();
         for (listing, records) in all.iter_mut() {
             if let Some(records) = records.as_array_mut() {
                 let before = records.len();
-                records.retain(|record| record[id_key(listing)] != Value::String(gone.clone()));
+                records.retain(|record| record[id_key(cloud, listing)] != Value::String(gone.clone()));
                 found |= records.len() < before;
             }
         }
@@ -167,57 +158,11 @@ fn remove(all: &mut Map<String, Value>, without: &[String]) {
 }
 
 /// The files that a snapshot of this evidence would have.
-fn documents(evidence: &Map<String, Value>, case: &Case) -> Vec<(String, Vec<u8>)> {
-    let mut documents = Vec::new();
-    for (listing, records) in evidence {
-        if listing == "PrefixListEntries" {
-            for (list, entries) in records.as_object().unwrap() {
-                let mut document = json!({ "PrefixListId": list, "Entries": entries });
-                if case.cut.contains(list) {
-                    document["NextToken"] = json!("more");
-                }
-                documents.push((format!("entries-{}.json", documents.len()), document));
-            }
-            continue;
-        }
-        // Answers that do not say which route table they are about.
-        if let Some(key) = listing.strip_prefix("TransitGateway").filter(|_| records.is_object()) {
-            for (table, found) in records.as_object().unwrap() {
-                let document = json!({ key: found, "TransitGatewayRouteTableId": table });
-                documents.push((format!("{key}-{}.json", documents.len()), document));
-            }
-            continue;
-        }
-        // The one answer that is a single record.
-        if listing == "VpcBlockPublicAccessOptions" {
-            documents.push((format!("{listing}.json"), json!({ listing: records })));
-            continue;
-        }
-        if let Some(answers) = records.as_object() {
-            // What does not say what it is about stands beside what was asked, under the request's own key.
-            for (arn, answer) in answers {
-                let balancer = arn.contains(":loadbalancer/");
-                let asked = if balancer { "LoadBalancerArn" } else { "TargetGroupArn" };
-                let document = json!({ asked: arn, listing: answer });
-                documents.push((format!("{listing}-{}.json", documents.len()), document));
-            }
-            continue;
-        }
-        let records = records.as_array().unwrap();
-        let pages = if listing == "SecurityGroupRules" { case.pages.unwrap_or(1) } else { 1 };
-        let size = records.len().div_ceil(pages).max(1);
-        let mut chunks: Vec<&[Value]> = records.chunks(size).collect();
-        if chunks.is_empty() {
-            chunks.push(&[]);
-        }
-        for (at, chunk) in chunks.iter().enumerate() {
-            let mut document = json!({ listing: chunk });
-            if at + 1 < chunks.len() {
-                document["NextToken"] = json!("more");
-            }
-            documents.push((format!("{listing}-{at}.json"), document));
-        }
-    }
+fn documents(evidence: &Map<String, Value>, case: &Case, cloud: Cloud) -> Vec<(String, Vec<u8>)> {
+    let mut documents = match cloud {
+        Cloud::Aws => aws::documents(evidence, case),
+        Cloud::Gcp | Cloud::Azure => panic!("there are no cases of {cloud}"),
+    };
     let names = case.resolve.iter();
     let manifest = Manifest {
         schema: SNAPSHOT_SCHEMA.to_owned(),
@@ -237,9 +182,14 @@ pub(crate) fn read(path: &Path) -> Case {
     toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// The estate that every case starts from.
-pub(crate) fn base() -> Case {
-    let base = read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traps/aws/base.toml"));
+/// The folder with the cases of a subject.
+pub(crate) fn folder(subject: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/traps").join(subject)
+}
+
+/// The estate that every case of a folder starts from.
+pub(crate) fn base(folder: &Path) -> Case {
+    let base = read(&folder.join("base.toml"));
     assert!(base.account.is_some() && base.region.is_some());
     base
 }
@@ -258,8 +208,9 @@ pub(crate) fn cases(folder: &Path) -> Vec<(String, Case)> {
 
 /// What reachlint says of a case: every flow, and what `check` finds.
 pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<Finding>) -> (Vec<Flow>, Vec<Finding>) {
-    let evidence = merged(&base.evidence, case);
-    let documents = documents(&evidence, case);
+    let cloud = base.cloud();
+    let evidence = merged(&base.evidence, case, cloud);
+    let documents = documents(&evidence, case, cloud);
     let documents = documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
     let snapshot = from_documents(documents, "the case").unwrap();
     let nginx = case.nginx.as_ref().or(base.nginx.as_ref()).unwrap();
@@ -267,11 +218,13 @@ pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<
     let config = Config::read(Path::new("nginx.conf"), &files, &Options::default()).unwrap();
     let endpoints = config.endpoints().unwrap();
     let wanted = wanted(&config, &endpoints, Path::new(""));
-    let providers: [&dyn Provider; 1] = [&snapshot.aws];
+    let providers = snapshot.providers();
     let from = case.from.as_ref().or(base.from.as_ref()).unwrap().parse().unwrap();
-    let nodes = snapshot.aws.select(&from);
+    let nodes = providers.iter().enumerate().flat_map(|(provider, network)| {
+        network.select(&from).into_iter().map(move |interface| Node { provider, interface })
+    });
+    let nodes: Vec<_> = nodes.collect();
     assert!(!nodes.is_empty(), "nginx is nowhere in the evidence");
-    let nodes: Vec<_> = nodes.into_iter().map(|interface| Node { provider: 0, interface }).collect();
     let ephemeral = case.options.ephemeral.as_ref().map_or(PortRange::LINUX_EPHEMERAL, |text| text.parse().unwrap());
     let subject = Subject { providers: &providers, nodes: &nodes, wanted: &wanted, ephemeral };
     let recorded: HashMap<_, _> =

@@ -135,7 +135,7 @@ fn is_local(endpoint: &Endpoint) -> bool {
         // Asked of the name server above.
         Target::Name { host, .. } => endpoint.run_time || host == "localhost",
         Target::Unix(_) => true,
-        Target::Dynamic { host, .. } => host.as_ref().is_none_or(|host| host.starts_with("127.")),
+        Target::Dynamic(open) => open.host.as_ref().is_none_or(|host| host.starts_with("127.")),
     }
 }
 
@@ -347,9 +347,9 @@ fn wanted(endpoint: &Endpoint) -> Vec<(String, Fits)> {
             vec![exactly(format!("{protocol} 127.0.0.1:{port}")), exactly(format!("{protocol} [::1]:{port}"))]
         }
         Target::Name { port, .. } => vec![exactly(format!("{protocol} 127.0.3.1:{port}"))],
-        Target::Dynamic { host, port, .. } => {
-            let start = host.as_ref().map_or_else(|| format!("{protocol} "), |host| format!("{protocol} {host}:"));
-            let end = port.map_or_else(String::new, |port| format!(":{port}"));
+        Target::Dynamic(open) => {
+            let start = open.host.as_ref().map_or_else(|| format!("{protocol} "), |host| format!("{protocol} {host}:"));
+            let end = open.port.map_or_else(String::new, |port| format!(":{port}"));
             let shown = format!("{start}*{end}");
             vec![(shown, Box::new(move |dialled: &str| dialled.starts_with(&start) && dialled.ends_with(&end)))]
         }

@@ -6,8 +6,7 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use reachlint::evidence::from_documents;
-use reachlint_aws::network::AwsNetwork;
-use reachlint_model::{PortRange, Protocol};
+use reachlint_model::{PortRange, Protocol, Provider};
 use serde_json::{Map, Value, json};
 
 /// Records by kind, as `aws ec2 describe-*` prints them.
@@ -122,7 +121,7 @@ impl Trap {
 }
 
 impl Estate {
-    pub(crate) fn compile(&self) -> AwsNetwork {
+    pub(crate) fn compile(&self) -> Box<dyn Provider> {
         let mut documents: Vec<(String, Vec<u8>)> = Vec::new();
         for (kind, records) in &self.0 {
             if kind == "PrefixListEntries" {
@@ -147,7 +146,7 @@ impl Estate {
             }
         }
         let documents = documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-        from_documents(documents, "a trap").unwrap().aws
+        from_documents(documents, "a trap").unwrap().networks.remove(0)
     }
 
     pub(crate) fn records(&mut self, kind: &str) -> &mut Vec<Value> {

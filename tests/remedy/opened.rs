@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use reachlint::evaluate::{Blocker, Evaluator, Explanation, Query, matching, sources};
-use reachlint_aws::network::AwsNetwork;
 use reachlint_model::{Fix, HopKind, Provider, Remedy, Selector, Verdict};
 use serde_json::{Value, json};
 
 use crate::estate::{Flow, Trap, options, shell_words};
 
-fn explain(aws: &AwsNetwork, trap: &Trap, (from, to, port, protocol): &Flow) -> Explanation {
+fn explain(aws: &dyn Provider, trap: &Trap, (from, to, port, protocol): &Flow) -> Explanation {
     let selected = from.as_deref().unwrap_or(&trap.from);
     let from = aws.select(&Selector::Name(selected.to_owned()))[0];
     let Some(source) = aws.source_address(from, *to) else { return Explanation::default() };
@@ -19,7 +18,7 @@ fn explain(aws: &AwsNetwork, trap: &Trap, (from, to, port, protocol): &Flow) -> 
     Evaluator::new(&providers, trap.ephemeral).explain(&query)
 }
 
-fn open(aws: &AwsNetwork, blocker: &Blocker) -> Option<Remedy> {
+fn open(aws: &dyn Provider, blocker: &Blocker) -> Option<Remedy> {
     let (list, rule) = blocker.by.unzip();
     aws.remedy(Fix::Open, &blocker.hop, list, rule)
 }
@@ -33,8 +32,8 @@ fn place(blocker: &Blocker) -> String {
 fn remedies(id: &str) -> BTreeMap<String, Remedy> {
     let trap = Trap::named(id);
     let aws = trap.estate.compile();
-    let explanation = explain(&aws, &trap, &trap.flows()[0]);
-    explanation.blockers.iter().filter_map(|blocker| Some((place(blocker), open(&aws, blocker)?))).collect()
+    let explanation = explain(&*aws, &trap, &trap.flows()[0]);
+    explanation.blockers.iter().filter_map(|blocker| Some((place(blocker), open(&*aws, blocker)?))).collect()
 }
 
 #[test]
@@ -43,12 +42,12 @@ fn every_printed_command_opens_the_hop_it_is_for() {
     for trap in Trap::all() {
         for flow in trap.flows() {
             let aws = trap.estate.compile();
-            let before = explain(&aws, &trap, &flow);
+            let before = explain(&*aws, &trap, &flow);
             let mut estate = trap.estate.clone();
             let mut done = Vec::new();
             for blocker in &before.blockers {
                 let remedy =
-                    open(&aws, blocker).unwrap_or_else(|| panic!("{}: no remedy at {}", trap.id, place(blocker)));
+                    open(&*aws, blocker).unwrap_or_else(|| panic!("{}: no remedy at {}", trap.id, place(blocker)));
                 assert!(!remedy.console.is_empty(), "{}: {remedy:?}", trap.id);
                 for text in [&remedy.cli, &remedy.terraform] {
                     assert!(!text.contains("/0"), "{} opens to everybody: {text}", trap.id);
@@ -58,7 +57,7 @@ fn every_printed_command_opens_the_hop_it_is_for() {
                     done.push(place(blocker));
                 }
             }
-            let after = explain(&estate.compile(), &trap, &flow);
+            let after = explain(&*estate.compile(), &trap, &flow);
             let left: Vec<String> = after.blockers.iter().map(place).collect();
             for place in &done {
                 assert!(!left.contains(place), "{}: {place} still blocks after its remedy", trap.id);
@@ -125,13 +124,13 @@ fn another_region_or_a_translation_leaves_only_the_address() {
     trap.estate.records("SecurityGroupRules").retain(|rule| rule["SecurityGroupRuleId"] != "sgr-far-in");
     let flow = trap.flows()[0].clone();
     let aws = trap.estate.compile();
-    let before = explain(&aws, &trap, &flow);
+    let before = explain(&*aws, &trap, &flow);
     assert_eq!(before.verdict, Verdict::Blocked);
-    let remedy = open(&aws, &before.blockers[0]).unwrap();
+    let remedy = open(&*aws, &before.blockers[0]).unwrap();
     assert!(remedy.cli.contains("--cidr 10.0.1.10/32"), "{remedy:?}");
     assert!(remedy.cli.ends_with("--region eu-west-1"), "{remedy:?}");
     trap.estate.run(&remedy.cli);
-    assert_eq!(explain(&trap.estate.compile(), &trap, &flow).verdict, Verdict::Allowed);
+    assert_eq!(explain(&*trap.estate.compile(), &trap, &flow).verdict, Verdict::Allowed);
     // Behind a NAT gateway the receiver sees the gateway.
     let remedy = &remedies("T49a")["aws.security-group ingress"];
     assert!(remedy.cli.contains("--cidr 203.0.113.5/32"), "{remedy:?}");
@@ -161,8 +160,8 @@ fn the_group_that_fewest_carry_is_chosen() {
         trap.estate.records("SecurityGroupRules").push(out);
     }
     let aws = trap.estate.compile();
-    let before = explain(&aws, &trap, &trap.flows()[0]);
-    let remedy = open(&aws, &before.blockers[0]).unwrap();
+    let before = explain(&*aws, &trap, &trap.flows()[0]);
+    let remedy = open(&*aws, &before.blockers[0]).unwrap();
     assert!(remedy.cli.contains("--source-group sg-edge "), "{remedy:?}");
 }
 
@@ -170,7 +169,7 @@ fn the_group_that_fewest_carry_is_chosen() {
 fn two_senders_do_not_get_the_same_entry() {
     let trap = Trap::named("T34");
     let aws = trap.estate.compile();
-    let blocker = explain(&aws, &trap, &trap.flows()[0]).blockers[0].clone();
+    let blocker = explain(&*aws, &trap, &trap.flows()[0]).blockers[0].clone();
     let HopKind::Gate { gate, packet } = blocker.hop.kind else { panic!("{blocker:?}") };
     let mut estate = trap.estate.clone();
     for last in 1..=80_u8 {
@@ -188,7 +187,7 @@ fn an_entry_without_room_before_it_is_said_to_need_renumbering() {
     let deny = entries.iter_mut().find(|entry| entry["RuleAction"] == "deny" && entry["RuleNumber"] == 90).unwrap();
     deny["RuleNumber"] = json!(1);
     let aws = trap.estate.compile();
-    let remedy = open(&aws, &explain(&aws, &trap, &trap.flows()[0]).blockers[0]).unwrap();
+    let remedy = open(&*aws, &explain(&*aws, &trap, &trap.flows()[0]).blockers[0]).unwrap();
     assert_eq!((remedy.cli.as_str(), remedy.terraform.as_str()), ("", ""));
     assert!(remedy.console.contains("no number is free before entry 1"), "{remedy:?}");
 }
@@ -199,7 +198,7 @@ fn narrowed(id: &str) -> Vec<Remedy> {
     let trap = Trap::named(id);
     let flow = trap.flows()[0].clone();
     let aws = trap.estate.compile();
-    let before = explain(&aws, &trap, &flow);
+    let before = explain(&*aws, &trap, &flow);
     assert_eq!(before.verdict, Verdict::Allowed, "{id}");
     let hop = before.admitted.iter().find(|hop| place(hop) == "aws.security-group ingress").unwrap();
     let HopKind::Gate { gate, packet } = hop.hop.kind else { panic!("{hop:?}") };
@@ -217,15 +216,15 @@ fn narrowed(id: &str) -> Vec<Remedy> {
     let mut estate = trap.estate.clone();
     for line in remedies.iter().flat_map(|remedy| remedy.cli.lines()) {
         estate.run(line);
-        assert_eq!(explain(&estate.compile(), &trap, &flow).verdict, Verdict::Allowed, "{id}: after {line}");
+        assert_eq!(explain(&*estate.compile(), &trap, &flow).verdict, Verdict::Allowed, "{id}: after {line}");
     }
     let aws = estate.compile();
-    let left = sources(aws.network(), &exposure_of(&aws, &trap, &flow), packet.destination, flow.3, flow.2);
+    let left = sources(aws.network(), &exposure_of(&*aws, &trap, &flow), packet.destination, flow.3, flow.2);
     assert!(left.certain.size_v4() <= 1 && left.certain.size_v6() <= 1, "{id}: {:?}", left.certain);
     remedies
 }
 
-fn exposure_of(aws: &AwsNetwork, trap: &Trap, flow: &Flow) -> reachlint_model::Exposure {
+fn exposure_of(aws: &dyn Provider, trap: &Trap, flow: &Flow) -> reachlint_model::Exposure {
     let landing = explain(aws, trap, flow).landing;
     aws.exposure(landing.interface.unwrap(), flow.1)
 }
@@ -252,7 +251,7 @@ fn a_rule_without_an_id_is_removed_by_what_it_says() {
     ]);
     trap.estate.record("SecurityGroups", "sg-app")["IpPermissionsEgress"] = json!([]);
     let aws = trap.estate.compile();
-    let before = explain(&aws, &trap, &trap.flows()[0]);
+    let before = explain(&*aws, &trap, &trap.flows()[0]);
     let hop = before.admitted.iter().find(|hop| place(hop) == "aws.security-group ingress").unwrap();
     let (list, rule) = hop.by.unwrap();
     let remedy = aws.remedy(Fix::Narrow, &hop.hop, Some(list), Some(rule)).unwrap();
@@ -277,12 +276,12 @@ fn identifiers_cannot_leave_their_quotes() {
     trap.estate.records("SecurityGroupRules").push(out);
     let flow = trap.flows()[0].clone();
     let aws = trap.estate.compile();
-    let remedy = open(&aws, &explain(&aws, &trap, &flow).blockers[0]).unwrap();
+    let remedy = open(&*aws, &explain(&*aws, &trap, &flow).blockers[0]).unwrap();
     assert!(remedy.cli.contains(evil.replace('\'', r"'\''").as_str()), "{remedy:?}");
     assert!(remedy.terraform.contains(r#""sg-a'; reboot #$${x}\"""#), "{remedy:?}");
     assert_eq!(remedy.console.lines().count(), 1, "{remedy:?}");
     trap.estate.run(&remedy.cli);
-    assert_eq!(explain(&trap.estate.compile(), &trap, &flow).verdict, Verdict::Allowed);
+    assert_eq!(explain(&*trap.estate.compile(), &trap, &flow).verdict, Verdict::Allowed);
 }
 
 #[test]
@@ -299,7 +298,7 @@ fn a_narrowed_rule_admits_nobody_new() {
     other["Attachment"]["InstanceId"] = json!("i-other");
     trap.estate.records("NetworkInterfaces").push(other);
     let aws = trap.estate.compile();
-    let before = explain(&aws, &trap, &trap.flows()[0]);
+    let before = explain(&*aws, &trap, &trap.flows()[0]);
     let hop = before.admitted.iter().find(|hop| place(hop) == "aws.security-group ingress").unwrap();
     let (list, rule) = hop.by.unwrap();
     let remedy = aws.remedy(Fix::Narrow, &hop.hop, Some(list), Some(rule)).unwrap();
@@ -314,11 +313,11 @@ fn rerouted(id: &str, table: &str, route: &Value) -> Remedy {
     routes.push(route.clone());
     let flow = trap.flows()[0].clone();
     let aws = trap.estate.compile();
-    let before = explain(&aws, &trap, &flow);
+    let before = explain(&*aws, &trap, &flow);
     assert_eq!(before.verdict, Verdict::Blocked, "{:?}", before.reasons);
-    let remedy = open(&aws, &before.blockers[0]).unwrap();
+    let remedy = open(&*aws, &before.blockers[0]).unwrap();
     trap.estate.run(&remedy.cli);
-    assert_eq!(explain(&trap.estate.compile(), &trap, &flow).verdict, Verdict::Allowed, "{remedy:?}");
+    assert_eq!(explain(&*trap.estate.compile(), &trap, &flow).verdict, Verdict::Allowed, "{remedy:?}");
     remedy
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use crate::evidence::Manifest;
 use crate::gate::{Direction, GateId, ListId, RuleId};
 use crate::network::{InterfaceId, Network};
 use crate::packet::Packet;
@@ -114,8 +115,29 @@ pub struct Exposure {
     pub public: Result<bool, ReasonId>,
 }
 
+/// Evidence of one cloud as it is read, before it is compiled.
+pub trait Intake: fmt::Debug {
+    /// Which cloud.
+    fn cloud(&self) -> Cloud;
+
+    /// Takes in a document if it is evidence of this cloud: what it holds, with the number of records of each kind.
+    ///
+    /// # Errors
+    /// When it is evidence of this cloud and broken; the text says how.
+    fn document(&mut self, name: &str, bytes: &[u8]) -> Result<Option<Vec<(String, usize)>>, String>;
+
+    /// Takes in what the snapshot's manifest says, such as calls that failed.
+    fn manifest(&mut self, manifest: &Manifest);
+
+    /// Whether no document was evidence of this cloud.
+    fn is_empty(&self) -> bool;
+
+    /// The evidence, compiled.
+    fn compile(self: Box<Self>) -> Box<dyn Provider>;
+}
+
 /// A cloud's compiled evidence.
-pub trait Provider {
+pub trait Provider: fmt::Debug {
     /// Which cloud.
     fn cloud(&self) -> Cloud;
 

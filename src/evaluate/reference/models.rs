@@ -293,6 +293,7 @@ impl Builder {
 }
 
 /// A cloud that lays the same path for every connection.
+#[derive(Debug)]
 pub(super) struct Fake {
     pub(super) network: Network,
     pub(super) path: Path,
