@@ -33,3 +33,5 @@ mod refusals;
 mod run;
 #[cfg(test)]
 mod same_answer;
+#[cfg(test)]
+mod transit;

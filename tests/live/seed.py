@@ -57,6 +57,10 @@ EC2Response.describe_vpc_block_public_access_exclusions = lambda _: ActionResult
 )
 
 
+# moto has no policy tables of transit gateways either.
+EC2Response.describe_transit_gateway_policy_tables = lambda _: ActionResult({"TransitGatewayPolicyTables": []})
+
+
 class Region:
     """One region's client, with the few things that the estate is made of."""
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::Client;
+use aws_sdk_ec2::operation::search_transit_gateway_routes::SearchTransitGatewayRoutesOutput;
 use aws_sdk_ec2::types::Filter;
 
 use super::convert;
@@ -10,7 +11,8 @@ use super::fault::Fault;
 use crate::records::{
     EgressOnlyInternetGateway, ElasticAddress, InternetGateway, Listing, ManagedPrefixList, NatGateway, NetworkAcl,
     NetworkInterface, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions, Reservation, RouteTable,
-    SecurityGroup, SecurityGroupRule, Subnet, Vpc, VpcPeeringConnection,
+    SecurityGroup, SecurityGroupRule, Subnet, TransitGateway, TransitGatewayAssociation, TransitGatewayPolicyTable,
+    TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection,
 };
 
 /// More pages than any estate has: an endpoint that never ends is not AWS.
@@ -37,6 +39,21 @@ pub(super) struct Records {
     pub(super) addresses: Vec<ElasticAddress<'static>>,
     pub(super) public_access: Vec<PublicAccessOptions<'static>>,
     pub(super) exclusions: Vec<PublicAccessExclusion<'static>>,
+    pub(super) transit_gateways: Vec<TransitGateway<'static>>,
+    pub(super) transit_attachments: Vec<TransitGatewayVpcAttachment<'static>>,
+    pub(super) transit_tables: Vec<TransitGatewayRouteTable<'static>>,
+    pub(super) transit_policy_tables: Vec<TransitGatewayPolicyTable<'static>>,
+    /// By the route table, which neither of the two repeats.
+    pub(super) transit_associations: BTreeMap<String, Vec<TransitGatewayAssociation<'static>>>,
+    pub(super) transit_routes: BTreeMap<String, TransitRoutes>,
+}
+
+/// Routes of a transit gateway's route table.
+#[derive(Debug, Default)]
+pub(super) struct TransitRoutes {
+    pub(super) found: Vec<TransitGatewayRoute<'static>>,
+    /// Whether there are others.
+    pub(super) more: bool,
 }
 
 impl Records {
@@ -58,6 +75,12 @@ impl Records {
         self.addresses.extend(more.addresses);
         self.public_access.extend(more.public_access);
         self.exclusions.extend(more.exclusions);
+        self.transit_gateways.extend(more.transit_gateways);
+        self.transit_attachments.extend(more.transit_attachments);
+        self.transit_tables.extend(more.transit_tables);
+        self.transit_policy_tables.extend(more.transit_policy_tables);
+        self.transit_associations.extend(more.transit_associations);
+        self.transit_routes.extend(more.transit_routes);
     }
 }
 
@@ -103,12 +126,16 @@ impl Answer {
 
 /// Reads a paged call to its end. A page may be empty and name a next one all the same, so only the token decides.
 macro_rules! every_page {
-    ($answer:ident, $request:expr, $field:ident, $take:expr) => {{
+    ($answer:ident, $request:expr, $field:ident, $take:expr) => {
+        every_page!($answer, $request, $field, $take, |_: &_| ())
+    };
+    ($answer:ident, $request:expr, $field:ident, $take:expr, $look:expr) => {{
         let mut pages = $request.into_paginator().send();
         let mut more = false;
         while let Some(page) = pages.next().await {
             match page {
                 Ok(page) => {
+                    $look(&page);
                     more = page.next_token.as_deref().is_some_and(|token| !token.is_empty());
                     let found = page.$field.unwrap_or_default();
                     let on = $answer.page(found.len());
@@ -194,6 +221,69 @@ listing!(
 );
 listing!(nat_gateways, describe_nat_gateways, set_filter, 1000, nat_gateways, nat_gateways, nat_gateway);
 
+listing!(
+    transit_gateways,
+    describe_transit_gateways,
+    set_filters,
+    1000,
+    transit_gateways,
+    transit_gateways,
+    transit_gateway
+);
+listing!(
+    transit_attachments,
+    describe_transit_gateway_vpc_attachments,
+    set_filters,
+    1000,
+    transit_gateway_vpc_attachments,
+    transit_attachments,
+    transit_attachment
+);
+listing!(
+    transit_tables,
+    describe_transit_gateway_route_tables,
+    set_filters,
+    1000,
+    transit_gateway_route_tables,
+    transit_tables,
+    transit_table
+);
+listing!(
+    transit_policy_tables,
+    describe_transit_gateway_policy_tables,
+    set_filters,
+    1000,
+    transit_gateway_policy_tables,
+    transit_policy_tables,
+    transit_policy_table
+);
+
+async fn transit_associations(client: &Client, answer: &mut Answer) {
+    let table = answer.ask.about.clone().unwrap_or_default();
+    let request = client.get_transit_gateway_route_table_associations().transit_gateway_route_table_id(&table);
+    every_page!(answer, request.max_results(1000), associations, |records: &mut Records, found: Vec<_>| {
+        let all = records.transit_associations.entry(table.clone()).or_default();
+        all.extend(found.into_iter().map(convert::transit_association));
+    });
+}
+
+/// Both states: a longer route that is a blackhole decides too.
+async fn transit_routes(client: &Client, answer: &mut Answer) {
+    let table = answer.ask.about.clone().unwrap_or_default();
+    let states = Filter::builder().name("state").values("active").values("blackhole").build();
+    let request = client.search_transit_gateway_routes().transit_gateway_route_table_id(&table).filters(states);
+    let mut more = false;
+    let take = |records: &mut Records, found: Vec<_>| {
+        let all = records.transit_routes.entry(table.clone()).or_default();
+        all.found.extend(found.into_iter().map(convert::transit_route));
+    };
+    let mut look = |page: &SearchTransitGatewayRoutesOutput| more = page.additional_routes_available == Some(true);
+    every_page!(answer, request.max_results(1000), routes, take, look);
+    if let Some(routes) = answer.records.transit_routes.get_mut(&table) {
+        routes.more = more;
+    }
+}
+
 async fn entries(client: &Client, answer: &mut Answer) {
     let list = answer.ask.about.clone().unwrap_or_default();
     let request = client.get_managed_prefix_list_entries().prefix_list_id(&list).max_results(100);
@@ -277,6 +367,12 @@ pub(super) async fn answer(client: &Client, ask: Ask) -> Answer {
         Listing::EgressOnlyInternetGateways => egress_only_gateways(client, into).await,
         Listing::NatGateways => nat_gateways(client, into).await,
         Listing::Addresses => addresses(client, into).await,
+        Listing::TransitGateways => transit_gateways(client, into).await,
+        Listing::TransitAttachments => transit_attachments(client, into).await,
+        Listing::TransitTables => transit_tables(client, into).await,
+        Listing::TransitPolicyTables => transit_policy_tables(client, into).await,
+        Listing::TransitAssociations => transit_associations(client, into).await,
+        Listing::TransitRoutes => transit_routes(client, into).await,
         Listing::PublicAccessOptions => public_access(client, into).await,
         Listing::PublicAccessExclusions => exclusions(client, into).await,
         // An interface can only carry a group of another VPC while the association is in force, so nothing hangs
@@ -288,13 +384,7 @@ pub(super) async fn answer(client: &Client, ask: Ask) -> Answer {
         | Listing::TargetGroups
         | Listing::TargetHealth
         | Listing::TargetGroupAttributes
-        | Listing::LoadBalancerAttributes
-        | Listing::TransitGateways
-        | Listing::TransitAttachments
-        | Listing::TransitTables
-        | Listing::TransitPolicyTables
-        | Listing::TransitAssociations
-        | Listing::TransitRoutes => {}
+        | Listing::LoadBalancerAttributes => {}
     }
     answer
 }

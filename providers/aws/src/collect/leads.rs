@@ -21,6 +21,7 @@ pub(super) struct Leads {
     pub(super) internet: BTreeSet<String>,
     pub(super) egress_only: bool,
     pub(super) peerings: BTreeSet<String>,
+    pub(super) transit: BTreeSet<String>,
     /// Whether a way to or from the internet may matter.
     pub(super) to_internet: bool,
 }
@@ -110,6 +111,7 @@ impl Leads {
             None => self.instances.extend(known(route.instance_id.as_ref())),
         }
         self.nat.extend(known(route.nat_gateway_id.as_ref()));
+        self.transit.extend(known(route.transit_gateway_id.as_ref()));
         self.peerings.extend(known(route.vpc_peering_connection_id.as_ref()));
         let internet = known(route.gateway_id.as_ref()).filter(|gateway| gateway.starts_with("igw-"));
         let egress_only = own(route.egress_only_internet_gateway_id.as_ref()).is_some();

@@ -48,7 +48,7 @@ const fn permission(listing: Listing, purpose: &'static str) -> Permission {
 }
 
 /// Every permission that collection uses. All of them only read.
-pub const PERMISSIONS: [Permission; 18] = [
+pub const PERMISSIONS: [Permission; 24] = [
     permission(Listing::NetworkInterfaces, "who has which address and carries which security groups"),
     permission(Listing::Instances, "names, tags and states of machines"),
     permission(Listing::SecurityGroups, "names and owners of security groups"),
@@ -66,6 +66,12 @@ pub const PERMISSIONS: [Permission; 18] = [
     permission(Listing::Addresses, "elastic addresses"),
     permission(Listing::PublicAccessOptions, "whether VPC Block Public Access keeps the internet out"),
     permission(Listing::PublicAccessExclusions, "which VPCs and subnets it leaves open"),
+    permission(Listing::TransitGateways, "transit gateways and their options"),
+    permission(Listing::TransitAttachments, "which VPCs a transit gateway joins"),
+    permission(Listing::TransitTables, "route tables of transit gateways"),
+    permission(Listing::TransitPolicyTables, "whether a policy table may route instead"),
+    permission(Listing::TransitAssociations, "which route table an attachment uses"),
+    permission(Listing::TransitRoutes, "where transit gateways send packets"),
     Permission { action: IDENTITY, purpose: "which account was read; AWS grants it to everybody" },
 ];
 

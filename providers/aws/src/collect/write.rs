@@ -9,7 +9,8 @@ use super::file_safe;
 use crate::records::{
     EgressOnlyInternetGateway, ElasticAddress, Instance, InternetGateway, Listing, ManagedPrefixList, NatGateway,
     NetworkAcl, NetworkInterface, PublicAccessExclusion, Reservation, RouteTable, SecurityGroup, SecurityGroupRule,
-    Subnet, Vpc, VpcPeeringConnection,
+    Subnet, TransitGateway, TransitGatewayPolicyTable, TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc,
+    VpcPeeringConnection,
 };
 
 /// Documents, and the listings in which a record without an id was left out.
@@ -45,6 +46,10 @@ record! {
     NatGateway by nat_gateway_id,
     Instance by instance_id,
     PublicAccessExclusion by exclusion_id,
+    TransitGateway by transit_gateway_id,
+    TransitGatewayVpcAttachment by transit_gateway_attachment_id,
+    TransitGatewayRouteTable by transit_gateway_route_table_id,
+    TransitGatewayPolicyTable by transit_gateway_policy_table_id,
 }
 
 impl Record for ElasticAddress<'static> {
@@ -121,6 +126,20 @@ impl Writer<'_> {
         self.documents.push((format!("{}/{}.json", self.folder, command(listing)), bytes));
         Ok(())
     }
+
+    /// An answer about one thing, which it does not repeat: the request's own parameter says it.
+    fn about<T: Serialize>(
+        &mut self,
+        listing: Listing,
+        (parameter, id): (&str, &str),
+        records: &[T],
+        rest: &str,
+    ) -> Result<(), serde_json::Error> {
+        let key = format!("{parameter:?}:{},{rest}{:?}", serde_json::to_string(id)?, listing.key());
+        let bytes = document(&key, records)?;
+        self.documents.push((format!("{}/{}-{}.json", self.folder, command(listing), file_safe(id)), bytes));
+        Ok(())
+    }
 }
 
 /// One record on each line, so that two snapshots can be compared line by line.
@@ -171,11 +190,21 @@ pub(super) fn documents(
     }
     for (list, mut entries) in records.entries {
         entries.sort_by(|a, b| a.cidr.cmp(&b.cidr));
-        // The answer does not repeat which list was asked for; the request's own parameter says it.
-        let key = format!("\"PrefixListId\":{},\"Entries\"", serde_json::to_string(&list)?);
-        let bytes = document(&key, &entries)?;
-        let name = command(Listing::PrefixListEntries);
-        writer.documents.push((format!("{folder}/{name}-{}.json", file_safe(&list)), bytes));
+        writer.about(Listing::PrefixListEntries, ("PrefixListId", &list), &entries, "")?;
+    }
+    writer.listing(Listing::TransitGateways, records.transit_gateways)?;
+    writer.listing(Listing::TransitAttachments, records.transit_attachments)?;
+    writer.listing(Listing::TransitTables, records.transit_tables)?;
+    writer.listing(Listing::TransitPolicyTables, records.transit_policy_tables)?;
+    let parameter = "TransitGatewayRouteTableId";
+    for (table, mut found) in records.transit_associations {
+        found.sort_by(|a, b| a.transit_gateway_attachment_id.cmp(&b.transit_gateway_attachment_id));
+        writer.about(Listing::TransitAssociations, (parameter, &table), &found, "")?;
+    }
+    for (table, mut routes) in records.transit_routes {
+        routes.found.sort_by(|a, b| (&a.destination_cidr_block, &a.kind).cmp(&(&b.destination_cidr_block, &b.kind)));
+        let rest = format!("\"AdditionalRoutesAvailable\":{},", routes.more);
+        writer.about(Listing::TransitRoutes, (parameter, &table), &routes.found, &rest)?;
     }
     writer.documents.sort();
     Ok((writer.documents, writer.nameless))

@@ -125,7 +125,7 @@ impl Listing {
 
     /// What live collection does not ask for: what is read from files only, and associations of groups, on which nothing
     /// hangs.
-    pub const OFFLINE: [Self; 14] = [
+    pub const OFFLINE: [Self; 8] = [
         Self::SecurityGroupVpcAssociations,
         Self::LoadBalancers,
         Self::Listeners,
@@ -134,12 +134,6 @@ impl Listing {
         Self::TargetHealth,
         Self::TargetGroupAttributes,
         Self::LoadBalancerAttributes,
-        Self::TransitGateways,
-        Self::TransitAttachments,
-        Self::TransitTables,
-        Self::TransitPolicyTables,
-        Self::TransitAssociations,
-        Self::TransitRoutes,
     ];
 
     /// The top-level key under which the AWS CLI prints it.

@@ -49,6 +49,52 @@ pub(crate) fn public_access(mode: &str) -> Reply {
     ))
 }
 
+/// A transit gateway that joins `vpc-1` and `vpc-2`, with one route table for both.
+fn transit(action: &str) -> Reply {
+    let attachment = |at: u8| {
+        format!(
+            "<transitGatewayAttachmentId>tgw-attach-{at}</transitGatewayAttachmentId><transitGatewayId>tgw-1\
+             </transitGatewayId><vpcId>vpc-{at}</vpcId><state>available</state><subnetIds><item>subnet-{at}</item>\
+             </subnetIds><options><applianceModeSupport>disable</applianceModeSupport><ipv6Support>disable</ipv6Support>\
+             <securityGroupReferencingSupport>enable</securityGroupReferencingSupport></options>"
+        )
+    };
+    match action {
+        "DescribeTransitGateways" => {
+            let gateway = "<transitGatewayId>tgw-1</transitGatewayId><state>available</state><options>\
+                           <securityGroupReferencingSupport>enable</securityGroupReferencingSupport></options>";
+            set("transitGatewaySet", &[gateway.to_owned()], None)
+        }
+        "DescribeTransitGatewayVpcAttachments" => {
+            set("transitGatewayVpcAttachments", &[attachment(2), attachment(1)], None)
+        }
+        "DescribeTransitGatewayRouteTables" => {
+            let table = "<transitGatewayRouteTableId>tgw-rtb-1</transitGatewayRouteTableId><transitGatewayId>tgw-1\
+                         </transitGatewayId>";
+            set("transitGatewayRouteTables", &[table.to_owned()], None)
+        }
+        "DescribeTransitGatewayPolicyTables" => set("transitGatewayPolicyTables", &[], None),
+        "GetTransitGatewayRouteTableAssociations" => {
+            let association = |at: u8| {
+                format!(
+                    "<transitGatewayAttachmentId>tgw-attach-{at}</transitGatewayAttachmentId><state>associated</state>"
+                )
+            };
+            set("associations", &[association(2), association(1)], None)
+        }
+        _ => set("routeSet", &[transit_route("10.8.0.0/16", 2), transit_route("10.0.0.0/16", 1)], None),
+    }
+}
+
+/// A route of the transit gateway to one of its attachments.
+pub(crate) fn transit_route(block: &str, to: u8) -> String {
+    format!(
+        "<destinationCidrBlock>{block}</destinationCidrBlock><transitGatewayAttachments><item>\
+         <transitGatewayAttachmentId>tgw-attach-{to}</transitGatewayAttachmentId><resourceType>vpc</resourceType></item>\
+         </transitGatewayAttachments><type>propagated</type><state>active</state>"
+    )
+}
+
 /// The answer to any call, obeying its filters where a test depends on them.
 pub(crate) fn reply(action: &str, form: &Form) -> Reply {
     let asked: Vec<String> = filters(form).into_values().flatten().collect();
@@ -128,6 +174,8 @@ pub(crate) fn reply(action: &str, form: &Form) -> Reply {
         "DescribeEgressOnlyInternetGateways" => set("egressOnlyInternetGatewaySet", &[], None),
         "DescribeNatGateways" => set("natGatewaySet", &[], None),
         "DescribeAddresses" => set("addressesSet", &[], None),
+        "GetTransitGatewayRouteTableAssociations" | "SearchTransitGatewayRoutes" => transit(action),
+        _ if action.starts_with("DescribeTransitGateway") => transit(action),
         "DescribeVpcBlockPublicAccessOptions" => public_access("off"),
         "DescribeVpcBlockPublicAccessExclusions" => set("vpcBlockPublicAccessExclusionSet", &[], None),
         _ => Reply::Error(400, "InvalidAction", format!("{action} is not valid")),

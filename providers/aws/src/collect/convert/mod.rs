@@ -7,12 +7,16 @@ mod access;
 mod group;
 mod interface;
 mod routing;
+mod transit;
 mod vpc;
 
 pub(super) use access::{exclusion, public_access};
 pub(super) use group::{entry, group, prefix_list, rule};
 pub(super) use interface::{elastic_address, interface, reservation};
 pub(super) use routing::{egress_only_gateway, internet_gateway, nat_gateway, peering, route_table};
+pub(super) use transit::{
+    transit_association, transit_attachment, transit_gateway, transit_policy_table, transit_route, transit_table,
+};
 pub(super) use vpc::{network_acl, subnet, vpc};
 
 use aws_sdk_ec2::types;

@@ -3,7 +3,8 @@
 use super::*;
 use crate::records::{
     Association, Attachment, GroupIdentifier, Ipv4Prefix, Ipv6Address, NatGateway, PeerVpc, PrivateIpAddress,
-    PublicAccessOptions, Route, RouteTable, RouteTableAssociation, SecurityGroupRule, Subnet, VpcPeeringConnection,
+    PublicAccessOptions, Route, RouteTable, RouteTableAssociation, SecurityGroupRule, Subnet,
+    TransitGatewayAssociation, TransitGatewayRouteTable, TransitGatewayVpcAttachment, VpcPeeringConnection,
 };
 
 fn id(value: &str) -> Text<'static> {
@@ -112,7 +113,7 @@ fn a_small_estate_takes_three_rounds() {
 #[test]
 fn a_whole_region_takes_two_rounds() {
     let mut plan = Plan::new(&Wanted::Everything);
-    assert_eq!(round(&mut plan, |_, _| {}).len(), 16);
+    assert_eq!(round(&mut plan, |_, _| {}).len(), 20);
     assert_eq!(round(&mut plan, |_, _| {}), []);
 }
 
@@ -316,4 +317,56 @@ fn two_networks_are_asked_for_what_joins_them() {
     let app = interface("app", "vpc-2", "10.8.2.20");
     let asked = targets(interface("nginx", "vpc-1", "10.0.1.10"), "10.8.2.20", app, &[("10.0.0.0/16", "local")]);
     assert_eq!(asked, ["PeeringConnections requester-vpc-info.vpc-id vpc-1,vpc-2"]);
+}
+
+/// A gateway of a large organization has many tables, and a connection passes two of them.
+#[test]
+fn only_the_tables_of_a_transit_gateway_that_are_in_use_are_searched() {
+    for (tables, searched) in [(2, 2), (5, 1)] {
+        let mut plan = plan(&["i-nginx"], &["10.8.2.20"]);
+        let (mut associations, mut routes, mut rounds) = (0, Vec::new(), 0);
+        loop {
+            let asked = round(&mut plan, |ask, records| match ask.listing {
+                Listing::NetworkInterfaces if is(ask, ask.listing, "attachment.instance-id", "i-nginx") => {
+                    records.interfaces.push(interface("nginx", "vpc-1", "10.0.1.10"));
+                }
+                Listing::RouteTables => {
+                    records.tables.push(table("vpc-1", &[("10.0.0.0/16", "local"), ("0.0.0.0/0", "tgw-1")]));
+                }
+                Listing::TransitTables => {
+                    assert!(is(ask, ask.listing, "transit-gateway-id", "tgw-1"));
+                    records.transit_tables.extend((0..tables).map(|at| TransitGatewayRouteTable {
+                        transit_gateway_route_table_id: id(&format!("tgw-rtb-{at}")),
+                        transit_gateway_id: id("tgw-1"),
+                    }));
+                }
+                Listing::TransitAttachments => {
+                    records.transit_attachments.extend([1, 2].map(|at| TransitGatewayVpcAttachment {
+                        transit_gateway_attachment_id: id(&format!("tgw-attach-{at}")),
+                        transit_gateway_id: id("tgw-1"),
+                        vpc_id: id(&format!("vpc-{at}")),
+                        ..TransitGatewayVpcAttachment::default()
+                    }));
+                }
+                Listing::TransitAssociations => {
+                    associations += 1;
+                    let about = ask.about.clone().unwrap();
+                    let attached = (about == "tgw-rtb-1").then(|| TransitGatewayAssociation {
+                        transit_gateway_attachment_id: id("tgw-attach-1"),
+                        state: None,
+                    });
+                    records.transit_associations.insert(about, attached.into_iter().collect());
+                }
+                Listing::TransitRoutes => routes.extend(ask.about.clone()),
+                _ => {}
+            });
+            if asked.is_empty() {
+                break;
+            }
+            rounds += 1;
+        }
+        assert_eq!((associations, routes.len()), (tables, searched), "{routes:?}");
+        assert!(routes.contains(&"tgw-rtb-1".to_owned()), "{routes:?}");
+        assert!(rounds <= 5, "{rounds}");
+    }
 }
