@@ -33,6 +33,7 @@ mod listen;
 mod lua;
 mod model;
 mod passes;
+mod patterns;
 #[cfg(test)]
 mod properties;
 mod reader;

@@ -58,6 +58,13 @@ pub(crate) fn check_at_the_end<'c>(
     world: Directive<'c>,
 ) -> Result<(), Error> {
     check_entries(model, services, sink)?;
+    for (zone, (sized, span)) in &model.zones {
+        if !sized {
+            // nginx finds out when it lays the memory out (`ngx_init_cycle`).
+            let message = format!("zero size shared memory zone \"{}\"", text(zone));
+            sink.refuse(Problem::Handler { message }, *span)?;
+        }
+    }
     let mut seen = HashSet::new();
     for scope in &model.scopes {
         if let (Some(location), Some(span)) = (&scope.location, scope.span)
