@@ -20,6 +20,8 @@ mod server;
 #[cfg(test)]
 mod bad_days;
 #[cfg(test)]
+mod balancing;
+#[cfg(test)]
 mod internet;
 #[cfg(test)]
 mod moto;

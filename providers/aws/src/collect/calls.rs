@@ -6,13 +6,15 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::search_transit_gateway_routes::SearchTransitGatewayRoutesOutput;
 use aws_sdk_ec2::types::Filter;
 
+use super::client::Clients;
 use super::convert;
 use super::fault::Fault;
 use crate::records::{
-    EgressOnlyInternetGateway, ElasticAddress, InternetGateway, Listing, ManagedPrefixList, NatGateway, NetworkAcl,
-    NetworkInterface, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions, Reservation, RouteTable,
-    SecurityGroup, SecurityGroupRule, Subnet, TransitGateway, TransitGatewayAssociation, TransitGatewayPolicyTable,
-    TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection,
+    BalancingAttribute, EgressOnlyInternetGateway, ElasticAddress, InternetGateway, Listener, ListenerRule, Listing,
+    LoadBalancer, ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PrefixListEntry, PublicAccessExclusion,
+    PublicAccessOptions, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, TargetGroup,
+    TargetHealthDescription, TransitGateway, TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute,
+    TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection,
 };
 
 /// More pages than any estate has: an endpoint that never ends is not AWS.
@@ -46,6 +48,15 @@ pub(super) struct Records {
     /// By the route table, which neither of the two repeats.
     pub(super) transit_associations: BTreeMap<String, Vec<TransitGatewayAssociation<'static>>>,
     pub(super) transit_routes: BTreeMap<String, TransitRoutes>,
+    pub(super) load_balancers: Vec<LoadBalancer<'static>>,
+    /// By load balancer, as one without a listener has an answer that does not name it.
+    pub(super) listeners: BTreeMap<String, Vec<Listener<'static>>>,
+    pub(super) listener_rules: Vec<ListenerRule<'static>>,
+    pub(super) target_groups: Vec<TargetGroup<'static>>,
+    /// By target group.
+    pub(super) targets: BTreeMap<String, Vec<TargetHealthDescription<'static>>>,
+    /// By target group or load balancer.
+    pub(super) attributes: BTreeMap<String, Vec<BalancingAttribute<'static>>>,
 }
 
 /// Routes of a transit gateway's route table.
@@ -81,6 +92,12 @@ impl Records {
         self.transit_policy_tables.extend(more.transit_policy_tables);
         self.transit_associations.extend(more.transit_associations);
         self.transit_routes.extend(more.transit_routes);
+        self.load_balancers.extend(more.load_balancers);
+        self.listeners.extend(more.listeners);
+        self.listener_rules.extend(more.listener_rules);
+        self.target_groups.extend(more.target_groups);
+        self.targets.extend(more.targets);
+        self.attributes.extend(more.attributes);
     }
 }
 
@@ -127,16 +144,16 @@ impl Answer {
 /// Reads a paged call to its end. A page may be empty and name a next one all the same, so only the token decides.
 macro_rules! every_page {
     ($answer:ident, $request:expr, $field:ident, $take:expr) => {
-        every_page!($answer, $request, $field, $take, |_: &_| ())
+        every_page!($answer, $request, next_token, $field, $take, |_: &_| ())
     };
-    ($answer:ident, $request:expr, $field:ident, $take:expr, $look:expr) => {{
+    ($answer:ident, $request:expr, $token:ident, $field:ident, $take:expr, $look:expr) => {{
         let mut pages = $request.into_paginator().send();
         let mut more = false;
         while let Some(page) = pages.next().await {
             match page {
                 Ok(page) => {
                     $look(&page);
-                    more = page.next_token.as_deref().is_some_and(|token| !token.is_empty());
+                    more = page.$token.as_deref().is_some_and(|token| !token.is_empty());
                     let found = page.$field.unwrap_or_default();
                     let on = $answer.page(found.len());
                     $take(&mut $answer.records, found);
@@ -157,6 +174,8 @@ macro_rules! every_page {
         }
     }};
 }
+
+mod balancing;
 
 /// A function for a listing: its operation, the most records that a page of it may have, and where they go.
 macro_rules! listing {
@@ -278,7 +297,7 @@ async fn transit_routes(client: &Client, answer: &mut Answer) {
         all.found.extend(found.into_iter().map(convert::transit_route));
     };
     let mut look = |page: &SearchTransitGatewayRoutesOutput| more = page.additional_routes_available == Some(true);
-    every_page!(answer, request.max_results(1000), routes, take, look);
+    every_page!(answer, request.max_results(1000), next_token, routes, take, look);
     if let Some(routes) = answer.records.transit_routes.get_mut(&table) {
         routes.more = more;
     }
@@ -348,9 +367,10 @@ fn endless() -> Fault {
 }
 
 /// Makes a call.
-pub(super) async fn answer(client: &Client, ask: Ask) -> Answer {
+pub(super) async fn answer(clients: &Clients, ask: Ask) -> Answer {
     let mut answer = Answer::new(ask);
     let into = &mut answer;
+    let client = &clients.ec2;
     match into.ask.listing {
         Listing::NetworkInterfaces => interfaces(client, into).await,
         Listing::Instances => instances(client, into).await,
@@ -375,16 +395,16 @@ pub(super) async fn answer(client: &Client, ask: Ask) -> Answer {
         Listing::TransitRoutes => transit_routes(client, into).await,
         Listing::PublicAccessOptions => public_access(client, into).await,
         Listing::PublicAccessExclusions => exclusions(client, into).await,
-        // An interface can only carry a group of another VPC while the association is in force, so nothing hangs
-        // on that listing. The others are read from files only. Nobody plans these.
-        Listing::SecurityGroupVpcAssociations
-        | Listing::LoadBalancers
+        Listing::LoadBalancers
         | Listing::Listeners
         | Listing::Rules
         | Listing::TargetGroups
         | Listing::TargetHealth
         | Listing::TargetGroupAttributes
-        | Listing::LoadBalancerAttributes => {}
+        | Listing::LoadBalancerAttributes => balancing::answer(&clients.balancing, into).await,
+        // An interface can only carry a group of another VPC while the association is in force, so nothing hangs
+        // on that listing, and nobody plans it.
+        Listing::SecurityGroupVpcAssociations => {}
     }
     answer
 }

@@ -80,11 +80,23 @@ pub(super) async fn load(options: &Options) -> Result<SdkConfig, CollectError> {
     Ok(config.into_builder().credentials_provider(held).build())
 }
 
-/// The client of one region.
-pub(super) fn ec2(config: &SdkConfig, region: &str) -> aws_sdk_ec2::Client {
-    let builder =
-        aws_sdk_ec2::config::Builder::from(config).region(Region::new(region.to_owned())).interceptor(WholeAnswers);
-    aws_sdk_ec2::Client::from_conf(builder.build())
+/// The clients of one region. Both use the connections, credentials and retries of the one configuration.
+#[derive(Clone, Debug)]
+pub(super) struct Clients {
+    pub(super) ec2: aws_sdk_ec2::Client,
+    pub(super) balancing: aws_sdk_elasticloadbalancingv2::Client,
+}
+
+impl Clients {
+    pub(super) fn new(config: &SdkConfig, region: &str) -> Self {
+        let region = Region::new(region.to_owned());
+        let ec2 = aws_sdk_ec2::config::Builder::from(config).region(region.clone()).interceptor(WholeAnswers);
+        let balancing = aws_sdk_elasticloadbalancingv2::config::Builder::from(config).region(region);
+        Self {
+            ec2: aws_sdk_ec2::Client::from_conf(ec2.build()),
+            balancing: aws_sdk_elasticloadbalancingv2::Client::from_conf(balancing.interceptor(WholeAnswers).build()),
+        }
+    }
 }
 
 /// The client that tells whose credentials they are. It is not worth waiting for: an account without a way to STS

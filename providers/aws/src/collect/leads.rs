@@ -148,7 +148,8 @@ fn translated(interface: &NetworkInterface<'_>) -> Vec<IpAddr> {
     all.filter_map(|association| association.public_ip.as_ref()?.parse().ok()).collect()
 }
 
-fn holds(interface: &NetworkInterface<'_>, wanted: &BTreeSet<IpAddr>) -> bool {
+/// Whether an interface has one of the addresses.
+pub(super) fn holds(interface: &NetworkInterface<'_>, wanted: &BTreeSet<IpAddr>) -> bool {
     let (addresses, blocks) = held(interface);
     addresses.iter().any(|address| wanted.contains(address))
         || blocks.iter().any(|block| wanted.iter().any(|address| block.contains(*address)))

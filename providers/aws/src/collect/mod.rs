@@ -25,6 +25,7 @@ use tokio::task::JoinSet;
 
 use crate::records::Listing;
 use calls::Ask;
+use client::Clients;
 use fault::Fault;
 use plan::Plan;
 
@@ -48,7 +49,7 @@ const fn permission(listing: Listing, purpose: &'static str) -> Permission {
 }
 
 /// Every permission that collection uses. All of them only read.
-pub const PERMISSIONS: [Permission; 24] = [
+pub const PERMISSIONS: [Permission; 31] = [
     permission(Listing::NetworkInterfaces, "who has which address and carries which security groups"),
     permission(Listing::Instances, "names, tags and states of machines"),
     permission(Listing::SecurityGroups, "names and owners of security groups"),
@@ -72,6 +73,13 @@ pub const PERMISSIONS: [Permission; 24] = [
     permission(Listing::TransitPolicyTables, "whether a policy table may route instead"),
     permission(Listing::TransitAssociations, "which route table an attachment uses"),
     permission(Listing::TransitRoutes, "where transit gateways send packets"),
+    permission(Listing::LoadBalancers, "load balancers and their states"),
+    permission(Listing::Listeners, "ports that load balancers take connections on"),
+    permission(Listing::Rules, "where rules of listeners send"),
+    permission(Listing::TargetGroups, "what the targets of load balancers are"),
+    permission(Listing::TargetHealth, "which targets there are and get connections"),
+    permission(Listing::TargetGroupAttributes, "whether targets see the client's address"),
+    permission(Listing::LoadBalancerAttributes, "whether targets of other zones are sent to"),
     Permission { action: IDENTITY, purpose: "which account was read; AWS grants it to everybody" },
 ];
 
@@ -342,7 +350,7 @@ async fn read(
     mut plan: Plan,
     events: mpsc::UnboundedSender<Event>,
 ) -> (String, Plan) {
-    let client = client::ec2(&config, &region);
+    let clients = Clients::new(&config, &region);
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     loop {
         let asks = plan.next();
@@ -351,11 +359,11 @@ async fn read(
         }
         let mut calls = JoinSet::new();
         for ask in asks {
-            let (client, slots) = (client.clone(), Arc::clone(&slots));
+            let (clients, slots) = (clients.clone(), Arc::clone(&slots));
             calls.spawn(async move {
                 // Nobody closes the semaphore, so a slot always comes.
                 let _slot = slots.acquire().await;
-                calls::answer(&client, ask).await
+                calls::answer(&clients, ask).await
             });
         }
         while let Some(joined) = calls.join_next().await {

@@ -26,7 +26,16 @@ const FEW_TABLES: usize = 2;
 const OF_A_VPC: [Listing; 4] = [Listing::Subnets, Listing::Vpcs, Listing::NetworkAcls, Listing::RouteTables];
 
 /// What is asked for one thing at a time, and is worth nothing in part.
-const OF_ONE_THING: [Listing; 3] = [Listing::PrefixListEntries, Listing::TransitAssociations, Listing::TransitRoutes];
+const OF_ONE_THING: [Listing; 8] = [
+    Listing::PrefixListEntries,
+    Listing::TransitAssociations,
+    Listing::TransitRoutes,
+    Listing::Listeners,
+    Listing::Rules,
+    Listing::TargetHealth,
+    Listing::TargetGroupAttributes,
+    Listing::LoadBalancerAttributes,
+];
 
 /// What was gathered in one region, and what is still to be asked.
 #[derive(Debug)]
@@ -146,13 +155,13 @@ impl Plan {
                 let listings = listings.filter(|listing| !OF_ONE_THING.contains(listing));
                 asks.extend(listings.map(everything_of));
             }
-            (true, 1) => {
+            (_, MOST_ROUNDS..) => {}
+            (true, _) => {
                 self.ask_entries(&mut asks);
                 self.ask_transit_tables(&mut asks);
+                self.ask_behind_balancers(&mut asks);
             }
-            (true, _) => {}
             (false, 0) => self.ask_interfaces(&mut asks),
-            (false, MOST_ROUNDS..) => {}
             (false, round) => {
                 if round == 1 {
                     // Only instances that a selector named are known yet; those of upstreams come later.
@@ -298,6 +307,7 @@ impl Plan {
             // Where no route leads over a peering that joins two of them, the missing route is worth a word.
             self.ask(asks, Listing::PeeringConnections, "requester-vpc-info.vpc-id", vpcs);
         }
+        self.ask_balancers(asks);
         let subnets = self.subnets_to_search();
         self.ask(asks, Listing::NetworkInterfaces, "subnet-id", subnets);
         self.ask_targets(asks, leads);
@@ -456,5 +466,6 @@ impl Plan {
     }
 }
 
+mod balancing;
 #[cfg(test)]
 mod tests;

@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::calls::Records;
 use super::file_safe;
 use crate::records::{
-    EgressOnlyInternetGateway, ElasticAddress, Instance, InternetGateway, Listing, ManagedPrefixList, NatGateway,
-    NetworkAcl, NetworkInterface, PublicAccessExclusion, Reservation, RouteTable, SecurityGroup, SecurityGroupRule,
-    Subnet, TransitGateway, TransitGatewayPolicyTable, TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc,
-    VpcPeeringConnection,
+    EgressOnlyInternetGateway, ElasticAddress, Instance, InternetGateway, ListenerRule, Listing, LoadBalancer,
+    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PublicAccessExclusion, Reservation, RouteTable,
+    SecurityGroup, SecurityGroupRule, Subnet, TargetGroup, TransitGateway, TransitGatewayPolicyTable,
+    TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection,
 };
 
 /// Documents, and the listings in which a record without an id was left out.
@@ -46,6 +46,9 @@ record! {
     NatGateway by nat_gateway_id,
     Instance by instance_id,
     PublicAccessExclusion by exclusion_id,
+    LoadBalancer by load_balancer_arn,
+    ListenerRule by rule_arn,
+    TargetGroup by target_group_arn,
     TransitGateway by transit_gateway_id,
     TransitGatewayVpcAttachment by transit_gateway_attachment_id,
     TransitGatewayRouteTable by transit_gateway_route_table_id,
@@ -142,6 +145,10 @@ impl Writer<'_> {
     }
 }
 
+fn is_load_balancer(arn: &str) -> bool {
+    arn.contains(":loadbalancer/")
+}
+
 /// One record on each line, so that two snapshots can be compared line by line.
 fn document<T: Serialize>(key: &str, records: &[T]) -> Result<Vec<u8>, serde_json::Error> {
     let mut bytes = format!("{{{key}:[").into_bytes();
@@ -205,6 +212,26 @@ pub(super) fn documents(
         routes.found.sort_by(|a, b| (&a.destination_cidr_block, &a.kind).cmp(&(&b.destination_cidr_block, &b.kind)));
         let rest = format!("\"AdditionalRoutesAvailable\":{},", routes.more);
         writer.about(Listing::TransitRoutes, (parameter, &table), &routes.found, &rest)?;
+    }
+    writer.listing(Listing::LoadBalancers, records.load_balancers)?;
+    for (balancer, mut listeners) in records.listeners {
+        listeners.sort_by(|a, b| a.listener_arn.cmp(&b.listener_arn));
+        writer.about(Listing::Listeners, ("LoadBalancerArn", &balancer), &listeners, "")?;
+    }
+    writer.listing(Listing::Rules, records.listener_rules)?;
+    writer.listing(Listing::TargetGroups, records.target_groups)?;
+    for (group, mut targets) in records.targets {
+        targets.sort_by(|a, b| (&a.target.id, a.target.port).cmp(&(&b.target.id, b.target.port)));
+        writer.about(Listing::TargetHealth, ("TargetGroupArn", &group), &targets, "")?;
+    }
+    for (of, mut attributes) in records.attributes {
+        attributes.sort_by(|a, b| a.key.cmp(&b.key));
+        let (listing, parameter) = if is_load_balancer(&of) {
+            (Listing::LoadBalancerAttributes, "LoadBalancerArn")
+        } else {
+            (Listing::TargetGroupAttributes, "TargetGroupArn")
+        };
+        writer.about(listing, (parameter, &of), &attributes, "")?;
     }
     writer.documents.sort();
     Ok((writer.documents, writer.nameless))

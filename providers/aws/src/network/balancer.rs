@@ -218,6 +218,9 @@ impl Compiler {
         let failed = self.estate.failure(listing, Some(self.text(balancer))).is_some();
         let raw = self.estate.balancing.listeners.get(&balancer).cloned().filter(|_| !failed);
         let Some(RawListeners { listeners, pages }) = raw else {
+            // Nobody asks for the listeners of a load balancer whose own listing failed.
+            let unlisted = self.estate.failure(Listing::LoadBalancers, Some(self.text(balancer))).is_some();
+            let listing = if unlisted && !failed { Listing::LoadBalancers } else { listing };
             return (Err(self.missing(listing, Some(balancer), what)), Vec::new());
         };
         if pages.0 > 0 && pages.1 == 0 {

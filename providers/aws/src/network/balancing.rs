@@ -173,6 +173,8 @@ impl Balancing {
                 state: state.map(|state| names.intern(state)),
             });
         }
+        // The answer has no order that is documented.
+        found.sort_by(|a, b| (names.get(a.id), a.port).cmp(&(names.get(b.id), b.port)));
         self.targets.entry(names.intern(group)).or_insert(found);
         Ok(())
     }

@@ -232,10 +232,6 @@ impl Compiler {
             None if self.estate.truncated(listing) => {
                 (format!("{subject} may be on a further page of {call} that the evidence does not hold"), false)
             }
-            None if !listing.is_collected() => (
-                format!("{subject} is not in the evidence; add what {call} answers as a file, `collect` does not"),
-                true,
-            ),
             None => (format!("{subject} is not in the evidence, which lacks it from {call}"), true),
         };
         Reason { code: ReasonCode::NotRead, text, permission: denied.then(|| call.to_owned()) }

@@ -123,18 +123,8 @@ impl Listing {
         Self::TransitRoutes,
     ];
 
-    /// What live collection does not ask for: what is read from files only, and associations of groups, on which nothing
-    /// hangs.
-    pub const OFFLINE: [Self; 8] = [
-        Self::SecurityGroupVpcAssociations,
-        Self::LoadBalancers,
-        Self::Listeners,
-        Self::Rules,
-        Self::TargetGroups,
-        Self::TargetHealth,
-        Self::TargetGroupAttributes,
-        Self::LoadBalancerAttributes,
-    ];
+    /// What live collection does not ask for: associations of groups, on which nothing hangs.
+    pub const OFFLINE: [Self; 1] = [Self::SecurityGroupVpcAssociations];
 
     /// The top-level key under which the AWS CLI prints it.
     #[must_use]

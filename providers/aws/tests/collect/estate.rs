@@ -1,6 +1,6 @@
 //! A small estate as the EC2 API tells it.
 
-use super::server::{Form, Reply, filters, set};
+use super::server::{Form, Reply, filters, members, set};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 
@@ -95,6 +95,72 @@ pub(crate) fn transit_route(block: &str, to: u8) -> String {
     )
 }
 
+const BALANCING: &str = "arn:aws:elasticloadbalancing:us-east-1:111122223333";
+
+/// A load balancer of each kind, with one listener on 8080 and one target group: of the Application Load
+/// Balancer `i-app` on 8080, of the Network Load Balancer 10.0.2.30 on 8080.
+pub(crate) fn balancing(action: &str, form: &Form) -> Reply {
+    let about = |parameter: &str| form.get(parameter).cloned();
+    let some = |key: Option<String>, kind: &str| key.is_none_or(|key| key.contains(kind));
+    let kinds = ["app", "net"];
+    let member = |name: &str, about: Option<String>, record: &dyn Fn(&str) -> String| {
+        let found: Vec<String> =
+            kinds.iter().filter(|kind| some(about.clone(), kind)).map(|kind| record(kind)).collect();
+        members(action, name, &found, None)
+    };
+    let group = |kind: &str| format!("{BALANCING}:targetgroup/{kind}/1");
+    let forward =
+        |kind: &str| format!("<member><Type>forward</Type><TargetGroupArn>{}</TargetGroupArn></member>", group(kind));
+    let balancer = |kind: &str| format!("{BALANCING}:loadbalancer/{kind}/front-{kind}/1");
+    match action {
+        "DescribeLoadBalancers" => member("LoadBalancers", about("Names.member.1"), &|kind| {
+            format!(
+                "<LoadBalancerArn>{}</LoadBalancerArn><LoadBalancerName>front-{kind}</LoadBalancerName><State><Code>active\
+                 </Code></State>",
+                balancer(kind)
+            )
+        }),
+        "DescribeListeners" => member("Listeners", about("LoadBalancerArn"), &|kind| {
+            let protocol = if kind == "app" { "HTTP" } else { "TCP" };
+            format!(
+                "<ListenerArn>{BALANCING}:listener/{kind}/front-{kind}/1/2</ListenerArn><LoadBalancerArn>{}</LoadBalancerArn>\
+                 <Port>8080</Port><Protocol>{protocol}</Protocol><DefaultActions>{}</DefaultActions>",
+                balancer(kind),
+                forward(kind)
+            )
+        }),
+        "DescribeRules" => member("Rules", about("ListenerArn"), &|kind| {
+            format!(
+                "<RuleArn>{BALANCING}:listener-rule/{kind}/front-{kind}/1/2/3</RuleArn><IsDefault>true</IsDefault>\
+                 <Actions>{}</Actions>",
+                forward(kind)
+            )
+        }),
+        "DescribeTargetGroups" => member("TargetGroups", about("LoadBalancerArn"), &|kind| {
+            let (target, protocol) = if kind == "app" { ("instance", "HTTP") } else { ("ip", "TCP") };
+            format!(
+                "<TargetGroupArn>{}</TargetGroupArn><TargetGroupName>{kind}</TargetGroupName><Port>8080</Port>\
+                 <Protocol>{protocol}</Protocol><TargetType>{target}</TargetType><LoadBalancerArns><member>{}</member>\
+                 </LoadBalancerArns><IpAddressType>ipv4</IpAddressType>",
+                group(kind),
+                balancer(kind)
+            )
+        }),
+        "DescribeTargetHealth" => member("TargetHealthDescriptions", about("TargetGroupArn"), &|kind| {
+            let id = if kind == "app" { "i-app" } else { "10.0.2.30" };
+            format!(
+                "<Target><Id>{id}</Id><Port>8080</Port></Target><TargetHealth><State>healthy</State></TargetHealth>"
+            )
+        }),
+        "DescribeTargetGroupAttributes" => member("Attributes", about("TargetGroupArn"), &|_| {
+            "<Key>load_balancing.cross_zone.enabled</Key><Value>use_load_balancer_configuration</Value>".to_owned()
+        }),
+        _ => member("Attributes", about("LoadBalancerArn"), &|_| {
+            "<Key>load_balancing.cross_zone.enabled</Key><Value>true</Value>".to_owned()
+        }),
+    }
+}
+
 /// The answer to any call, obeying its filters where a test depends on them.
 pub(crate) fn reply(action: &str, form: &Form) -> Reply {
     let asked: Vec<String> = filters(form).into_values().flatten().collect();
@@ -176,6 +242,10 @@ pub(crate) fn reply(action: &str, form: &Form) -> Reply {
         "DescribeAddresses" => set("addressesSet", &[], None),
         "GetTransitGatewayRouteTableAssociations" | "SearchTransitGatewayRoutes" => transit(action),
         _ if action.starts_with("DescribeTransitGateway") => transit(action),
+        "DescribeLoadBalancers" | "DescribeListeners" | "DescribeRules" | "DescribeLoadBalancerAttributes" => {
+            balancing(action, form)
+        }
+        _ if action.starts_with("DescribeTarget") => balancing(action, form),
         "DescribeVpcBlockPublicAccessOptions" => public_access("off"),
         "DescribeVpcBlockPublicAccessExclusions" => set("vpcBlockPublicAccessExclusionSet", &[], None),
         _ => Reply::Error(400, "InvalidAction", format!("{action} is not valid")),

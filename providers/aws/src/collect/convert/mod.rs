@@ -4,6 +4,7 @@
 //! Values are moved, and a word of an enumeration that this SDK does not know yet stays the word that AWS sent.
 
 mod access;
+mod balancing;
 mod group;
 mod interface;
 mod routing;
@@ -11,6 +12,7 @@ mod transit;
 mod vpc;
 
 pub(super) use access::{exclusion, public_access};
+pub(super) use balancing::{attribute, listener, listener_rule, load_balancer, target, target_group};
 pub(super) use group::{entry, group, prefix_list, rule};
 pub(super) use interface::{elastic_address, interface, reservation};
 pub(super) use routing::{egress_only_gateway, internet_gateway, nat_gateway, peering, route_table};

@@ -113,7 +113,7 @@ fn a_small_estate_takes_three_rounds() {
 #[test]
 fn a_whole_region_takes_two_rounds() {
     let mut plan = Plan::new(&Wanted::Everything);
-    assert_eq!(round(&mut plan, |_, _| {}).len(), 20);
+    assert_eq!(round(&mut plan, |_, _| {}).len(), 22);
     assert_eq!(round(&mut plan, |_, _| {}), []);
 }
 
