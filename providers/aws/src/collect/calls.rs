@@ -6,7 +6,7 @@ use aws_sdk_ec2::Client;
 use aws_sdk_ec2::operation::search_transit_gateway_routes::SearchTransitGatewayRoutesOutput;
 use aws_sdk_ec2::types::Filter;
 
-use super::client::Clients;
+use super::client::Client as AnyClient;
 use super::convert;
 use super::fault::Fault;
 use crate::records::{
@@ -367,10 +367,16 @@ fn endless() -> Fault {
 }
 
 /// Makes a call.
-pub(super) async fn answer(clients: &Clients, ask: Ask) -> Answer {
+pub(super) async fn answer(client: &AnyClient, ask: Ask) -> Answer {
     let mut answer = Answer::new(ask);
     let into = &mut answer;
-    let client = &clients.ec2;
+    let client = match client {
+        AnyClient::Ec2(client) => client,
+        AnyClient::Balancing(client) => {
+            balancing::answer(client, into).await;
+            return answer;
+        }
+    };
     match into.ask.listing {
         Listing::NetworkInterfaces => interfaces(client, into).await,
         Listing::Instances => instances(client, into).await,
@@ -395,16 +401,9 @@ pub(super) async fn answer(clients: &Clients, ask: Ask) -> Answer {
         Listing::TransitRoutes => transit_routes(client, into).await,
         Listing::PublicAccessOptions => public_access(client, into).await,
         Listing::PublicAccessExclusions => exclusions(client, into).await,
-        Listing::LoadBalancers
-        | Listing::Listeners
-        | Listing::Rules
-        | Listing::TargetGroups
-        | Listing::TargetHealth
-        | Listing::TargetGroupAttributes
-        | Listing::LoadBalancerAttributes => balancing::answer(&clients.balancing, into).await,
         // An interface can only carry a group of another VPC while the association is in force, so nothing hangs
-        // on that listing, and nobody plans it.
-        Listing::SecurityGroupVpcAssociations => {}
+        // on that listing. Others are read from files only. Nobody plans any of them.
+        _ => {}
     }
     answer
 }

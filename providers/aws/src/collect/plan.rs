@@ -11,7 +11,7 @@ use reachlint_model::{Prefix, Selector};
 use super::Wanted;
 use super::calls::{Answer, Ask, Records};
 use super::fault::Fault;
-use super::leads::Leads;
+use super::targets::Targets;
 use crate::records::{Listing, NetworkInterface, Text, TransitGatewayRoute, TransitGatewayRouteTable};
 
 /// Most values that a filter takes (EC2 API, filters).
@@ -42,6 +42,9 @@ const OF_ONE_THING: [Listing; 8] = [
 pub(super) struct Plan {
     wanted: Wanted,
     addresses: BTreeSet<IpAddr>,
+    /// VPCs and groups that evidence of another account led to.
+    vpcs: BTreeSet<String>,
+    groups: BTreeSet<String>,
     round: usize,
     asked: HashSet<(Listing, String, String)>,
     pub(super) records: Records,
@@ -137,6 +140,8 @@ impl Plan {
         Self {
             wanted: wanted.clone(),
             addresses,
+            vpcs: BTreeSet::new(),
+            groups: BTreeSet::new(),
             round: 0,
             asked: HashSet::new(),
             records: Records::default(),
@@ -161,7 +166,12 @@ impl Plan {
                 self.ask_transit_tables(&mut asks);
                 self.ask_behind_balancers(&mut asks);
             }
-            (false, 0) => self.ask_interfaces(&mut asks),
+            (false, 0) => {
+                self.ask_interfaces(&mut asks);
+                if asks.is_empty() {
+                    self.follow(&mut asks);
+                }
+            }
             (false, round) => {
                 if round == 1 {
                     // Only instances that a selector named are known yet; those of upstreams come later.
@@ -266,8 +276,13 @@ impl Plan {
                 Selector::Address(_) | Selector::Itself => {}
             }
         }
-        // Filters of different names must all match, so each kind of address is a call of its own. A VPC may use
-        // public addresses as private ones.
+        self.ask_addresses(asks);
+    }
+
+    /// Who has the addresses. Filters of different names must all match, so each kind of address is a call of its own. A
+    /// VPC may use public addresses as private ones.
+    fn ask_addresses(&mut self, asks: &mut Vec<Ask>) {
+        let listing = Listing::NetworkInterfaces;
         let text = |address: &IpAddr| address.to_string();
         let v4: BTreeSet<String> = self.addresses.iter().filter(|address| address.is_ipv4()).map(text).collect();
         let v6 = self.addresses.iter().filter(|address| address.is_ipv6()).map(text).collect();
@@ -295,8 +310,12 @@ impl Plan {
             vpcs.extend(own(interface.vpc_id.as_ref()).map(str::to_owned));
         }
         let several = vpcs.len() > 1;
-        let leads = Leads::of(&self.records, &self.addresses);
+        let targets = Targets::of(&self.records, &self.addresses);
         vpcs.extend(self.far_vpcs());
+        vpcs.extend(self.vpcs.iter().cloned());
+        groups.extend(self.groups.iter().cloned());
+        self.ask_balancers(asks);
+        self.ask_addresses(asks);
         self.ask(asks, Listing::Instances, "instance-id", instances);
         self.ask(asks, Listing::SecurityGroups, "group-id", groups.clone());
         self.ask(asks, Listing::SecurityGroupRules, "group-id", groups);
@@ -307,34 +326,33 @@ impl Plan {
             // Where no route leads over a peering that joins two of them, the missing route is worth a word.
             self.ask(asks, Listing::PeeringConnections, "requester-vpc-info.vpc-id", vpcs);
         }
-        self.ask_balancers(asks);
         let subnets = self.subnets_to_search();
         self.ask(asks, Listing::NetworkInterfaces, "subnet-id", subnets);
-        self.ask_targets(asks, leads);
+        self.ask_targets(asks, targets);
         self.ask_entries(asks);
     }
 
     /// What the routes lead to, and only where they do: most ways stay inside of a VPC.
-    fn ask_targets(&mut self, asks: &mut Vec<Ask>, leads: Leads) {
-        let mut interfaces = leads.interfaces;
+    fn ask_targets(&mut self, asks: &mut Vec<Ask>, targets: Targets) {
+        let mut interfaces = targets.interfaces;
         let elastic = self.records.addresses.iter();
         interfaces.extend(elastic.filter_map(|entry| own(entry.network_interface_id.as_ref()).map(str::to_owned)));
         let known = &self.records.interfaces;
         interfaces.retain(|id| !known.iter().any(|interface| *interface.network_interface_id == **id));
         self.ask(asks, Listing::NetworkInterfaces, "network-interface-id", interfaces);
-        self.ask(asks, Listing::NetworkInterfaces, "attachment.instance-id", leads.instances);
-        self.ask(asks, Listing::NatGateways, "nat-gateway-id", leads.nat);
-        self.ask(asks, Listing::InternetGateways, "internet-gateway-id", leads.internet);
-        let mut peerings = leads.peerings;
+        self.ask(asks, Listing::NetworkInterfaces, "attachment.instance-id", targets.instances);
+        self.ask(asks, Listing::NatGateways, "nat-gateway-id", targets.nat);
+        self.ask(asks, Listing::InternetGateways, "internet-gateway-id", targets.internet);
+        let mut peerings = targets.peerings;
         let known = &self.records.peerings;
         peerings.retain(|id| !known.iter().any(|peering| *peering.vpc_peering_connection_id == **id));
         self.ask(asks, Listing::PeeringConnections, "vpc-peering-connection-id", peerings);
-        self.ask_transit(asks, leads.transit);
-        if leads.egress_only {
+        self.ask_transit(asks, targets.transit);
+        if targets.egress_only {
             // There is no filter by VPC (EC2 API, DescribeEgressOnlyInternetGateways), and few of them anywhere.
             self.ask_all(asks, Listing::EgressOnlyInternetGateways);
         }
-        if leads.to_internet {
+        if targets.to_internet {
             self.ask_all(asks, Listing::PublicAccessOptions);
         }
         // Nobody is excluded from what is off.
@@ -467,5 +485,8 @@ impl Plan {
 }
 
 mod balancing;
+mod lead;
 #[cfg(test)]
 mod tests;
+
+pub(super) use lead::Leads;

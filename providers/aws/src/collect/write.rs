@@ -101,6 +101,8 @@ const fn command(listing: Listing) -> &'static str {
         Listing::TransitPolicyTables => "describe-transit-gateway-policy-tables",
         Listing::TransitAssociations => "get-transit-gateway-route-table-associations",
         Listing::TransitRoutes => "search-transit-gateway-routes",
+        // Read from files only, and so never written.
+        _ => "",
     }
 }
 

@@ -10,8 +10,12 @@ use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
 use super::access::PublicAccess;
 use super::balancer::{Balancers, Behind};
+use super::elsewhere::Elsewhere;
 use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
+use super::hosts::{Face, Host, Hosts};
+use super::managed::Managed;
 use super::transit::Transit;
+use super::zones::Zones;
 use crate::records::Listing;
 
 /// Security groups of an interface.
@@ -33,6 +37,10 @@ pub(super) struct Facts {
     pub(super) zone: NameId,
     /// Something stands behind the interface that decides further.
     pub(super) behind: Option<Behind>,
+    /// The EKS cluster of its machine.
+    pub(super) cluster: Option<NameId>,
+    /// For the interface of a single pod: the one of its machine that carries it, where a tag says so.
+    pub(super) branch: Option<Option<NameId>>,
 }
 
 /// A subnet with what serves it.
@@ -51,6 +59,9 @@ pub(crate) struct Acl {
     pub(crate) ingress: GateId,
     pub(crate) egress: GateId,
 }
+
+/// The rank of a route by a prefix list.
+pub(super) const PREFIX_LIST: u8 = 1;
 
 /// A route.
 #[derive(Clone, Copy, Debug)]
@@ -99,6 +110,8 @@ pub struct AwsNetwork {
     pub(super) gateways: HashMap<NameId, Vec<NameId>>,
     pub(crate) peerings: HashMap<NameId, RawPeering>,
     pub(crate) nats: HashMap<NameId, RawNat>,
+    /// Whether everything was read that can join two VPCs.
+    pub(super) links_read: bool,
     pub(super) access: PublicAccess,
     pub(super) transit: Transit,
     pub(super) tags: Tags,
@@ -107,7 +120,12 @@ pub struct AwsNetwork {
     /// Why an address of a VPC has no known owner; the entry under `None` is for addresses of no known VPC.
     pub(super) unowned: HashMap<Option<NameId>, ReasonId>,
     pub(super) balancers: Balancers,
+    pub(super) managed: Managed,
+    pub(super) zones: Zones,
+    /// Names of load balancers and of services.
+    pub(super) hosts: Hosts,
     pub(super) unread_target: ReasonId,
+    pub(super) pod_address: ReasonId,
     pub(super) unread_peering: ReasonId,
     pub(super) unread_nat: ReasonId,
     pub(super) unread_subnet: ReasonId,
@@ -115,12 +133,15 @@ pub struct AwsNetwork {
     pub(super) other_way_back: ReasonId,
     pub(super) link_local: ReasonId,
     pub(super) ambiguous: ReasonId,
+    pub(super) either_list: ReasonId,
 }
 
 pub(super) struct Compiler {
     pub(super) estate: Estate,
     pub(super) builder: NetworkBuilder,
     pub(super) balancers: Balancers,
+    pub(super) managed: Managed,
+    pub(super) elsewhere: Elsewhere,
 }
 
 impl AwsNetwork {
@@ -128,7 +149,9 @@ impl AwsNetwork {
     #[must_use]
     pub fn new(mut estate: Estate) -> Self {
         let builder = NetworkBuilder::new(std::mem::take(&mut estate.names));
-        Compiler { estate, builder, balancers: Balancers::default() }.run()
+        let balancers = Balancers::default();
+        let (managed, elsewhere) = (Managed::default(), Elsewhere::default());
+        Compiler { estate, builder, balancers, managed, elsewhere }.run()
     }
 }
 
@@ -144,25 +167,40 @@ const WITHOUT_GROUPS: [&str; 7] = [
     "load_balancer",
 ];
 
+/// The tag of a pod's own interface that names the one which carries it.
+const TRUNK: &str = "vpcresources.k8s.aws/trunk-eni-id";
+
 impl Compiler {
     fn run(mut self) -> AwsNetwork {
+        self.compile_elsewhere();
         let group_owners = self.estate.groups.iter().filter_map(|(id, group)| Some((*id, group.owner?))).collect();
         let groups = self.compile_groups();
         let (tables, table_of, main_of) = self.compile_tables();
         let acl_of = self.compile_acls();
         let subnets = self.compile_subnets(&table_of, &main_of, &acl_of);
         let (facts, tags) = self.compile_interfaces(&groups);
+        let hosts = self.compile_hosts(&facts);
         let unowned = self.compile_unowned(&subnets);
         let resolvers = self.estate.vpcs.iter().filter_map(|(id, blocks)| Some((*id, resolver(*blocks.first()?)?)));
         let resolvers = resolvers.collect();
         let vpcs = self.estate.vpcs.iter().map(|(id, blocks)| (*id, blocks.iter().copied().collect())).collect();
         let access = self.compile_access();
         let transit = self.compile_transit();
+        let links_read = [Listing::PeeringConnections, Listing::TransitAttachments].into_iter().all(|listing| {
+            let whole = self.estate.failure(listing, None).is_none() && !self.estate.truncated(listing);
+            whole && self.estate.has(listing)
+        });
         let peerings = std::mem::take(&mut self.estate.peerings);
         let nats = std::mem::take(&mut self.estate.nats);
         let gateways = std::mem::take(&mut self.estate.gateways);
         AwsNetwork {
             unread_target: self.missing(Listing::NetworkInterfaces, None, "the interface of the target"),
+            pod_address: self.fixed(
+                ReasonCode::NotRead,
+                "the settings AWS_VPC_K8S_CNI_EXTERNALSNAT and POD_SECURITY_GROUP_ENFORCING_MODE of the VPC CNI, which \
+                 decide it, are not in the evidence; `aws eks describe-addon --addon-name vpc-cni` prints those that are \
+                 set",
+            ),
             unread_peering: self.missing(Listing::PeeringConnections, None, "the peering connection"),
             unread_nat: self.missing(Listing::NatGateways, None, "the NAT gateway"),
             unread_subnet: self.missing(Listing::Subnets, None, "the subnet"),
@@ -175,11 +213,18 @@ impl Compiler {
                 "answers take another way than the connection, through something that is not modelled",
             ),
             link_local: self.fixed(ReasonCode::NotModelled, "no AWS service is known at this link-local address"),
+            either_list: self.fixed(
+                ReasonCode::Ambiguous,
+                "two prefix lists of the route table cover the address, and AWS takes the route of either",
+            ),
             ambiguous: self.fixed(
                 ReasonCode::Ambiguous,
                 "several interfaces of that network own the address, and nothing tells which is meant",
             ),
             balancers: std::mem::take(&mut self.balancers),
+            managed: std::mem::take(&mut self.managed),
+            zones: std::mem::take(&mut self.estate.zones),
+            hosts,
             network: self.builder.build(),
             facts,
             subnets,
@@ -189,6 +234,7 @@ impl Compiler {
             gateways,
             peerings,
             nats,
+            links_read,
             access,
             transit,
             tags,
@@ -232,7 +278,14 @@ impl Compiler {
             None if self.estate.truncated(listing) => {
                 (format!("{subject} may be on a further page of {call} that the evidence does not hold"), false)
             }
-            None => (format!("{subject} is not in the evidence, which lacks it from {call}"), true),
+            None if !listing.is_collected() => (
+                format!("{subject} is not in the evidence; add what {call} answers as a file, `collect` does not"),
+                true,
+            ),
+            None => match vpc.and_then(|vpc| self.to_add(vpc)) {
+                Some(add) => (format!("{subject} is not in the evidence: {add}"), false),
+                None => (format!("{subject} is not in the evidence, which lacks it from {call}"), true),
+            },
         };
         Reason { code: ReasonCode::NotRead, text, permission: denied.then(|| call.to_owned()) }
     }
@@ -275,7 +328,7 @@ impl Compiler {
                     table.unread.push((reason, matches!(raw.target, Target::GatewayEndpoint(_))));
                     return;
                 };
-                (entries, self.text(id).to_owned(), 1)
+                (entries, self.text(id).to_owned(), PREFIX_LIST)
             }
         };
         let name = format!("{} {destination}", self.text(table.id));
@@ -345,20 +398,27 @@ impl Compiler {
                 Some(failure) => {
                     let account =
                         failure.account.as_ref().map_or(String::new(), |account| format!(" in account {account}"));
+                    let role = if failure.call == "sts:AssumeRole" {
+                        "; the trust policy of the role there must let the credentials in"
+                    } else {
+                        ""
+                    };
                     Reason {
                         code: ReasonCode::UnknownAddress,
                         text: format!(
-                            "no interface of {vpc_text} with that address was read: {} failed{account} with {}",
+                            "no interface of {vpc_text} with that address was read: {} failed{account} with {}{role}",
                             failure.call, failure.error
                         ),
                         permission: Some(failure.call.clone()),
                     }
                 }
-                None => Reason {
-                    code: ReasonCode::UnknownAddress,
-                    text: format!("no interface in the evidence owns that address in {vpc_text}"),
-                    permission: None,
-                },
+                None => {
+                    let mut text = format!("no interface in the evidence owns that address in {vpc_text}");
+                    if let Some(add) = self.to_add(vpc) {
+                        text = format!("{text}: {add}");
+                    }
+                    Reason { code: ReasonCode::UnknownAddress, text, permission: None }
+                }
             };
             reasons.insert(Some(vpc), self.builder.reason(reason));
         }
@@ -377,6 +437,7 @@ impl Compiler {
 
     fn compile_interfaces(&mut self, groups: &HashMap<NameId, GroupFacts>) -> (Vec<Facts>, Tags) {
         let interfaces = std::mem::take(&mut self.estate.interfaces);
+        self.managed = self.compile_services(&interfaces);
         let elastic: HashMap<(NameId, Option<IpAddr>), IpAddr> =
             self.estate.elastic.iter().map(|(public, interface, private)| ((*interface, *private), *public)).collect();
         let (mut facts, mut tags) = (Vec::with_capacity(interfaces.len()), HashMap::<_, Vec<_>>::default());
@@ -418,9 +479,10 @@ impl Compiler {
             let delegated = self.estate.delegated.get(raw.delegated.clone()).unwrap_or_default().to_vec();
             let carried: Vec<Group> = carried.into_iter().map(Group).collect();
             let id = self.builder.interface(new, &addresses, &delegated, &carried);
-            let own = self.estate.tags.get(raw.tags.clone()).unwrap_or_default();
-            let machine = instance.and_then(|instance| self.estate.tags.get(instance.tags)).unwrap_or_default();
-            for tag in own.iter().chain(machine) {
+            let own = self.estate.tags.get(raw.tags.clone()).unwrap_or_default().to_vec();
+            let machine =
+                instance.and_then(|instance| self.estate.tags.get(instance.tags)).unwrap_or_default().to_vec();
+            for tag in own.iter().chain(&machine) {
                 let carriers = tags.entry(*tag).or_default();
                 if carriers.last() != Some(&id) {
                     carriers.push(id);
@@ -435,9 +497,75 @@ impl Compiler {
                 cut_from_internet: raw.cut_from_internet,
                 zone: raw.zone,
                 behind: self.behind(raw),
+                cluster: self.cluster(own.iter().chain(&machine)),
+                branch: self.is_branch(raw).then(|| self.tagged(raw, TRUNK)),
             });
         }
         (facts, tags)
+    }
+
+    /// The EKS cluster that a machine or an interface is tagged to be of, by EKS or by the VPC CNI.
+    fn cluster<'t>(&mut self, tags: impl Iterator<Item = &'t (NameId, NameId)>) -> Option<NameId> {
+        for (key, value) in tags {
+            let named = match self.text(*key) {
+                "cluster.k8s.amazonaws.com/name" | "eks:cluster-name" | "aws:eks:cluster-name" => return Some(*value),
+                key => key.strip_prefix("kubernetes.io/cluster/").map(str::to_owned),
+            };
+            if let Some(name) = named {
+                return Some(self.builder.names().intern(&name));
+            }
+        }
+        None
+    }
+
+    /// Whether an interface belongs to a single pod that has groups of its own (EKS guide, security groups for pods).
+    fn is_branch(&self, raw: &RawInterface) -> bool {
+        let text = |name: Option<NameId>| name.map(|name| self.text(name)).unwrap_or_default();
+        text(raw.kind) == "branch" || text(raw.description) == "aws-k8s-branch-eni"
+    }
+
+    fn tagged(&self, raw: &RawInterface, key: &str) -> Option<NameId> {
+        let tags = self.estate.tags.get(raw.tags.clone()).unwrap_or_default();
+        tags.iter().find(|(known, _)| self.text(*known) == key).map(|(_, value)| *value)
+    }
+
+    /// Names that the interfaces behind them answer.
+    fn compile_hosts(&mut self, facts: &[Facts]) -> Hosts {
+        let mut hosts = Hosts::default();
+        let mut behind: HashMap<usize, Vec<InterfaceId>> = HashMap::default();
+        for (id, facts) in (0..).map(InterfaceId).zip(facts) {
+            if let Some(Behind::Balancer(at)) = facts.behind {
+                behind.entry(at).or_default().push(id);
+            }
+        }
+        for raw in std::mem::take(&mut self.estate.balancing.hosts) {
+            let name = self.text(raw.balancer);
+            let what = format!("the load balancer `{}`", name.strip_prefix("elb/").unwrap_or(name));
+            let interfaces = self.balancers.position(raw.balancer).and_then(|at| behind.get(&at)).cloned();
+            let host = Host {
+                what,
+                interfaces: interfaces.unwrap_or_default(),
+                face: if raw.internal { Face::Private } else { Face::Public },
+                families: raw.families,
+                only_in: None,
+                unclear: false,
+            };
+            hosts.add(raw.host, host);
+        }
+        for (raw, own) in std::mem::take(&mut self.managed.hosts) {
+            let network = self.builder.network();
+            let interfaces = own.iter().flat_map(|id| network.called(network.name(*id))).copied().collect();
+            let host = Host {
+                what: raw.what,
+                interfaces,
+                face: if raw.public { Face::Both } else { Face::Private },
+                families: (true, true),
+                only_in: raw.only_in,
+                unclear: raw.unclear,
+            };
+            hosts.add(raw.host, host);
+        }
+        hosts
     }
 
     fn interface_gates(

@@ -8,10 +8,14 @@ use reachlint_model::{
 };
 
 use super::access::Door;
+use super::code;
 use super::compile::{AwsNetwork, Route, SECURITY_GROUP, is_private};
-use super::estate::{RawNat, Target};
+use super::estate::{RawNat, RawRegional, Target};
+use super::pods::{self, Fate};
 use super::route::{Choice, is_link_local, is_link_local_service};
-use super::{INTERNET_GATEWAY, LOOPBACK, NAT_GATEWAY, OPAQUE, PEERING, ROUTE, SERVICE, TRANSIT, fact, opaque};
+use super::{
+    INTERNET_GATEWAY, LOOPBACK, NAT_GATEWAY, OPAQUE, PEERING, POD_NETWORK, ROUTE, SERVICE, TRANSIT, fact, opaque,
+};
 
 /// Source ports that a NAT gateway opens connections from (VPC guide, network ACLs, ephemeral ports).
 const NAT_PORTS: (u16, u16) = (1024, u16::MAX);
@@ -25,7 +29,14 @@ pub(super) fn leave(aws: &AwsNetwork, from: InterfaceId, packet: &Packet, half: 
     Leaving::new(aws, from, packet, half).map_or(
         Crossing { packet: *packet, via: Via::Nowhere, destination: None },
         |mut leaving| {
-            if leaving.stays_inside() { leaving.loopback() } else { leaving.go() }
+            if leaving.stays_inside() {
+                return leaving.loopback();
+            }
+            match pods::fate(aws, from, packet.source, packet.destination) {
+                Fate::Kept => leaving.go(),
+                Fate::Translated(node) => leaving.as_node(node),
+                Fate::Unknown(reason) => leaving.as_whom(reason),
+            }
         },
     )
 }
@@ -67,6 +78,31 @@ impl<'a> Leaving<'a> {
 
     fn hop(&mut self, hop: Hop) {
         self.half.hops.push(hop);
+    }
+
+    /// A pod's packet goes out as its node's.
+    fn as_node(&mut self, node: InterfaceId) -> Crossing {
+        let aws = self.aws;
+        let Some(interface) = aws.network.interface(node) else { return self.end(Via::Nowhere) };
+        let Some(own) = aws.network.addresses(interface).first().copied() else { return self.end(Via::Nowhere) };
+        self.translate(POD_NETWORK, self.interface, own.private);
+        self.from = node;
+        self.interface = interface.id;
+        self.subnet = interface.subnet;
+        self.public = own.public;
+        self.packet.source_identity = Identity::Interface(node);
+        self.go()
+    }
+
+    /// Whether it does is not known, and with it who the sender is for everything that follows.
+    fn as_whom(&mut self, reason: ReasonId) -> Crossing {
+        let note = Note::new("from which address a pod's packet goes out of the VPC to {address}");
+        let note = note.at(self.packet.destination);
+        let kind = HopKind::Opaque(reason);
+        let hop =
+            Hop { kind, layer: POD_NETWORK, direction: Direction::Egress, subject: self.interface, note: Some(note) };
+        self.hop(hop);
+        self.end(Via::Nowhere)
     }
 
     fn end(&self, via: Via) -> Crossing {
@@ -152,11 +188,11 @@ impl<'a> Leaving<'a> {
             }
             Choice::None(table) => {
                 let note = Note::new("no route of {} leads to {address}").about(table).at(to);
-                Step::Done(self.lost(table, note))
+                Step::Done(self.lost(table, note.coded(code::NO_ROUTE_TO_DESTINATION)))
             }
             Choice::Blackhole(route) => {
                 let note = Note::new("the route {} is a blackhole: its target is gone").about(route.name);
-                Step::Done(self.lost(route.name, note))
+                Step::Done(self.lost(route.name, note.coded(code::BAD_STATE_ROUTE)))
             }
             Choice::Route(route) => self.follow(&route),
         }
@@ -164,13 +200,18 @@ impl<'a> Leaving<'a> {
 
     /// Without a route the connection is lost. The receiver is looked at all the same where only one way could lead
     /// there, so that everything that blocks is found at once.
-    fn lost(&mut self, subject: NameId, note: Note) -> Crossing {
+    fn lost(&mut self, subject: NameId, mut note: Note) -> Crossing {
+        let blind = note.code == Some(code::NO_ROUTE_TO_DESTINATION);
         let to = self.packet.destination;
         let here = self.aws.owner_in(self.vpc, to).ok();
         let (via, destination) = match here.or_else(|| self.only_owner(to).ok()) {
             Some(owner) if here.is_some() => (Via::Network { subnet: self.subnet, network: self.vpc }, Some(owner)),
             Some(owner) => match self.link_to(owner) {
-                Some((link, network)) => (Via::Link { link, network }, Some(owner)),
+                None if blind && self.is_disconnected(owner) => {
+                    note = note.coded(code::DISCONNECTED_VPCS);
+                    (Via::Nowhere, None)
+                }
+                Some((link, network)) => (Via::Link { link, network, subnet: None }, Some(owner)),
                 None => (Via::Nowhere, None),
             },
             None => (Via::Nowhere, None),
@@ -179,6 +220,16 @@ impl<'a> Leaving<'a> {
         self.leave_subnet(identity, false);
         self.hop(fact(ROUTE, Direction::Egress, subject, Outcome::Block, note));
         Crossing { destination, ..self.end(via) }
+    }
+
+    /// Whether nothing joins this VPC with that of an interface (Reachability Analyzer, `DISCONNECTED_VPCS`).
+    fn is_disconnected(&self, owner: InterfaceId) -> bool {
+        let Some(far) = self.aws.network.interface(owner).map(|interface| interface.network) else { return false };
+        let peered = self.aws.peerings.values().any(|peering| {
+            let joins = |vpc: NameId| peering.sides.iter().any(|side| side.vpc == Some(vpc));
+            joins(self.vpc) && joins(far)
+        });
+        self.aws.links_read && !peered && !self.aws.transit.joins(self.vpc, far)
     }
 
     /// The active peering of one Region between this VPC and that of an interface.
@@ -280,7 +331,7 @@ impl<'a> Leaving<'a> {
     }
 
     fn unowned(&mut self, reason: ReasonId, to: IpAddr) {
-        let note = Note::new("who has {address}").at(to);
+        let note = Note::new("who has {address}").at(to).coded(code::UNKNOWN_DESTINATION);
         self.hop(opaque(Direction::Ingress, self.vpc, reason, note));
     }
 
@@ -299,7 +350,10 @@ impl<'a> Leaving<'a> {
         let (near, far) = if first.vpc == Some(self.vpc) { (first, second) } else { (second, first) };
         let region = |region: Option<NameId>| region.map(|id| self.aws.network.name(id));
         let same_region = near.region.is_none() || far.region.is_none() || region(near.region) == region(far.region);
-        let preserved = peering.active && same_region && self.packet.source_identity != Identity::Nobody;
+        // While it waits for acceptance, what comes after it is judged as it will be then: it blocks anyway.
+        let status = peering.status.map(|status| self.aws.network.name(status));
+        let waits = matches!(status, Some("initiating-request" | "pending-acceptance" | "provisioning"));
+        let preserved = (peering.active || waits) && same_region && self.packet.source_identity != Identity::Nobody;
         let in_blocks = |blocks: &[Prefix], address: IpAddr| blocks.iter().any(|block| block.contains(address));
         let near_blocks = self.aws.vpcs.get(&self.vpc);
         let from_near = near_blocks.is_none_or(|blocks| blocks.is_empty() || blocks.contains(self.packet.source))
@@ -319,13 +373,14 @@ impl<'a> Leaving<'a> {
         self.pass(route, "leads to {}", link);
         let (outcome, note) = if !peering.active {
             let status = peering.status.unwrap_or(link);
-            (Outcome::Block, Note::new("the peering is not active but {}").about(status))
+            (Outcome::Block, Note::new("the peering is not active but {}").about(status).coded(code::BAD_STATE))
         } else if !to_far {
             let note = Note::new("a peering is not transitive: {address} is not in the peered VPC {}");
-            (Outcome::Block, note.about(network).at(to))
+            (Outcome::Block, note.about(network).at(to).coded(code::PCX_REQUIRES_ADDRESS_IN_VPC_CIDR))
         } else if !from_near {
             let note = Note::new("a peering is not transitive: {address} is not in {}");
-            (Outcome::Block, note.about(self.vpc).at(self.packet.source))
+            let note = note.about(self.vpc).at(self.packet.source);
+            (Outcome::Block, note.coded(code::PCX_REQUIRES_ADDRESS_IN_VPC_CIDR))
         } else {
             (Outcome::Pass, Note::new("active, to {}").about(network))
         };
@@ -334,7 +389,7 @@ impl<'a> Leaving<'a> {
             self.packet.source_identity = Identity::Nobody;
         }
         match owner {
-            Ok(owner) => Crossing { destination: Some(owner), ..self.end(Via::Link { link, network }) },
+            Ok(owner) => Crossing { destination: Some(owner), ..self.end(Via::Link { link, network, subnet: None }) },
             Err(reason) => {
                 self.unowned(reason, to);
                 self.end(Via::Nowhere)
@@ -355,8 +410,12 @@ impl<'a> Leaving<'a> {
     /// Out through an internet gateway: only with a public address, never to a private one (Reachability Analyzer,
     /// `IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS`, `IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS`).
     fn internet(&mut self, route: &Route, gateway: NameId) -> Crossing {
-        let to = self.packet.destination;
         self.leave_subnet(Identity::Nobody, false);
+        self.to_internet(route, gateway)
+    }
+
+    fn to_internet(&mut self, route: &Route, gateway: NameId) -> Crossing {
+        let to = self.packet.destination;
         self.pass(route, "leads to {}", gateway);
         self.packet.source_identity = Identity::Nobody;
         if self.is_detached(gateway) {
@@ -364,6 +423,7 @@ impl<'a> Leaving<'a> {
         }
         if is_private(to) {
             let note = Note::new("an internet gateway drops what is for the private address {address}").at(to);
+            let note = Note { code: code::private_range(to), ..note };
             self.hop(fact(INTERNET_GATEWAY, Direction::Egress, gateway, Outcome::Block, note));
             return self.end(Via::Nowhere);
         }
@@ -375,6 +435,8 @@ impl<'a> Leaving<'a> {
         let Some(source) = source else {
             let note = Note::new(NO_PUBLIC_ADDRESS);
             let note = note.at(self.packet.source);
+            let public = to.is_ipv4().then_some(code::IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS);
+            let note = Note { code: public, ..note };
             self.hop(fact(INTERNET_GATEWAY, Direction::Egress, gateway, Outcome::Block, note));
             return self.end(Via::Nowhere);
         };
@@ -411,7 +473,7 @@ impl<'a> Leaving<'a> {
     fn is_detached(&mut self, gateway: NameId) -> bool {
         let detached = self.aws.gateways.get(&gateway).is_some_and(|vpcs| !vpcs.contains(&self.vpc));
         if detached {
-            let note = Note::new("{} is not attached to this VPC").about(gateway);
+            let note = Note::new("{} is not attached to this VPC").about(gateway).coded(code::BAD_STATE_ATTACHMENT);
             self.hop(fact(INTERNET_GATEWAY, Direction::Egress, gateway, Outcome::Block, note));
         }
         detached
@@ -429,11 +491,62 @@ impl<'a> Leaving<'a> {
             return Step::Done(self.end(Via::Nowhere));
         };
         if !nat.available || nat.vpc.is_some_and(|vpc| vpc != self.vpc) {
-            let note = Note::new("the NAT gateway {} is not available to this VPC").about(nat.id);
+            let word = if nat.available { code::NGW_REQUIRES_SOURCE_IN_VPC } else { code::BAD_STATE };
+            let note = Note::new("the NAT gateway {} is not available to this VPC").about(nat.id).coded(word);
             self.hop(fact(NAT_GATEWAY, Direction::Egress, nat.id, Outcome::Block, note));
             return Step::Done(self.end(Via::Nowhere));
         }
-        self.through(nat)
+        match &nat.regional {
+            Some(regional) => self.through_regional(nat, regional),
+            None => self.through(nat),
+        }
+    }
+
+    /// A regional NAT gateway is in no subnet: it has a route table of its own and public addresses for each zone (VPC
+    /// guide, regional NAT gateways). Where it has none in the sender's zone, another zone's serve until it has.
+    fn through_regional(&mut self, nat: &RawNat, regional: &RawRegional) -> Step {
+        let aws = self.aws;
+        let here = aws.network.interface(self.from).filter(|interface| interface.subnet == self.subnet);
+        let zone = here.and_then(|_| aws.facts.get(self.from.0 as usize)).map(|facts| facts.zone);
+        let mut own = regional.addresses.iter().filter(|(of, _)| Some(*of) == zone).map(|(_, address)| *address);
+        let table = regional.table.and_then(|id| aws.tables.iter().find(|table| table.id == id));
+        let (Some(public), None, Some(table)) = (own.next(), own.next(), table) else {
+            let note = Note::new("the address of {} for this zone, and its route table").about(nat.id);
+            self.hop(opaque(Direction::Egress, nat.id, aws.unread_nat, note));
+            return Step::Done(self.end(Via::Nowhere));
+        };
+        self.behind_nat = true;
+        self.packet.source_identity = Identity::Nobody;
+        if let Some(ports) = PortRange::new(NAT_PORTS.0, NAT_PORTS.1) {
+            self.packet.source_ports = ports;
+        }
+        self.translate(NAT_GATEWAY, nat.id, public);
+        self.public = Some(public);
+        let to = self.packet.destination;
+        match self.aws.choose_in(table, to) {
+            Choice::Route(route) => match route.target {
+                Target::Internet(gateway) => Step::Done(self.to_internet(&route, gateway)),
+                _ => {
+                    let note = Note::new("the route {} of the NAT gateway leads there").about(route.name);
+                    self.hop(opaque(Direction::Egress, nat.id, aws.appliance, note));
+                    Step::Done(self.end(Via::Nowhere))
+                }
+            },
+            Choice::Unread(reason) => {
+                self.hop(opaque(Direction::Egress, nat.id, reason, Note::new("the routes of {}").about(nat.id)));
+                Step::Done(self.end(Via::Nowhere))
+            }
+            Choice::None(table) => {
+                let note = Note::new("no route of {} leads to {address}").about(table).at(to);
+                self.hop(fact(ROUTE, Direction::Egress, table, Outcome::Block, note));
+                Step::Done(self.end(Via::Nowhere))
+            }
+            Choice::Blackhole(route) => {
+                let note = Note::new("the route {} is a blackhole: its target is gone").about(route.name);
+                self.hop(fact(ROUTE, Direction::Egress, route.name, Outcome::Block, note));
+                Step::Done(self.end(Via::Nowhere))
+            }
+        }
     }
 
     fn through(&mut self, nat: &RawNat) -> Step {
@@ -461,9 +574,9 @@ impl<'a> Leaving<'a> {
     /// Over a transit gateway into another VPC. Rules on the way out never mean anybody there by a group (VPC transit
     /// gateways guide, security group referencing: for inbound rules only).
     ///
-    /// The network ACL of the attachment's subnet filters as on any way through a subnet. An attachment in the sender's
-    /// own subnet takes packets through both directions of the ACL, and brings answers past it (VPC guide, network
-    /// ACLs for transit gateways).
+    /// The network ACL of the attachment's subnet filters as on any way through a subnet. An attachment in a machine's
+    /// own subnet takes what the machine sends through both directions of the ACL, and brings it past both what comes
+    /// from the gateway (VPC transit gateways guide, network ACLs).
     fn transit(&mut self, route: &Route, gateway: NameId) -> Crossing {
         let (aws, to) = (self.aws, self.packet.destination);
         self.leave_subnet(Identity::Nobody, false);
@@ -508,7 +621,8 @@ impl<'a> Leaving<'a> {
                 Err(reason) => Identity::Unknown(reason),
             };
         }
-        Crossing { destination: Some(owner), ..self.end(Via::Link { link: gateway, network: way.far.vpc }) }
+        let via = Via::Link { link: gateway, network: way.far.vpc, subnet: Some(way.entry) };
+        Crossing { destination: Some(owner), ..self.end(via) }
     }
 
     /// The answer's way through the gateway, once the receiver's subnet sends it there. It may pass other subnets of
@@ -544,7 +658,8 @@ impl<'a> Leaving<'a> {
         let (outcome, note) = if self.packet.protocol == Protocol::TCP {
             (Outcome::Pass, Note::new("leads to the service behind {}").about(endpoint))
         } else {
-            (Outcome::Block, Note::new("the gateway endpoint {} takes tcp only").about(endpoint))
+            let note = Note::new("the gateway endpoint {} takes tcp only").about(endpoint);
+            (Outcome::Block, note.coded(code::VPCE_GATEWAY_PROTOCOL_RESTRICTION))
         };
         self.hop(fact(ROUTE, Direction::Egress, route.name, outcome, note));
         self.end(Via::Service)

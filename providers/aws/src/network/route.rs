@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use reachlint_model::{NameId, PortRange, Protocol, ReasonId};
 
-use super::compile::{AwsNetwork, Route, is_private};
+use super::compile::{AwsNetwork, PREFIX_LIST, Route, Table, is_private};
 
 /// The choice of a route table.
 #[derive(Clone, Copy, Debug)]
@@ -28,13 +28,27 @@ impl AwsNetwork {
             Err(reason) => return Choice::Unread(reason),
         };
         let Some(table) = table else { return Choice::Unread(self.unread_subnet) };
+        self.choose_in(table, destination)
+    }
+
+    /// The choice of one table.
+    pub(super) fn choose_in(&self, table: &Table, destination: IpAddr) -> Choice {
         // The lists of gateway endpoints hold public addresses of S3 and DynamoDB only (VPC guide, gateway endpoints).
         let may_match = table.unread.iter().find(|(_, public_only)| !(*public_only && is_private(destination)));
         if let Some((reason, _)) = may_match {
             return Choice::Unread(*reason);
         }
-        let matching = table.routes.iter().filter(|route| route.prefix.contains(destination));
-        match matching.max_by_key(|route| (route.prefix.length(), std::cmp::Reverse(route.rank))) {
+        let matching = || table.routes.iter().filter(|route| route.prefix.contains(destination));
+        let rank = |route: &Route| (route.prefix.length(), std::cmp::Reverse(route.rank));
+        let best = matching().max_by_key(|route| rank(route));
+        // Of prefix lists that overlap AWS picks one, nobody knows which (VPC guide, route priority).
+        let differs = |route: &Route, best: &Route| (route.target, route.blackhole) != (best.target, best.blackhole);
+        if let Some(best) = best.filter(|best| best.rank == PREFIX_LIST)
+            && matching().any(|route| rank(route) == rank(best) && differs(route, best))
+        {
+            return Choice::Unread(self.either_list);
+        }
+        match best {
             Some(route) if route.blackhole => Choice::Blackhole(*route),
             Some(route) => Choice::Route(*route),
             None => Choice::None(table.id),

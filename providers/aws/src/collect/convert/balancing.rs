@@ -11,6 +11,9 @@ use crate::records::{
 pub(in crate::collect) fn load_balancer(from: types::LoadBalancer) -> LoadBalancer<'static> {
     LoadBalancer {
         load_balancer_arn: id(from.load_balancer_arn),
+        dns_name: text(from.dns_name),
+        scheme: from.scheme.map(|scheme| word(scheme.as_str())),
+        ip_address_type: from.ip_address_type.map(|kind| word(kind.as_str())),
         state: from.state.map(|state| LoadBalancerState { code: state.code.map(|code| word(code.as_str())) }),
     }
 }

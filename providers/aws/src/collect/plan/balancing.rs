@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use super::{Plan, is_assignable};
 use crate::collect::Wanted;
 use crate::collect::calls::Ask;
-use crate::collect::leads::holds;
+use crate::collect::targets::holds;
 use crate::records::{Listener, ListenerAction, Listing, TargetGroup};
 
 /// Load balancers that a call may name (Elastic Load Balancing API, `DescribeLoadBalancers`).
@@ -112,10 +112,6 @@ impl Plan {
             }
         }
         self.ask(asks, Listing::NetworkInterfaces, "attachment.instance-id", machines);
-        let of = |v4: bool| addresses.iter().filter(move |address| address.is_ipv4() == v4).map(ToString::to_string);
-        let (v4, v6) = (of(true).collect(), of(false).collect());
-        self.ask(asks, Listing::NetworkInterfaces, "private-ip-address", v4);
-        self.ask(asks, Listing::NetworkInterfaces, "ipv6-addresses.ipv6-address", v6);
         self.addresses.extend(addresses);
     }
 }

@@ -294,7 +294,7 @@ fn a_route_that_nothing_takes_is_not_followed() {
         ..Route::default()
     });
     let records = Records { tables: vec![listed], interfaces: vec![app()], ..Records::default() };
-    assert_eq!(Leads::of(&records, &BTreeSet::new()).nat, BTreeSet::from(["nat-1".to_owned()]));
+    assert_eq!(Targets::of(&records, &BTreeSet::new()).nat, BTreeSet::from(["nat-1".to_owned()]));
 }
 
 #[test]

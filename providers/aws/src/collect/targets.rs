@@ -14,7 +14,7 @@ use crate::records::{NetworkInterface, Route, RouteTable};
 
 /// What the routes lead to.
 #[derive(Debug, Default)]
-pub(super) struct Leads {
+pub(super) struct Targets {
     pub(super) interfaces: BTreeSet<String>,
     pub(super) instances: BTreeSet<String>,
     pub(super) nat: BTreeSet<String>,
@@ -56,29 +56,32 @@ impl<'a> Tables<'a> {
     }
 }
 
-impl Leads {
+impl Targets {
     /// Where the routes of all subnets lead that anything known is in, for the wanted addresses and the answers to
     /// those who dial them.
     pub(super) fn of(records: &Records, wanted: &BTreeSet<IpAddr>) -> Self {
-        let mut leads = Self::default();
+        let mut targets = Self::default();
         let tables = Tables::of(records);
         let served = records.interfaces.iter().filter_map(|interface| tables.of_interface(interface));
         let behind = records.nat_gateways.iter().filter_map(|nat| {
+            // A regional one is in no subnet and has a table of its own (VPC guide, regional NAT gateways).
+            let table = own(nat.route_table_id.as_ref());
+            let mut named = records.tables.iter().filter(|known| table == Some(&*known.route_table_id));
             let (vpc, subnet) = (own(nat.vpc_id.as_ref()), own(nat.subnet_id.as_ref()));
-            tables.serving(vpc, subnet)
+            named.next().or_else(|| tables.serving(vpc, subnet))
         });
         let ends = ends(records, wanted);
         let mut seen = HashSet::new();
         for table in served.chain(behind) {
             if seen.insert(&*table.route_table_id) {
-                leads.table(table, &ends);
+                targets.table(table, &ends);
             }
         }
-        leads.to_internet |= records.interfaces.iter().any(|interface| {
+        targets.to_internet |= records.interfaces.iter().any(|interface| {
             holds(interface, wanted)
                 && tables.of_interface(interface).is_some_and(|table| is_public(records, interface, table))
         });
-        leads
+        targets
     }
 
     /// The longest prefix decides (VPC guide, route priority). What a prefix list holds is not known here, so a route
