@@ -9,8 +9,8 @@ use std::time::Duration;
 use reachlint_aws::collect::{Accounts, CollectError, Collected, Event, Options, Wanted, collect};
 use reachlint_model::Failure;
 
-use crate::estate::{ACCOUNT, interface, reply};
-use crate::server::{Form, Reply, Server, filters, set};
+use crate::estate::{ACCOUNT, interface, public_access, reply};
+use crate::server::{Form, Reply, Server, filters, members, set};
 use crate::tests::options;
 
 /// The account on the other side.
@@ -47,7 +47,7 @@ fn refused() -> Reply {
     )
 }
 
-const EMPTY: [(&str, &str); 15] = [
+const EMPTY: [(&str, &str); 22] = [
     ("DescribeNetworkInterfaces", "networkInterfaceSet"),
     ("DescribeInstances", "reservationSet"),
     ("DescribeSecurityGroups", "securityGroupInfo"),
@@ -63,12 +63,24 @@ const EMPTY: [(&str, &str); 15] = [
     ("DescribeEgressOnlyInternetGateways", "egressOnlyInternetGatewaySet"),
     ("DescribeNatGateways", "natGatewaySet"),
     ("DescribeAddresses", "addressesSet"),
+    ("DescribeVpcBlockPublicAccessExclusions", "vpcBlockPublicAccessExclusionSet"),
+    ("DescribeTransitGateways", "transitGatewaySet"),
+    ("DescribeTransitGatewayVpcAttachments", "transitGatewayVpcAttachments"),
+    ("DescribeTransitGatewayRouteTables", "transitGatewayRouteTables"),
+    ("DescribeTransitGatewayPolicyTables", "transitGatewayPolicyTables"),
+    ("DescribeLoadBalancers", "LoadBalancers"),
+    ("DescribeTargetGroups", "TargetGroups"),
 ];
 
 /// An account without anything in it.
 fn nothing(action: &str) -> Reply {
     let found = EMPTY.iter().find(|(known, _)| *known == action);
-    found.map_or(Reply::Error(400, "InvalidAction", action.to_owned()), |(_, name)| set(name, &[], None))
+    match (action, found) {
+        ("DescribeVpcBlockPublicAccessOptions", _) => public_access("off"),
+        (_, Some((_, name @ ("LoadBalancers" | "TargetGroups")))) => members(action, name, &[], None),
+        (_, Some((_, name))) => set(name, &[], None),
+        (_, None) => Reply::Error(400, "InvalidAction", action.to_owned()),
+    }
 }
 
 /// The small estate in the own account, and nothing in others.
@@ -299,6 +311,12 @@ fn peering(region: &str, status: &str) -> String {
 
 fn peered(action: &str, form: &Form, region: &str, status: &str) -> Reply {
     match (action, account(form)) {
+        ("DescribeRouteTables", ACCOUNT) => {
+            let Reply::Answer(tables) = estate(action, form) else { panic!("no route tables") };
+            let route = "<item><destinationCidrBlock>10.9.0.0/16</destinationCidrBlock>\
+                         <vpcPeeringConnectionId>pcx-1</vpcPeeringConnectionId><state>active</state></item></routeSet>";
+            Reply::Answer(tables.replace("</routeSet>", route))
+        }
         ("DescribeVpcPeeringConnections", ACCOUNT) => set("vpcPeeringConnectionSet", &[peering(region, status)], None),
         ("DescribeNetworkInterfaces", OTHER) => {
             let far = interface("eni-far", "i-far", "subnet-9", "sg-far", "10.9.1.20", "").replace("vpc-1", "vpc-9");
