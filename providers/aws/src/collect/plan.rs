@@ -12,7 +12,9 @@ use super::Wanted;
 use super::calls::{Answer, Ask, Records};
 use super::fault::Fault;
 use super::targets::Targets;
-use crate::records::{Listing, NetworkInterface, Text, TransitGatewayRoute, TransitGatewayRouteTable};
+use crate::records::{
+    Listing, NetworkInterface, Text, TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment,
+};
 
 /// Most values that a filter takes (EC2 API, filters).
 pub(super) const MOST_VALUES: usize = 200;
@@ -42,8 +44,10 @@ const OF_ONE_THING: [Listing; 8] = [
 pub(super) struct Plan {
     wanted: Wanted,
     addresses: BTreeSet<IpAddr>,
-    /// VPCs and groups that evidence of another account led to.
+    /// VPCs, groups and transit gateways that evidence of another account led to, and the VPCs that it came from.
     vpcs: BTreeSet<String>,
+    transit: BTreeSet<String>,
+    near: BTreeSet<String>,
     groups: BTreeSet<String>,
     round: usize,
     asked: HashSet<(Listing, String, String)>,
@@ -141,6 +145,8 @@ impl Plan {
             wanted: wanted.clone(),
             addresses,
             vpcs: BTreeSet::new(),
+            transit: BTreeSet::new(),
+            near: BTreeSet::new(),
             groups: BTreeSet::new(),
             round: 0,
             asked: HashSet::new(),
@@ -329,6 +335,7 @@ impl Plan {
         let subnets = self.subnets_to_search();
         self.ask(asks, Listing::NetworkInterfaces, "subnet-id", subnets);
         self.ask_targets(asks, targets);
+        self.ask_transit(asks, self.transit.clone());
         self.ask_entries(asks);
     }
 
@@ -381,8 +388,13 @@ impl Plan {
         let id = |table: &TransitGatewayRouteTable<'_>| table.transit_gateway_route_table_id.to_string();
         let tables: BTreeSet<String> = self.records.transit_tables.iter().map(id).filter(|id| !id.is_empty()).collect();
         let all = tables.len() <= FEW_TABLES || matches!(self.wanted, Wanted::Everything);
-        let vpcs: HashSet<&str> =
+        let mut vpcs: HashSet<&str> =
             self.records.interfaces.iter().filter_map(|interface| own(interface.vpc_id.as_ref())).collect();
+        vpcs.extend(self.near.iter().map(String::as_str));
+        if !self.near.is_empty() {
+            // Whose answers come back over the gateway is in yet another account.
+            vpcs.extend(self.over_transit().iter().map(|(_, _, far)| &*far.vpc_id));
+        }
         let known: HashSet<&str> = self
             .records
             .transit_attachments
@@ -459,10 +471,10 @@ impl Plan {
         vpcs
     }
 
-    /// The longest prefix of each table decides. A default route leads to where all else goes, and to no VPC that
-    /// has the address.
-    fn beyond_transit(&self, held: &Held<'_>) -> BTreeSet<String> {
-        let mut vpcs = BTreeSet::new();
+    /// Attachments that addresses lead to, with the block of the route. The longest prefix of each table decides. A
+    /// default route leads to where all else goes, and to no VPC that has the address.
+    fn over_transit(&self) -> Vec<(IpAddr, Prefix, &TransitGatewayVpcAttachment<'static>)> {
+        let mut found = Vec::new();
         for routes in self.records.transit_routes.values() {
             let routes: Vec<(Prefix, &TransitGatewayRoute<'_>)> = routes
                 .found
@@ -476,11 +488,16 @@ impl Plan {
                 let to: Vec<_> = to.collect();
                 let attachments = self.records.transit_attachments.iter();
                 let far = attachments.filter(|known| to.contains(&&known.transit_gateway_attachment_id));
-                let missed = far.filter(|far| self.misses(held, &far.vpc_id, &[*block]));
-                vpcs.extend(missed.map(|far| far.vpc_id.to_string()).filter(|vpc| !vpc.is_empty()));
+                found.extend(far.filter(|far| !far.vpc_id.is_empty()).map(|far| (*address, *block, far)));
             }
         }
-        vpcs
+        found
+    }
+
+    fn beyond_transit(&self, held: &Held<'_>) -> BTreeSet<String> {
+        let over = self.over_transit().into_iter();
+        let missed = over.filter(|(_, block, far)| self.misses(held, &far.vpc_id, &[*block]));
+        missed.map(|(_, _, far)| far.vpc_id.to_string()).collect()
     }
 }
 
