@@ -10,6 +10,9 @@ use crate::audit::{Node, Wanted};
 use crate::evidence::{self, Snapshot};
 use crate::resolve::{self, Resolver, normal};
 
+/// Calls without which machines are not found.
+const LISTS_MACHINES: [&str; 3] = ["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "compute.instances.list"];
+
 /// Everything that an audit stands on.
 pub(super) struct Gathered {
     pub(super) snapshot: Snapshot,
@@ -60,8 +63,7 @@ impl Gathered {
             Selector::Tag { value, .. } => (value.clone(), true),
             Selector::Name(name) => (name.clone(), !["i-", "eni-"].iter().any(|start| name.starts_with(start))),
         };
-        let lists =
-            |failure: &&Failure| matches!(&*failure.call, "ec2:DescribeInstances" | "ec2:DescribeNetworkInterfaces");
+        let lists = |failure: &&Failure| LISTS_MACHINES.contains(&failure.call.as_str());
         // An instance that a tag led to may be the one whose interfaces could not be read.
         let about = |failure: &&Failure| {
             let resources = &failure.resources;

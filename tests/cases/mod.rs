@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod aws;
+mod gcp;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -121,7 +122,8 @@ fn word(confidence: Confidence) -> String {
 fn id_key(cloud: Cloud, listing: &str) -> &'static str {
     match cloud {
         Cloud::Aws => aws::id_key(listing),
-        Cloud::Gcp | Cloud::Azure => panic!("there are no cases of {cloud}"),
+        Cloud::Gcp => gcp::id_key(listing),
+        Cloud::Azure => panic!("there are no cases of {cloud}"),
     }
 }
 
@@ -129,8 +131,13 @@ fn merged(base: &Map<String, Value>, case: &Case, cloud: Cloud) -> Map<String, V
     let mut all = base.clone();
     remove(&mut all, &case.without, cloud);
     for (listing, records) in &case.evidence {
-        if records.is_object() {
-            all.insert(listing.clone(), records.clone());
+        if let Some(records) = records.as_object() {
+            // Documents as they are go beside those of the base; what a listing holds under ids replaces it.
+            let known = all.entry(listing).or_insert_with(|| json!({}));
+            if listing != "documents" {
+                *known = json!({});
+            }
+            known.as_object_mut().unwrap().extend(records.clone());
             continue;
         }
         let key = id_key(cloud, listing);
@@ -147,6 +154,9 @@ fn remove(all: &mut Map<String, Value>, without: &[String], cloud: Cloud) {
     for gone in without {
         let mut found = all.remove(gone).is_some();
         for (listing, records) in all.iter_mut() {
+            if let Some(documents) = records.as_object_mut().filter(|_| listing == "documents") {
+                found |= documents.remove(gone).is_some();
+            }
             if let Some(records) = records.as_array_mut() {
                 let before = records.len();
                 records.retain(|record| record[id_key(cloud, listing)] != Value::String(gone.clone()));
@@ -158,10 +168,11 @@ fn remove(all: &mut Map<String, Value>, without: &[String], cloud: Cloud) {
 }
 
 /// The files that a snapshot of this evidence would have.
-fn documents(evidence: &Map<String, Value>, case: &Case, cloud: Cloud) -> Vec<(String, Vec<u8>)> {
+fn documents(evidence: &Map<String, Value>, base: &Case, case: &Case, cloud: Cloud) -> Vec<(String, Vec<u8>)> {
     let mut documents = match cloud {
         Cloud::Aws => aws::documents(evidence, case),
-        Cloud::Gcp | Cloud::Azure => panic!("there are no cases of {cloud}"),
+        Cloud::Gcp => gcp::documents(evidence, case, base.account.as_deref().unwrap(), base.region.as_deref().unwrap()),
+        Cloud::Azure => panic!("there are no cases of {cloud}"),
     };
     let names = case.resolve.iter();
     let manifest = Manifest {
@@ -210,7 +221,7 @@ pub(crate) fn cases(folder: &Path) -> Vec<(String, Case)> {
 pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<Finding>) -> (Vec<Flow>, Vec<Finding>) {
     let cloud = base.cloud();
     let evidence = merged(&base.evidence, case, cloud);
-    let documents = documents(&evidence, case, cloud);
+    let documents = documents(&evidence, base, case, cloud);
     let documents = documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
     let snapshot = from_documents(documents, "the case").unwrap();
     let nginx = case.nginx.as_ref().or(base.nginx.as_ref()).unwrap();
