@@ -151,11 +151,13 @@ impl GcpNetwork {
         kept: Option<&'a Peering>,
     ) -> Way<'a> {
         if let Some(route) = tagged {
-            let note = Note::new("the route {} leads to {address}, but only for machines with its network tag");
+            let note = Note::new("the route {} leads to {address}, but only for machines with its network tag")
+                .coded("NO_ROUTE");
             return Way::None(route.name, note.about(route.name).at(to));
         }
         if let Some(peering) = kept {
-            let note = Note::new("the peering {} does not exchange custom routes, so none leads to {address}");
+            let note = Note::new("the peering {} does not exchange custom routes, so none leads to {address}")
+                .coded("NO_ROUTE");
             return Way::None(peering.name, note.about(peering.name).at(to));
         }
         // An address of a network behind another one: a peering is not transitive (VPC Network Peering, limits).
@@ -165,14 +167,16 @@ impl GcpNetwork {
         });
         if let Some(other) = beyond.filter(|_| !vpc.peerings.is_empty()) {
             let note =
-                Note::new("{address} is in {}, which is no peer of this network, and peerings are not transitive");
+                Note::new("{address} is in {}, which is no peer of this network, and peerings are not transitive")
+                    .coded("NO_ROUTE");
             return Way::None(vpc.name, note.about(other.name).at(to));
         }
         if to_internet {
-            let note = Note::new("no route of {} leads to {address}: the way to the internet takes no private address");
+            let note = Note::new("no route of {} leads to {address}: the way to the internet takes no private address")
+                .coded("PRIVATE_TRAFFIC_TO_INTERNET");
             return Way::None(vpc.name, note.about(vpc.name).at(to));
         }
-        Way::None(vpc.name, Note::new("no route of {} leads to {address}").about(vpc.name).at(to))
+        Way::None(vpc.name, Note::new("no route of {} leads to {address}").coded("NO_ROUTE").about(vpc.name).at(to))
     }
 }
 

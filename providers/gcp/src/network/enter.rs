@@ -124,7 +124,9 @@ fn alive(machine: NameId, state: InterfaceState) -> Option<Hop> {
                 note: None,
             });
         }
-        InterfaceState::Down(word) => Note::new("the machine is {}, so nothing answers").about(word),
+        InterfaceState::Down(word) => {
+            Note::new("the machine is {}, so nothing answers").coded("INSTANCE_NOT_RUNNING").about(word)
+        }
         InterfaceState::Detached => Note::new("{} is attached to nothing, so nothing answers").about(machine),
     };
     Some(fact(INSTANCE_STATE, Direction::Ingress, machine, Outcome::Block, note))
@@ -167,7 +169,9 @@ fn listen(gcp: &GcpNetwork, balancer: &Balancer, packet: &Packet) -> Vec<Hop> {
         if matches!(balancer.serves, Serves::Endpoint { .. } | Serves::Apis) { ENDPOINT } else { LOAD_BALANCER };
     let hop = |outcome, note: Note| fact(layer, Direction::Ingress, name, outcome, note);
     if !balancer.takes(packet.protocol, packet.destination_ports) {
-        let note = Note::new("the forwarding rule takes another protocol or port: {}").about(balancer.heard);
+        let note = Note::new("the forwarding rule takes another protocol or port: {}")
+            .coded("FORWARDING_RULE_MISMATCH")
+            .about(balancer.heard);
         return vec![hop(Outcome::Block, note)];
     }
     match &balancer.serves {

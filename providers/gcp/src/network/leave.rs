@@ -136,7 +136,9 @@ impl<'a> Leaving<'a> {
             return Some(self.end(Via::Nowhere));
         }
         if to.is_multicast() || to == IpAddr::V4(Ipv4Addr::BROADCAST) {
-            let note = Note::new("a VPC network carries neither multicast nor broadcast, such as {address}").at(to);
+            let note = Note::new("a VPC network carries neither multicast nor broadcast, such as {address}")
+                .coded("NO_ROUTE")
+                .at(to);
             self.hop(fact(ROUTE, Direction::Egress, self.vpc.name, Outcome::Block, note));
             return Some(self.end(Via::Nowhere));
         }
@@ -227,12 +229,14 @@ impl<'a> Leaving<'a> {
         let is_endpoint = matches!(balancer.serves, Serves::Endpoint { .. } | Serves::Apis);
         if over_peering && is_endpoint {
             let note =
-                Note::new("{} is an endpoint of Private Service Connect, which takes nothing from peered networks");
+                Note::new("{} is an endpoint of Private Service Connect, which takes nothing from peered networks")
+                    .coded("PSC_ENDPOINT_ACCESSED_FROM_PEERED_NETWORK");
             self.hop(fact(ENDPOINT, Direction::Ingress, balancer.name, Outcome::Block, note.about(balancer.name)));
         }
         if !is_near && !balancer.has_global_access {
             let layer = if is_endpoint { ENDPOINT } else { LOAD_BALANCER };
-            let note = Note::new("{} takes connections from its own region only: it has no global access");
+            let note = Note::new("{} takes connections from its own region only: it has no global access")
+                .coded("FORWARDING_RULE_REGION_MISMATCH");
             self.hop(fact(layer, Direction::Ingress, balancer.name, Outcome::Block, note.about(balancer.name)));
         }
     }
@@ -263,7 +267,10 @@ impl<'a> Leaving<'a> {
             Ok(owner) => {
                 self.meet(owner, true);
                 let network = peer.map_or(peering.name, |peer| peer.name);
-                Crossing { destination: Some(owner), ..self.end(Via::Link { link: self.vpc.name, network }) }
+                Crossing {
+                    destination: Some(owner),
+                    ..self.end(Via::Link { link: self.vpc.name, network, subnet: None })
+                }
             }
             // Networks of Google's services are in projects that nobody else reads (private services access).
             Err(_) if is_managed => {
@@ -280,7 +287,7 @@ impl<'a> Leaving<'a> {
     fn database(&mut self, name: NameId, runs: bool, port: Option<u16>) -> Crossing {
         let asked = self.packet.destination_ports;
         let (outcome, note) = if !runs {
-            (Outcome::Block, Note::new("the database {} does not run"))
+            (Outcome::Block, Note::new("the database {} does not run").coded("CLOUD_SQL_INSTANCE_NOT_RUNNING"))
         } else if port.is_some_and(|port| asked != PortRange::single(port)) {
             (Outcome::Block, Note::new("the database {} listens on another port"))
         } else {
@@ -337,7 +344,8 @@ impl<'a> Leaving<'a> {
         self.hop(fact(ROUTE, Direction::Egress, route.name, Outcome::Pass, note));
         self.packet.destination_identity = Identity::Nobody;
         if self.packet.protocol == Protocol::TCP && self.packet.destination_ports == PortRange::single(SMTP) {
-            let note = Note::new("Google Cloud lets nothing out to port 25 of an external address, whatever rules say");
+            let note = Note::new("Google Cloud lets nothing out to port 25 of an external address, whatever rules say")
+                .coded("TRAFFIC_TYPE_BLOCKED");
             self.hop(fact(ALWAYS, Direction::Egress, self.id, Outcome::Block, note));
         }
         match Family::of(to) {
@@ -403,7 +411,8 @@ impl<'a> Leaving<'a> {
                 self.hop(opaque(Direction::Egress, self.id, gcp.reasons.google_api, note));
             }
             _ => {
-                let note = Note::new("{address} has neither an external address nor Cloud NAT");
+                let note =
+                    Note::new("{address} has neither an external address nor Cloud NAT").coded("NO_EXTERNAL_ADDRESS");
                 let note = note.at(self.packet.source);
                 self.hop(fact(EXTERNAL, Direction::Egress, self.id, Outcome::Block, note));
             }

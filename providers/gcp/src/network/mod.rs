@@ -19,8 +19,8 @@ mod vpc;
 use std::net::IpAddr;
 
 use reachlint_model::{
-    Arrival, Cloud, Crossing, Direction, Exposure, Family, Fix, Half, Hop, HopKind, InterfaceId, Layer, ListId, NameId,
-    Network, Note, Onward, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
+    Arrival, Cloud, Crossing, Direction, Exposure, Family, Fix, Half, Hop, HopKind, InterfaceId, Layer, ListId, Lookup,
+    NameId, Network, Note, Onward, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
 };
 
 pub use compile::GcpNetwork;
@@ -164,7 +164,7 @@ impl Provider for GcpNetwork {
         found
     }
 
-    fn lookup(&self, from: InterfaceId, host: &str) -> Option<Vec<IpAddr>> {
+    fn lookup(&self, from: InterfaceId, host: &str) -> Lookup {
         names::lookup(self, from, host)
     }
 
@@ -173,6 +173,21 @@ impl Provider for GcpNetwork {
         match self.facts_of(from)?.kind {
             Kind::Range { prefix, .. } => (prefix.family() == family).then(|| prefix.first()),
             _ => self.primary(from, family),
+        }
+    }
+
+    fn sender(&self, from: InterfaceId, address: IpAddr) -> Option<IpAddr> {
+        match self.facts_of(from)?.kind {
+            Kind::Range { prefix, .. } => prefix.contains(address).then_some(address),
+            _ => None,
+        }
+    }
+
+    fn code(&self, hop: &Hop, undecided: bool, _: Option<InterfaceId>) -> Option<&'static str> {
+        match hop.kind {
+            // The cause that Connectivity Tests has for every rule and policy, implied ones among them.
+            HopKind::Gate { .. } if !undecided => Some("FIREWALL_RULE"),
+            _ => hop.note.and_then(|note| note.code),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use reachlint_model::{Family, InterfaceId};
+use reachlint_model::{Family, InterfaceId, Lookup};
 
 use super::compile::{GcpNetwork, Kind};
 
@@ -10,10 +10,14 @@ use super::compile::{GcpNetwork, Kind};
 ///
 /// `web.europe-west1-b.c.shop.internal` and, in older projects, `web.c.shop.internal` are the primary internal address of
 /// the machine's first interface, to machines of the same network (Compute Engine, internal DNS).
-pub(super) fn lookup(gcp: &GcpNetwork, from: InterfaceId, host: &str) -> Option<Vec<IpAddr>> {
+pub(super) fn lookup(gcp: &GcpNetwork, from: InterfaceId, host: &str) -> Lookup {
+    address(gcp, from, host).map_or(Lookup::Silent, |address| Lookup::Addresses(vec![address]))
+}
+
+fn address(gcp: &GcpNetwork, from: InterfaceId, host: &str) -> Option<IpAddr> {
     let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
     if host == "metadata.google.internal" || host == "metadata" {
-        return Some(vec![IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254))]);
+        return Some(IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)));
     }
     let parts: Vec<&str> = host.strip_suffix(".internal")?.split('.').collect();
     let (machine, zone, project) = match parts.as_slice() {
@@ -30,7 +34,7 @@ pub(super) fn lookup(gcp: &GcpNetwork, from: InterfaceId, host: &str) -> Option<
         first && here && facts.network == *network && gcp.network.name(interface.account) == project
     });
     match (found.next(), found.next()) {
-        (Some(one), None) => gcp.primary(one, Family::V4).map(|address| vec![address]),
+        (Some(one), None) => gcp.primary(one, Family::V4),
         _ => None,
     }
 }

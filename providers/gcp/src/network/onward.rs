@@ -158,13 +158,16 @@ impl Balancing<'_> {
     }
 
     fn failing(&self, service: &Service, template: &'static str) -> Onward {
-        let note = Note::new(template).about(service.name);
+        let note =
+            Note::new(template).about(service.name).coded("FIREWALL_BLOCKING_LOAD_BALANCER_BACKEND_HEALTH_CHECK");
         short(fact(HEALTH_CHECK, Direction::Ingress, service.name, Outcome::Block, note), None)
     }
 
     fn nobody(&self, service: &Service, doubt: Option<Hop>, branches: &mut Vec<Onward>) {
         if service.targets.is_empty() && service.unread.is_empty() {
-            let note = Note::new("the backend service {} has no backend").about(service.name);
+            let note = Note::new("the backend service {} has no backend")
+                .coded("FORWARDING_RULE_NO_INSTANCES")
+                .about(service.name);
             branches.push(short(fact(BACKEND, Direction::Ingress, service.name, Outcome::Block, note), doubt));
         }
         for (group, reason) in &service.unread {
@@ -240,7 +243,9 @@ impl Balancing<'_> {
                 let hop = match refusal {
                     // Connectivity Tests, LOAD_BALANCER_HAS_NO_PROXY_SUBNET.
                     Refusal::Missing => {
-                        let note = Note::new("{} has no proxy-only subnet to connect from").about(name);
+                        let note = Note::new("{} has no proxy-only subnet to connect from")
+                            .coded("LOAD_BALANCER_HAS_NO_PROXY_SUBNET")
+                            .about(name);
                         fact(LOAD_BALANCER, Direction::Ingress, name, Outcome::Block, note)
                     }
                     Refusal::Unread(reason) => {
@@ -271,7 +276,9 @@ impl Balancing<'_> {
             Ok(Some(port)) => port,
             // Connectivity Tests, BACKEND_SERVICE_NAMED_PORT_NOT_DEFINED.
             Err(wanted) => {
-                let note = Note::new("the instance group does not define the service's port `{}`").about(wanted);
+                let note = Note::new("the instance group does not define the service's port `{}`")
+                    .coded("BACKEND_SERVICE_NAMED_PORT_NOT_DEFINED")
+                    .about(wanted);
                 branches.push(short(fact(BACKEND, Direction::Ingress, target.name, Outcome::Block, note), doubt));
                 return;
             }
