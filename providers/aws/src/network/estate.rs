@@ -7,6 +7,8 @@ use reachlint_model::{Failure, Manifest, NameId, Names, PortRange, Prefix, Proto
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::balancing::Balancing;
+use super::managed::Services;
+use super::zones::Zones;
 use crate::records::Listing;
 
 /// The peer of a security-group rule before anything else is known.
@@ -167,6 +169,15 @@ pub(crate) struct RawNat {
     pub(crate) public: bool,
     pub(crate) private_address: Option<IpAddr>,
     pub(crate) public_address: Option<IpAddr>,
+    /// For one that serves all zones of its VPC: its own route table, and public addresses by zone.
+    pub(crate) regional: Option<RawRegional>,
+}
+
+/// What a NAT gateway has that is in no subnet.
+#[derive(Clone, Debug)]
+pub(crate) struct RawRegional {
+    pub(crate) table: Option<NameId>,
+    pub(crate) addresses: Vec<(NameId, IpAddr)>,
 }
 
 /// The switch of VPC Block Public Access in one account and Region.
@@ -292,6 +303,8 @@ pub struct Estate {
     pub(super) gateways: HashMap<NameId, Vec<NameId>>,
     pub(super) elastic: Vec<(IpAddr, NameId, Option<IpAddr>)>,
     pub(super) balancing: Balancing,
+    pub(super) services: Services,
+    pub(super) zones: Zones,
     /// By account and Region.
     pub(super) public_access: HashMap<(NameId, NameId), RawPublicAccess>,
     /// By the VPC or subnet.
@@ -316,7 +329,8 @@ impl Estate {
 
     /// Takes over what a manifest says about calls that failed.
     pub fn manifest(&mut self, manifest: &Manifest) {
-        let services = ["ec2:", "elasticloadbalancing:", "sts:"];
+        let services =
+            ["ec2:", "elasticloadbalancing:", "sts:", "route53:", "rds:", "elasticache:", "es:", "ecs:", "eks:"];
         let ours = |failure: &&Failure| services.iter().any(|service| failure.call.starts_with(service));
         self.failures.extend(manifest.failures.iter().filter(ours).cloned());
     }
