@@ -243,7 +243,8 @@ pub(super) fn excerpt(network: &Network, blocker: &Blocker) -> Option<Excerpt> {
             rows.push((decided, near, rule));
         }
     }
-    if network.lists(gate).any(|(_, list)| network.rules(list).iter().any(|rule| rule.action != Action::Allow)) {
+    let only_allows = |rule: &Rule| matches!(rule.action, Action::Allow | Action::Accept);
+    if !network.lists(gate).all(|(_, list)| network.rules(list).iter().all(only_allows)) {
         // The order of evaluation says something: what stands before the deciding rule, and what it hides.
         let decided = rows.iter().position(|(decided, ..)| *decided).unwrap_or(rows.len());
         let from = decided.saturating_sub(MOST_LINES / 2);

@@ -145,19 +145,17 @@ impl Compiler {
                     chain.extend(stage);
                 }
                 Part::Classic { effective } => {
-                    let (stage, list) = self.classic_stage(profile, side, effective);
-                    classic = Some(list);
+                    let (stage, again) = self.classic_stage(profile, side, effective);
+                    classic = again;
                     chain.push(stage);
                 }
                 Part::Unread { layer, subject, reason } => chain.push(self.unread_stage(layer, subject, side, reason)),
             }
         }
         let network = self.id(&profile.network);
-        // Listing the network's own rules again changes nothing, as none of them decided, and shows what was looked at.
-        let lists = classic.into_iter().collect();
         let default = if side == Side::Source { Action::Deny } else { Action::Accept };
         let gate = Gate { layer: IMPLIED, name: network, lists: 0..0, default, side, stage: STAGE };
-        let gate = self.builder.gate(lists, gate);
+        let gate = self.builder.gate(classic.into_iter().collect(), gate);
         chain.push(Stage { layer: IMPLIED, subject: network, gate });
         chain
     }
@@ -681,7 +679,7 @@ impl Compiler {
 
     // VPC firewall rules.
 
-    fn classic_stage(&mut self, profile: &Profile, side: Side, effective: Option<usize>) -> (Stage, ListId) {
+    fn classic_stage(&mut self, profile: &Profile, side: Side, effective: Option<usize>) -> (Stage, Option<ListId>) {
         let mut rules: Vec<Firewall> = match effective.and_then(|at| self.estate.effective.get(at)) {
             Some((_, answer)) => answer.firewalls.clone(),
             None => {
@@ -718,12 +716,32 @@ impl Compiler {
         let subject = self.id(&profile.network);
         let key = format!("classic {} {effective:?} {side:?} {applying:?}", profile.network);
         let network = profile.network.clone();
+        let again = format!("implied {key}");
         let list = self.list_once(key, subject, |compiler| {
             let chosen = applying.iter().filter_map(|(at, maybe)| Some((rules.get(*at)?, *maybe)));
             chosen.flat_map(|(rule, maybe)| compiler.classic_rule(&network, rule, side, maybe)).collect()
         });
+        // The implied rule stands behind the same rules once more: it shows what was looked at, and it does not refuse
+        // again what one of them refused for certain. What they allow never comes there.
+        let again = (side == Side::Source).then(|| {
+            self.list_once(again, subject, |compiler| {
+                let network = compiler.builder.network();
+                let own: Vec<Rule> = network.list(list).map(|list| network.rules(list).to_vec()).unwrap_or_default();
+                let is_sure = |rule: &Rule| {
+                    let narrow = rule.narrow.and_then(|id| network.narrow(id));
+                    narrow.is_none_or(|narrow| narrow.maybe.is_none())
+                        && !matches!(rule.peer, Peer::Unknown(_) | Peer::Group(_))
+                };
+                let kept = own.into_iter().filter(|rule| rule.action != Action::Deny || is_sure(rule));
+                kept.map(|rule| match rule.action {
+                    Action::Deny => Rule { action: Action::Next, ..rule },
+                    _ => rule,
+                })
+                .collect()
+            })
+        });
         let gate = Gate { layer: CLASSIC, name: subject, lists: 0..0, default: Action::Next, side, stage: STAGE };
-        (Stage { layer: CLASSIC, subject, gate: self.builder.gate(vec![list], gate) }, list)
+        (Stage { layer: CLASSIC, subject, gate: self.builder.gate(vec![list], gate) }, again)
     }
 
     fn classic_rule(&mut self, network: &str, rule: &Firewall, side: Side, maybe: Option<ReasonId>) -> Vec<Rule> {
@@ -905,6 +923,11 @@ pub(super) struct Admitted {
 }
 
 impl Admitted {
+    /// Whether none of a set gets in.
+    pub(super) fn none(&self, of: &AddressSet) -> bool {
+        of.intersection(&self.perhaps).is_empty()
+    }
+
     /// Whether all of a set get in: yes, no (some do not for certain), or not known.
     pub(super) fn all(&self, of: &AddressSet) -> Option<bool> {
         if of.is_subset(&self.sure) {

@@ -12,7 +12,7 @@ use super::balancing::PROXIED;
 use super::compile::{ELSEWHERE, GcpNetwork, Kind};
 use super::enter::{arrived, context, deliver, masqueraded};
 use super::filters::{Question, admitted};
-use super::{BACKEND, HEALTH_CHECK, LOAD_BALANCER, fact, pass_gates};
+use super::{BACKEND, HEALTH_CHECK, LOAD_BALANCER, fact};
 
 /// Source ports that proxies open connections from.
 const PROXY_PORTS: (u16, u16) = (1024, u16::MAX);
@@ -290,9 +290,9 @@ impl Balancing<'_> {
             }
         };
         let Some(to) = target.address else { return };
-        let mut of_family = sources.iter().copied().filter(|block| block.family() == Family::of(to));
+        let of_family = sources.iter().copied().filter(|block| block.family() == Family::of(to));
         let Some(first) = of_family.clone().next() else { return };
-        let all: AddressSet = of_family.by_ref().collect();
+        let all: AddressSet = of_family.collect();
         let packet = Packet {
             protocol: PROXIED,
             source: first.first(),
@@ -302,23 +302,31 @@ impl Balancing<'_> {
             source_identity: Identity::Nobody,
             destination_identity: Identity::Interface(interface),
         };
+        branches.push(Onward { path: self.connection(target, interface, packet), doubt });
+        // Its connections come from anywhere in the blocks, of which that was the first address.
+        let Some(facts) = self.gcp.facts_of(interface) else { return };
+        let chain = self.gcp.chain(facts.ingress.get(ELSEWHERE));
+        let question = Question { protocol: PROXIED, port, to };
+        let found = admitted(&self.gcp.network, chain, &question);
+        if found.all(&all) == Some(false) && !found.none(&all) {
+            let last = sources.iter().filter(|block| block.family() == Family::of(to)).next_back();
+            let other = Packet { source: last.map_or(first.last(), |block| block.last()), ..packet };
+            branches.push(Onward { path: self.connection(target, interface, other), doubt });
+            let note = Note::new("which addresses of {} get in").about(self.balancer.name);
+            let pass = fact(BACKEND, Direction::Ingress, target.name, Outcome::Pass, note);
+            branches.push(short(Hop { kind: HopKind::Opaque(self.gcp.reasons.split), ..pass }, doubt));
+        }
+    }
+
+    /// A connection of a proxy to a backend.
+    fn connection(&self, target: &Target, interface: InterfaceId, packet: Packet) -> Path {
         let mut path = Path::default();
         let note = Note::new("the load balancer connects to {address} from {}");
-        let from = self.balancer.name;
+        let note = note.about(self.balancer.name).at(packet.destination);
         let kind = HopKind::Translation(Outcome::Pass);
-        let hop = fact(BACKEND, Direction::Ingress, target.name, Outcome::Pass, note.about(from).at(to));
+        let hop = fact(BACKEND, Direction::Ingress, target.name, Outcome::Pass, note);
         path.enter.hops.push(Hop { kind, ..hop });
         deliver(self.gcp, interface, packet, ELSEWHERE, &mut path.enter);
-        // Its connections come from anywhere in the blocks, of which the path above shows the first address.
-        if let Some(facts) = self.gcp.facts_of(interface) {
-            let chain = self.gcp.chain(facts.ingress.get(ELSEWHERE));
-            let question = Question { protocol: PROXIED, port, to };
-            if admitted(&self.gcp.network, chain, &question).all(&all) != Some(true) {
-                let last = sources.iter().filter(|block| block.family() == Family::of(to)).next_back();
-                let other = Packet { source: last.map_or(first.last(), |block| block.last()), ..packet };
-                pass_gates(chain, other, Direction::Ingress, &mut path.enter.hops);
-            }
-        }
-        branches.push(Onward { path, doubt });
+        path
     }
 }

@@ -12,6 +12,8 @@ use crate::records::{self, last, path, segment, short};
 #[derive(Clone, Debug)]
 pub(super) struct Vpc {
     pub(super) name: NameId,
+    /// Whether the network's policies come before its VPC firewall rules.
+    pub(super) policies_first: bool,
     pub(super) subnets: Vec<Subnet>,
     /// Why a subnet may be missing.
     pub(super) unread_subnets: Option<ReasonId>,
@@ -33,10 +35,8 @@ pub(super) struct Vpc {
 pub(super) struct Subnet {
     pub(super) name: NameId,
     pub(super) path: String,
-    pub(super) region: String,
     pub(super) blocks: Vec<Prefix>,
     pub(super) is_proxy_only: bool,
-    pub(super) is_global_proxy_only: bool,
     pub(super) google_access: bool,
     pub(super) secondary: Vec<(String, Prefix)>,
 }
@@ -84,7 +84,6 @@ pub(super) struct PolicyRoute {
 #[derive(Clone, Debug)]
 pub(super) struct Peering {
     pub(super) name: NameId,
-    pub(super) label: String,
     pub(super) network: String,
     pub(super) state: NameId,
     pub(super) is_active: bool,
@@ -169,8 +168,11 @@ impl Compiler {
         let policy_routes = self.policy_routes(of);
         let nats = self.nats(of);
         let unowned = self.unowned(of, &project);
+        let order =
+            self.estate.networks.get(of).and_then(|vpc| vpc.network_firewall_policy_enforcement_order.as_deref());
         Vpc {
             name,
+            policies_first: order == Some("BEFORE_CLASSIC_FIREWALL"),
             subnets,
             unread_subnets,
             routes,
@@ -199,17 +201,13 @@ impl Compiler {
             let blocks = [subnet.ip_cidr_range].into_iter().chain(v6).flatten().map(|block| block.0);
             let secondary = subnet.secondary_ip_ranges.iter();
             let secondary: Vec<_> = secondary.map(|range| (range.range_name.clone(), range.ip_cidr_range.0)).collect();
-            let region = segment(&at, "regions").unwrap_or_else(|| last(&subnet.region)).to_owned();
             let purpose = subnet.purpose.as_deref().unwrap_or_default();
             found.push(Subnet {
                 name: self.id(&at),
                 blocks: blocks.chain(secondary.iter().map(|(_, block)| *block)).collect(),
-                is_proxy_only: matches!(purpose, "REGIONAL_MANAGED_PROXY" | "INTERNAL_HTTPS_LOAD_BALANCER")
-                    && subnet.role.as_deref() != Some("BACKUP"),
-                is_global_proxy_only: purpose == "GLOBAL_MANAGED_PROXY" && subnet.role.as_deref() != Some("BACKUP"),
+                is_proxy_only: purpose.ends_with("_MANAGED_PROXY") || purpose == "INTERNAL_HTTPS_LOAD_BALANCER",
                 google_access: subnet.private_ip_google_access,
                 path: at,
-                region,
                 secondary,
             });
         }
@@ -222,10 +220,8 @@ impl Compiler {
                 found.push(Subnet {
                     name: self.text(&route.name),
                     path: String::new(),
-                    region: String::new(),
                     blocks: vec![block],
                     is_proxy_only: false,
-                    is_global_proxy_only: false,
                     google_access: false,
                     secondary: Vec::new(),
                 });
@@ -318,7 +314,6 @@ impl Compiler {
                 exports_public: peering.export_subnet_routes_with_public_ip.unwrap_or(true),
                 imports_public: peering.import_subnet_routes_with_public_ip,
                 ranges: behind.iter().filter(|(name, _)| *name == peering.name).map(|(_, range)| *range).collect(),
-                label: peering.name,
             })
             .collect()
     }
