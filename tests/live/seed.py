@@ -31,13 +31,24 @@ from moto.server import ThreadedMotoServer
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 ACCOUNT = "123456789012"
+NEIGHBOUR = "222222222222"
 
 
 class Region:
     """One region's client, with the few things that the estate is made of."""
 
-    def __init__(self, url, name):
-        self.ec2 = boto3.client("ec2", region_name=name, endpoint_url=url)
+    def __init__(self, url, name, account=ACCOUNT):
+        keys = {}
+        if account != ACCOUNT:
+            sts = boto3.client("sts", region_name=name, endpoint_url=url)
+            role = f"arn:aws:iam::{account}:role/audit"
+            made = sts.assume_role(RoleArn=role, RoleSessionName="seed")["Credentials"]
+            keys = {
+                "aws_access_key_id": made["AccessKeyId"],
+                "aws_secret_access_key": made["SecretAccessKey"],
+                "aws_session_token": made["SessionToken"],
+            }
+        self.ec2 = boto3.client("ec2", region_name=name, endpoint_url=url, **keys)
 
     def vpc(self, block, **more):
         return self.ec2.create_vpc(CidrBlock=block, **more)["Vpc"]["VpcId"]
@@ -93,6 +104,25 @@ def block(text):
 
 def six(text):
     return {"Ipv6Ranges": [{"CidrIpv6": text}]}
+
+
+def neighbour(url, here, vpc):
+    """The other side of two peerings, in another account: one in this region, one in the next."""
+    near, far = Region(url, "us-east-1", NEIGHBOUR), Region(url, "eu-west-1", NEIGHBOUR)
+    for region, name, second in [(near, "us-east-1", 60), (far, "eu-west-1", 70)]:
+        theirs = region.vpc(f"10.{second}.0.0/16")
+        link = here.ec2.create_vpc_peering_connection(
+            VpcId=vpc, PeerVpcId=theirs, PeerOwnerId=NEIGHBOUR, PeerRegion=name
+        )["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+        region.ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=link)
+        here.route(vpc, f"10.{second}.0.0/16", link)
+        region.route(theirs, "10.10.0.0/16", link)
+        subnet = region.subnet(theirs, f"10.{second}.1.0/24")
+        # moto knows groups of one account only, so no rule refers to nginx's.
+        lets_in = block("10.10.1.0/24")
+        region.machine(subnet, region.group(theirs, "theirs", (8012, lets_in)), f"10.{second}.1.20", "theirs")
+        shut = region.group(theirs, "theirs-shut", (8012, block("10.10.99.0/24")))
+        region.machine(subnet, shut, f"10.{second}.1.21", "theirs-shut")
 
 
 def seed(url):
@@ -179,6 +209,8 @@ def seed(url):
     shore = far.subnet(abroad, "10.50.1.0/24")
     far.machine(shore, far.group(abroad, "far", (8009, block("10.10.1.0/24"))), "10.50.1.20", "far")
     far.machine(shore, far.group(abroad, "far-shut", (8009, block("10.10.99.0/24"))), "10.50.1.21", "far-shut")
+
+    neighbour(url, here, vpc)
 
     return {
         "edges": [{"instance": instance, "interface": interface} for instance, interface in edges],

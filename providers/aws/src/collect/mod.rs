@@ -3,10 +3,13 @@
 //! Nothing here decides anything about a connection. What comes out is the same bytes as files would be, so live
 //! runs and runs on files are one path. Only calls that read are made; [`PERMISSIONS`] lists them all.
 
+mod accounts;
 mod calls;
 mod client;
 mod convert;
 mod fault;
+mod organization;
+mod places;
 mod plan;
 mod whole;
 mod write;
@@ -17,19 +20,23 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use reachlint_model::{Cloud, Failure, Manifest, SNAPSHOT_SCHEMA, Scope, Selector};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::records::Listing;
+use accounts::ASSUME_ROLE;
+pub use accounts::{Accounts, Role, is_account};
 use calls::Ask;
 use fault::Fault;
-use plan::Plan;
+use organization::LIST_ACCOUNTS;
+use places::Place;
 
-/// Calls under way at the same time in one region. The account's allowance is shared with everybody in it (EC2 API,
-/// request throttling).
+/// Calls under way at the same time in one account and region. The account's allowance is shared with everybody in it
+/// (EC2 API, request throttling).
 const AT_ONCE: usize = 8;
+/// Calls under way at the same time in all accounts and regions together.
+const AT_ONCE_OVERALL: usize = 48;
 /// Call and permission that tell whose credentials they are.
 const IDENTITY: &str = "sts:GetCallerIdentity";
 
@@ -64,6 +71,12 @@ pub const PERMISSIONS: [Permission; 16] = [
     permission(Listing::NatGateways, "address translation on the way out"),
     permission(Listing::Addresses, "elastic addresses"),
     Permission { action: IDENTITY, purpose: "which account was read; AWS grants it to everybody" },
+];
+
+/// Permissions that the credentials need to read several accounts, beside [`PERMISSIONS`] in each of them.
+pub const ACCOUNT_PERMISSIONS: [Permission; 2] = [
+    Permission { action: ASSUME_ROLE, purpose: "the way into other accounts" },
+    Permission { action: LIST_ACCOUNTS, purpose: "which accounts the organization has" },
 ];
 
 /// What to collect.
@@ -128,8 +141,10 @@ pub struct Options {
     pub profile: Option<String>,
     /// An access key that goes before all of those.
     pub access_key: Option<AccessKey>,
-    /// Regions to read; without any, the one that the environment or the profile names.
+    /// Regions to read in each account; without any, the one that the environment or the profile names.
     pub regions: Vec<String>,
+    /// Accounts to read.
+    pub accounts: Accounts,
     /// Address of the API, where it is not that of AWS.
     pub endpoint_url: Option<String>,
     /// What to collect.
@@ -148,6 +163,7 @@ impl Options {
             profile: None,
             access_key: None,
             regions: Vec::new(),
+            accounts: Accounts::default(),
             endpoint_url: None,
             wanted,
             collected_at,
@@ -161,6 +177,8 @@ impl Options {
 pub enum Event {
     /// A call was read to its last page.
     Read {
+        /// Account that was asked, where it is not just that of the credentials.
+        account: Option<String>,
         /// Region that was asked.
         region: String,
         /// Permission that names the call.
@@ -172,6 +190,8 @@ pub enum Event {
     },
     /// A call failed, after all retries.
     Failed {
+        /// Account that was asked, where it is not just that of the credentials.
+        account: Option<String>,
         /// Region that was asked.
         region: String,
         /// Permission that names the call.
@@ -205,6 +225,52 @@ pub enum CollectError {
         /// What the chain of credentials says.
         detail: String,
     },
+    /// Two roles for one account, or two names for all others.
+    #[error("two roles are given for {}; give one for each account, or one name for all", account.as_ref().map_or("all accounts".to_owned(), |account| format!("account {account}")))]
+    TwoRoles {
+        /// The account, if it is one.
+        account: Option<String>,
+    },
+    /// What should be the id of an account is something else.
+    #[error("`{text}` is not the id of an AWS account, which has twelve digits")]
+    NoAccount {
+        /// What it is.
+        text: String,
+    },
+    /// The accounts of the organization are wanted without a role that they could have.
+    #[error("`--organization` needs a role that its accounts have; give its name with `--assume-role NAME`")]
+    NoRoleName,
+    /// A role's name, and no account to use it in.
+    #[error(
+        "`--assume-role {name}` names a role and no account, and whole Regions lead to none; name accounts with \
+         `--account ID`, or give `--organization`"
+    )]
+    NameAlone {
+        /// The name.
+        name: String,
+    },
+    /// An account is wanted to which no role leads.
+    #[error(
+        "nothing leads into account {account}: the credentials are not its own, and no role for it is given; add \
+         `--assume-role arn:aws:iam::{account}:role/NAME`"
+    )]
+    NoWay {
+        /// The account.
+        account: String,
+    },
+    /// The accounts of the organization are not known.
+    #[error(
+        "the accounts of the organization could not be listed: organizations:ListAccounts failed with {code}{}; only \
+         credentials of its management account or of a delegated administrator may; or name accounts with `--account \
+         ID`",
+        bracketed(message)
+    )]
+    Organization {
+        /// The error code.
+        code: String,
+        /// What AWS says.
+        message: String,
+    },
     /// `self` was not resolved.
     #[error("`self` was not resolved to an instance; name the instance by its id")]
     ItselfUnresolved,
@@ -231,14 +297,36 @@ pub enum CollectError {
     Write(#[from] serde_json::Error),
 }
 
+fn bracketed(message: &str) -> String {
+    if message.is_empty() { String::new() } else { format!(" ({message})") }
+}
+
 /// The first failure, and what to do about it.
 fn first(failures: &[Failure]) -> String {
     let Some(failure) = failures.iter().find(|failure| failure.call != IDENTITY).or(failures.first()) else {
         return "no call was made".to_owned();
     };
     let region = failure.region.as_ref().map_or(String::new(), |region| format!(" in {region}"));
-    let message = if failure.message.is_empty() { String::new() } else { format!(" ({})", failure.message) };
-    let next = match failure.error.as_str() {
+    format!(
+        "{} failed{region} with {}{}; {}",
+        failure.call,
+        failure.error,
+        bracketed(&failure.message),
+        advice(failure)
+    )
+}
+
+/// What to do about a failure.
+#[must_use]
+pub fn advice(failure: &Failure) -> String {
+    match failure.error.as_str() {
+        "AccessDenied" | "AccessDeniedException" if failure.call == ASSUME_ROLE => {
+            let account = failure.account.as_deref().unwrap_or("that account");
+            format!(
+                "the role must be there, its trust policy in account {account} must allow sts:AssumeRole to whom the \
+                 credentials are (and the external id, if it asks for one), and these need sts:AssumeRole on the role"
+            )
+        }
         "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
             format!("grant {} and the other read permissions", failure.call)
         }
@@ -250,8 +338,7 @@ fn first(failures: &[Failure]) -> String {
         }
         "Timeout" | "ConnectionFailed" => "check the region's name, the network and the proxy".to_owned(),
         _ => "see the message, or try again later".to_owned(),
-    };
-    format!("{} failed{region} with {}{message}; {next}", failure.call, failure.error)
+    }
 }
 
 /// Collects, and tells `progress` of each call that ended.
@@ -293,6 +380,13 @@ async fn identity(client: aws_sdk_sts::Client) -> Identity {
 }
 
 async fn run(options: &Options, progress: &(dyn Fn(Event) + Sync)) -> Result<Collected, CollectError> {
+    options.accounts.check()?;
+    if let (Wanted::Everything, [Role::Named(name)]) = (&options.wanted, options.accounts.roles.as_slice())
+        && options.accounts.only.is_empty()
+        && !options.accounts.organization
+    {
+        return Err(CollectError::NameAlone { name: name.clone() });
+    }
     let config = client::load(options).await?;
     let mut regions: Vec<String> = options.regions.clone();
     if regions.is_empty() {
@@ -301,21 +395,12 @@ async fn run(options: &Options, progress: &(dyn Fn(Event) + Sync)) -> Result<Col
     regions.sort();
     regions.dedup();
     let (events, mut heard) = mpsc::unbounded_channel();
-    let whose = tokio::spawn(identity(client::sts(&config, &options.patience)));
-    let mut reading = JoinSet::new();
-    for region in regions {
-        reading.spawn(read(config.clone(), region, Plan::new(&options.wanted), events.clone()));
-    }
-    drop(events);
+    let collecting = tokio::spawn(places::read_all(options.clone(), config, regions, events));
     while let Some(event) = heard.recv().await {
         progress(event);
     }
-    let mut plans = Vec::new();
-    while let Some(joined) = reading.join_next().await {
-        plans.push(bug(joined));
-    }
-    plans.sort_by(|a, b| a.0.cmp(&b.0));
-    assemble(options, bug(whose.await), plans)
+    let (identity, places, refused) = bug(collecting.await)?;
+    assemble(options, identity, places, refused)
 }
 
 /// What a task came to. A task that panicked is a bug, and is shown as one.
@@ -326,63 +411,67 @@ fn bug<T>(joined: Result<T, tokio::task::JoinError>) -> T {
     }
 }
 
-/// Reads one region, round by round.
-async fn read(
-    config: SdkConfig,
-    region: String,
-    mut plan: Plan,
-    events: mpsc::UnboundedSender<Event>,
-) -> (String, Plan) {
-    let client = client::ec2(&config, &region);
+/// Reads one account and region, round by round.
+async fn read(mut place: Place, overall: Arc<Semaphore>, events: mpsc::UnboundedSender<Event>) -> Place {
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     loop {
-        let asks = plan.next();
+        let asks = place.plan.next();
         if asks.is_empty() {
-            return (region, plan);
+            return place;
         }
         let mut calls = JoinSet::new();
         for ask in asks {
-            let (client, slots) = (client.clone(), Arc::clone(&slots));
+            let client = place.clients.of(ask.listing);
+            let (slots, overall) = (Arc::clone(&slots), Arc::clone(&overall));
             calls.spawn(async move {
-                // Nobody closes the semaphore, so a slot always comes.
+                // Nobody closes the semaphores, so a slot always comes.
                 let _slot = slots.acquire().await;
+                let _slot = overall.acquire().await;
                 calls::answer(&client, ask).await
             });
         }
         while let Some(joined) = calls.join_next().await {
             let answer = bug(joined);
-            let (region, call) = (region.clone(), answer.ask.listing.permission());
+            let (account, region) = (place.shown.clone(), place.region.clone());
+            let call = answer.ask.listing.permission();
             let event = match &answer.fault {
-                None => Event::Read { region, call, records: answer.count, pages: answer.pages },
-                Some(fault) => Event::Failed { region, call, error: fault.code.clone() },
+                None => Event::Read { account, region, call, records: answer.count, pages: answer.pages },
+                Some(fault) => Event::Failed { account, region, call, error: fault.code.clone() },
             };
             // Nobody hears when the caller is gone, and then nobody misses it.
             let _ = events.send(event);
-            plan.take(answer);
+            place.plan.take(answer);
         }
     }
 }
 
-/// Documents and manifest of what the regions brought.
-fn assemble(options: &Options, identity: Identity, plans: Vec<(String, Plan)>) -> Result<Collected, CollectError> {
+/// Documents and manifest of what the accounts and regions brought.
+fn assemble(
+    options: &Options,
+    identity: Identity,
+    places: Vec<Place>,
+    refused: Vec<Failure>,
+) -> Result<Collected, CollectError> {
     let mut failures = Vec::new();
-    let (account, principal) = match identity {
+    let (own, principal) = match identity {
         Ok((account, principal)) => (Some(account), principal),
         Err(fault) => {
             failures.push(failure(IDENTITY, fault, Vec::new(), None, None));
             (None, None)
         }
     };
-    let account = account.or_else(|| owner(&plans));
-    let folder = |region: &str| format!("{}/{}", file_safe(account.as_deref().unwrap_or("unknown")), file_safe(region));
-    let nothing = plans.iter().all(|(_, plan)| plan.read.is_empty());
+    failures.extend(refused);
+    let own = own.or_else(|| owner(&places));
+    let nothing = places.iter().all(|place| place.plan.read.is_empty());
     let (mut documents, mut scopes) = (Vec::new(), Vec::new());
-    for (region, mut plan) in plans {
+    for Place { account, region, principal: of, mut plan, .. } in places {
+        let (account, principal) = if account.is_some() { (account, of) } else { (own.clone(), principal.clone()) };
+        let folder = format!("{}/{}", file_safe(account.as_deref().unwrap_or("unknown")), file_safe(&region));
         plan.faults.sort_by(|(a, _), (b, _)| (a.listing, &a.filter, &a.list).cmp(&(b.listing, &b.filter, &b.list)));
         for (Ask { listing, resources, .. }, fault) in plan.faults {
             failures.push(failure(listing.permission(), fault, resources, account.as_deref(), Some(&region)));
         }
-        let (written, nameless) = write::documents(&folder(&region), &plan.read, plan.records)?;
+        let (written, nameless) = write::documents(&folder, &plan.read, plan.records)?;
         documents.extend(written);
         for listing in nameless {
             let fault = Fault::new("BrokenAnswer", "a record without an id was left out");
@@ -390,9 +479,9 @@ fn assemble(options: &Options, identity: Identity, plans: Vec<(String, Plan)>) -
         }
         scopes.push(Scope {
             provider: Cloud::Aws.word().to_owned(),
-            account: account.clone().unwrap_or_else(|| "unknown".to_owned()),
+            account: account.unwrap_or_else(|| "unknown".to_owned()),
             region: Some(region),
-            principal: principal.clone(),
+            principal,
         });
     }
     if nothing {
@@ -421,10 +510,11 @@ fn failure(call: &str, fault: Fault, resources: Vec<String>, account: Option<&st
     }
 }
 
-/// The account that owns what was read, where there is only one: in a shared VPC there are several, and then none
-/// of them is known to be the reader's.
-fn owner(plans: &[(String, Plan)]) -> Option<String> {
-    let interfaces = plans.iter().flat_map(|(_, plan)| &plan.records.interfaces);
+/// The account that owns what was read with the credentials themselves, where there is only one: in a shared VPC there
+/// are several, and then none of them is known to be the reader's.
+fn owner(places: &[Place]) -> Option<String> {
+    let own = places.iter().filter(|place| place.account.is_none());
+    let interfaces = own.flat_map(|place| &place.plan.records.interfaces);
     let owners: BTreeSet<&str> = interfaces.filter_map(|interface| interface.owner_id.as_deref()).collect();
     let mut owners = owners.into_iter().filter(|owner| !owner.is_empty());
     owners.next().filter(|_| owners.next().is_none()).map(str::to_owned)

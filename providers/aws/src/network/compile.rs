@@ -10,6 +10,7 @@ use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
 use super::access::PublicAccess;
 use super::balancer::{Balancers, Behind};
+use super::elsewhere::Elsewhere;
 use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
 use super::hosts::{Face, Host, Hosts};
 use super::managed::Managed;
@@ -140,6 +141,7 @@ pub(super) struct Compiler {
     pub(super) builder: NetworkBuilder,
     pub(super) balancers: Balancers,
     pub(super) managed: Managed,
+    pub(super) elsewhere: Elsewhere,
 }
 
 impl AwsNetwork {
@@ -147,7 +149,9 @@ impl AwsNetwork {
     #[must_use]
     pub fn new(mut estate: Estate) -> Self {
         let builder = NetworkBuilder::new(std::mem::take(&mut estate.names));
-        Compiler { estate, builder, balancers: Balancers::default(), managed: Managed::default() }.run()
+        let balancers = Balancers::default();
+        let (managed, elsewhere) = (Managed::default(), Elsewhere::default());
+        Compiler { estate, builder, balancers, managed, elsewhere }.run()
     }
 }
 
@@ -168,6 +172,7 @@ const TRUNK: &str = "vpcresources.k8s.aws/trunk-eni-id";
 
 impl Compiler {
     fn run(mut self) -> AwsNetwork {
+        self.compile_elsewhere();
         let group_owners = self.estate.groups.iter().filter_map(|(id, group)| Some((*id, group.owner?))).collect();
         let groups = self.compile_groups();
         let (tables, table_of, main_of) = self.compile_tables();
@@ -277,7 +282,10 @@ impl Compiler {
                 format!("{subject} is not in the evidence; add what {call} answers as a file, `collect` does not"),
                 true,
             ),
-            None => (format!("{subject} is not in the evidence, which lacks it from {call}"), true),
+            None => match vpc.and_then(|vpc| self.to_add(vpc)) {
+                Some(add) => (format!("{subject} is not in the evidence: {add}"), false),
+                None => (format!("{subject} is not in the evidence, which lacks it from {call}"), true),
+            },
         };
         Reason { code: ReasonCode::NotRead, text, permission: denied.then(|| call.to_owned()) }
     }
@@ -390,20 +398,27 @@ impl Compiler {
                 Some(failure) => {
                     let account =
                         failure.account.as_ref().map_or(String::new(), |account| format!(" in account {account}"));
+                    let role = if failure.call == "sts:AssumeRole" {
+                        "; the trust policy of the role there must let the credentials in"
+                    } else {
+                        ""
+                    };
                     Reason {
                         code: ReasonCode::UnknownAddress,
                         text: format!(
-                            "no interface of {vpc_text} with that address was read: {} failed{account} with {}",
+                            "no interface of {vpc_text} with that address was read: {} failed{account} with {}{role}",
                             failure.call, failure.error
                         ),
                         permission: Some(failure.call.clone()),
                     }
                 }
-                None => Reason {
-                    code: ReasonCode::UnknownAddress,
-                    text: format!("no interface in the evidence owns that address in {vpc_text}"),
-                    permission: None,
-                },
+                None => {
+                    let mut text = format!("no interface in the evidence owns that address in {vpc_text}");
+                    if let Some(add) = self.to_add(vpc) {
+                        text = format!("{text}: {add}");
+                    }
+                    Reason { code: ReasonCode::UnknownAddress, text, permission: None }
+                }
             };
             reasons.insert(Some(vpc), self.builder.reason(reason));
         }

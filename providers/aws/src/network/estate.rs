@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use reachlint_model::{Failure, Manifest, NameId, Names, PortRange, Prefix, ProtocolMatch};
+use reachlint_model::{Cloud, Failure, Manifest, NameId, Names, PortRange, Prefix, ProtocolMatch};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::balancing::Balancing;
@@ -318,6 +318,8 @@ pub struct Estate {
     /// Number of documents of a listing in a folder that say more pages follow, and that do not.
     pub(super) pages: HashMap<(Listing, String), (usize, usize)>,
     pub(super) failures: Vec<Failure>,
+    /// Accounts and Regions that manifests say were read.
+    pub(super) scopes: HashSet<(NameId, NameId)>,
 }
 
 impl Estate {
@@ -327,8 +329,13 @@ impl Estate {
         Self::default()
     }
 
-    /// Takes over what a manifest says about calls that failed.
+    /// Takes over what a manifest says about what was read and about calls that failed.
     pub fn manifest(&mut self, manifest: &Manifest) {
+        for scope in manifest.scopes.iter().filter(|scope| scope.provider == Cloud::Aws.word()) {
+            let place = (&scope.account, scope.region.as_deref().unwrap_or_default());
+            let place = (self.names.intern(place.0), self.names.intern(place.1));
+            self.scopes.insert(place);
+        }
         let services =
             ["ec2:", "elasticloadbalancing:", "sts:", "route53:", "rds:", "elasticache:", "es:", "ecs:", "eks:"];
         let ours = |failure: &&Failure| services.iter().any(|service| failure.call.starts_with(service));

@@ -8,6 +8,7 @@ mod balancer;
 mod balancing;
 mod code;
 mod compile;
+mod elsewhere;
 mod enter;
 mod estate;
 mod exposure;
