@@ -30,6 +30,11 @@ const PROBES: [(&str, &[&str], &[&str]); 2] = [
 /// Where proxies of Google's front end connect from (load balancing, firewall rules).
 const FRONT_END: [&str; 3] = ["35.191.0.0/16", "130.211.0.0/22", "2600:2d00:1:1::/64"];
 
+/// The blocks of Google's front end.
+pub(super) fn front_end() -> Vec<Prefix> {
+    blocks(&FRONT_END)
+}
+
 fn blocks(texts: &[&str]) -> Vec<Prefix> {
     texts.iter().filter_map(|text| text.parse().ok()).collect()
 }
@@ -212,7 +217,7 @@ impl Compiler {
             links.extend(named.into_iter().filter(|link| !certain.contains(link)).map(|link| (link, false)));
         }
         let front_end = scheme.starts_with("EXTERNAL") && (scheme == "EXTERNAL" || region.is_none());
-        let sources = if front_end { Ok(blocks(&FRONT_END)) } else { self.proxy_only(rule, region) };
+        let sources = if front_end { Ok(self::front_end()) } else { self.proxy_only(rule, region) };
         let mut services = Vec::new();
         for (link, certain) in links {
             match self.service(&link, rule, false, universe) {

@@ -9,6 +9,9 @@ use super::compile::{Facts, is_private};
 use super::filters::Known;
 use super::vpc::{NextHop, Peering, Route, Vpc};
 
+/// What is said of a peering that keeps its custom routes.
+pub(crate) const NO_CUSTOM_ROUTES: &str = "the peering {} does not exchange custom routes, so none leads to {address}";
+
 /// The way that was chosen.
 pub(super) enum Way<'a> {
     /// A subnet of the network itself.
@@ -156,8 +159,7 @@ impl GcpNetwork {
             return Way::None(route.name, note.about(route.name).at(to));
         }
         if let Some(peering) = kept {
-            let note = Note::new("the peering {} does not exchange custom routes, so none leads to {address}")
-                .coded("NO_ROUTE");
+            let note = Note::new(NO_CUSTOM_ROUTES).coded("NO_ROUTE");
             return Way::None(peering.name, note.about(peering.name).at(to));
         }
         // An address of a network behind another one: a peering is not transitive (VPC Network Peering, limits).

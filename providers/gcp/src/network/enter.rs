@@ -162,7 +162,7 @@ fn splits(gcp: &GcpNetwork, chain: &[Stage], prefix: Prefix) -> bool {
     })
 }
 
-/// Whether a load balancer takes a packet (Connectivity Tests, FORWARDING_RULE_MISMATCH).
+/// Whether a load balancer takes a packet (Connectivity Tests, `FORWARDING_RULE_MISMATCH`).
 fn listen(gcp: &GcpNetwork, balancer: &Balancer, packet: &Packet) -> Vec<Hop> {
     let name = balancer.name;
     let layer =

@@ -273,7 +273,9 @@ impl Intake for Estate {
     fn document(&mut self, name: &str, bytes: &[u8]) -> Result<Option<Vec<(String, usize)>>, String> {
         let Some((found, counts)) = read(name, bytes)? else { return Ok(None) };
         self.documents += 1;
-        found.into_iter().for_each(|found| self.take(found));
+        for found in found {
+            self.take(found);
+        }
         Ok(Some(counts))
     }
 

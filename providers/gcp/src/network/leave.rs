@@ -20,6 +20,9 @@ const NAT_PORTS: (u16, u16) = (1024, u16::MAX);
 /// Mail, which no machine may send to an external address (VPC firewall rules, blocked and limited traffic).
 const SMTP: u16 = 25;
 
+/// What is said of a load balancer that only its own region reaches.
+pub(crate) const NO_GLOBAL_ACCESS: &str = "{} takes connections from its own region only: it has no global access";
+
 pub(super) fn leave(gcp: &GcpNetwork, from: InterfaceId, packet: &Packet, half: &mut Half) -> Crossing {
     let lost = Crossing { packet: *packet, via: Via::Nowhere, destination: None };
     let known = gcp.network.interface(from).zip(gcp.facts_of(from));
@@ -168,7 +171,7 @@ impl<'a> Leaving<'a> {
                     (false, Some(None)) => Identity::Nobody,
                     (false, None) => {
                         // Without forwarding the network drops what has another source (Connectivity Tests,
-                        // FOREIGN_IP_DISALLOWED).
+                        // `FOREIGN_IP_DISALLOWED`).
                         let note = Note::new("{address} is no address of this interface").at(source);
                         self.hop(opaque(Direction::Egress, self.id, gcp.reasons.source, note));
                         Identity::Nobody
@@ -219,8 +222,8 @@ impl<'a> Leaving<'a> {
     }
 
     /// What a load balancer asks of where the sender is. An internal one takes senders of its own region unless it has
-    /// global access (Connectivity Tests, FORWARDING_RULE_REGION_MISMATCH), and an endpoint of Private Service Connect
-    /// none of a peered network (PSC_ENDPOINT_ACCESSED_FROM_PEERED_NETWORK).
+    /// global access (Connectivity Tests, `FORWARDING_RULE_REGION_MISMATCH`), and an endpoint of Private Service Connect
+    /// none of a peered network (`PSC_ENDPOINT_ACCESSED_FROM_PEERED_NETWORK`).
     fn meet(&mut self, owner: InterfaceId, over_peering: bool) {
         let Some(Kind::Balancer(at)) = self.gcp.facts_of(owner).map(|facts| facts.kind) else { return };
         let Some(balancer) = self.gcp.balancers.get(at).filter(|balancer| !balancer.is_external) else { return };
@@ -235,8 +238,7 @@ impl<'a> Leaving<'a> {
         }
         if !is_near && !balancer.has_global_access {
             let layer = if is_endpoint { ENDPOINT } else { LOAD_BALANCER };
-            let note = Note::new("{} takes connections from its own region only: it has no global access")
-                .coded("FORWARDING_RULE_REGION_MISMATCH");
+            let note = Note::new(NO_GLOBAL_ACCESS).coded("FORWARDING_RULE_REGION_MISMATCH");
             self.hop(fact(layer, Direction::Ingress, balancer.name, Outcome::Block, note.about(balancer.name)));
         }
     }
@@ -336,7 +338,7 @@ impl<'a> Leaving<'a> {
     }
 
     /// Out to the internet: with an external address of the interface, else through Cloud NAT, else only to Google's own
-    /// services (Connectivity Tests, NO_EXTERNAL_ADDRESS; VPC, Private Google Access).
+    /// services (Connectivity Tests, `NO_EXTERNAL_ADDRESS`; VPC, Private Google Access).
     fn internet(&mut self, route: &Route) -> Crossing {
         let to = self.packet.destination;
         self.gates(INTERNET);

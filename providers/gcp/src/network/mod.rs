@@ -3,6 +3,7 @@
 //! Facts about Google Cloud carry the document they come from; *Connectivity Tests* is the reference of that service with
 //! its causes for drops (`networkmanagement.v1`, `DropInfo.Cause`).
 
+mod admit;
 mod balancer;
 mod balancing;
 mod choose;
@@ -10,10 +11,12 @@ mod compile;
 mod enter;
 mod estate;
 mod exposure;
+mod facts;
 mod filters;
 mod leave;
 mod names;
 mod onward;
+mod rules;
 mod vpc;
 
 use std::net::IpAddr;
@@ -23,10 +26,12 @@ use reachlint_model::{
     NameId, Network, Note, Onward, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
 };
 
+pub(crate) use choose::NO_CUSTOM_ROUTES;
 pub use compile::GcpNetwork;
-pub(crate) use compile::{Named, is_private};
+pub(crate) use compile::Named;
 pub use estate::Estate;
-pub(crate) use filters::{CLASSIC, GLOBAL, HIERARCHICAL, IMPLIED, REGIONAL, SYSTEM, Stage};
+pub(crate) use filters::{CLASSIC, GLOBAL, HIERARCHICAL, IMPLIED, REGIONAL, Stage};
+pub(crate) use leave::NO_GLOBAL_ACCESS;
 
 use compile::Kind;
 

@@ -7,11 +7,11 @@ use reachlint_model::{
     Outcome, Packet, Path, PortRange, Prefix, ReasonId,
 };
 
+use super::admit::{Question, admitted};
 use super::balancer::{Balancer, Probe, Refusal, Serves, Service, Target};
 use super::balancing::PROXIED;
 use super::compile::{ELSEWHERE, GcpNetwork, Kind};
 use super::enter::{arrived, context, deliver, masqueraded};
-use super::filters::{Question, admitted};
 use super::{BACKEND, HEALTH_CHECK, LOAD_BALANCER, fact};
 
 /// Source ports that proxies open connections from.
@@ -47,10 +47,11 @@ pub(super) fn onward(gcp: &GcpNetwork, crossing: &Crossing, at: InterfaceId, bra
 
 /// The packet as each sender that it may have: a pod's own address, and that of its node.
 fn senders(gcp: &GcpNetwork, packet: &Packet, masked: Option<(ReasonId, InterfaceId)>) -> Vec<(Packet, Option<Hop>)> {
-    let Some((reason, node)) = masked else { return vec![(*packet, None)] };
+    let Some((reason, machine)) = masked else { return vec![(*packet, None)] };
     let own = Packet { source_identity: Identity::Nobody, ..*packet };
     let mut all = vec![(own, None)];
-    let (Some(address), Some(interface)) = (gcp.primary(node, Family::of(packet.source)), gcp.network.interface(node))
+    let (Some(address), Some(interface)) =
+        (gcp.primary(machine, Family::of(packet.source)), gcp.network.interface(machine))
     else {
         return all;
     };
@@ -62,7 +63,7 @@ fn senders(gcp: &GcpNetwork, packet: &Packet, masked: Option<(ReasonId, Interfac
         subject: interface.id,
         note: Some(note),
     };
-    all.push((Packet { source: address, source_identity: Identity::Interface(node), ..*packet }, Some(doubt)));
+    all.push((Packet { source: address, source_identity: Identity::Interface(machine), ..*packet }, Some(doubt)));
     all
 }
 
@@ -71,6 +72,39 @@ fn short(hop: Hop, doubt: Option<Hop>) -> Onward {
     let mut path = Path::default();
     path.enter.hops.push(hop);
     Onward { path, doubt }
+}
+
+/// Why a way may not be taken.
+fn in_doubt(subject: NameId, reason: ReasonId) -> Hop {
+    let note = Note::new("whether anything is sent there, to {}").about(subject);
+    Hop { kind: HopKind::Opaque(reason), layer: BACKEND, direction: Direction::Ingress, subject, note: Some(note) }
+}
+
+/// A way that ends because nobody is healthy.
+fn failing(service: &Service, template: &'static str) -> Onward {
+    let note = Note::new(template).about(service.name).coded("FIREWALL_BLOCKING_LOAD_BALANCER_BACKEND_HEALTH_CHECK");
+    short(fact(HEALTH_CHECK, Direction::Ingress, service.name, Outcome::Block, note), None)
+}
+
+/// What is said of a service without backends, and of backends that were not read.
+fn nobody(service: &Service, doubt: Option<Hop>, branches: &mut Vec<Onward>) {
+    if service.targets.is_empty() && service.unread.is_empty() {
+        let note = Note::new("the backend service {} has no backend")
+            .coded("FORWARDING_RULE_NO_INSTANCES")
+            .about(service.name);
+        branches.push(short(fact(BACKEND, Direction::Ingress, service.name, Outcome::Block, note), doubt));
+    }
+    for (group, reason) in &service.unread {
+        let note = Note::new("what stands behind {}").about(*group);
+        let hop = Hop {
+            kind: HopKind::Opaque(*reason),
+            layer: BACKEND,
+            direction: Direction::Ingress,
+            subject: *group,
+            note: Some(note),
+        };
+        branches.push(short(hop, doubt));
+    }
 }
 
 /// What probes come to at a backend.
@@ -101,17 +135,12 @@ impl Balancing<'_> {
                     ));
                 }
                 for (service, doubt) in services {
-                    let doubt = doubt.map(|reason| self.doubt(service.name, reason));
+                    let doubt = doubt.map(|reason| in_doubt(service.name, reason));
                     self.proxied(service, sources, doubt, branches);
                 }
             }
             Serves::Endpoint { .. } | Serves::Apis | Serves::Unread(_) => {}
         }
-    }
-
-    fn doubt(&self, subject: NameId, reason: ReasonId) -> Hop {
-        let note = Note::new("whether anything is sent there, to {}").about(subject);
-        Hop { kind: HopKind::Opaque(reason), layer: BACKEND, direction: Direction::Ingress, subject, note: Some(note) }
     }
 
     /// The backends that count, with their health: those that are not there for emergencies, and without those of which
@@ -137,7 +166,7 @@ impl Balancing<'_> {
     }
 
     /// Whether probes get in: a backend that they do not reach gets nothing (Connectivity Tests,
-    /// FIREWALL_BLOCKING_LOAD_BALANCER_BACKEND_HEALTH_CHECK). One whose machine is off does not answer them.
+    /// `FIREWALL_BLOCKING_LOAD_BALANCER_BACKEND_HEALTH_CHECK`). One whose machine is off does not answer them.
     fn health(&self, probe: Option<&Probe>, target: &Target, to: Option<(IpAddr, u16)>) -> Health {
         let interface = target.interface.and_then(|id| self.gcp.network.interface(id));
         if interface.is_some_and(|interface| matches!(interface.state, InterfaceState::Down(_))) {
@@ -157,48 +186,22 @@ impl Balancing<'_> {
         }
     }
 
-    fn failing(&self, service: &Service, template: &'static str) -> Onward {
-        let note =
-            Note::new(template).about(service.name).coded("FIREWALL_BLOCKING_LOAD_BALANCER_BACKEND_HEALTH_CHECK");
-        short(fact(HEALTH_CHECK, Direction::Ingress, service.name, Outcome::Block, note), None)
-    }
-
-    fn nobody(&self, service: &Service, doubt: Option<Hop>, branches: &mut Vec<Onward>) {
-        if service.targets.is_empty() && service.unread.is_empty() {
-            let note = Note::new("the backend service {} has no backend")
-                .coded("FORWARDING_RULE_NO_INSTANCES")
-                .about(service.name);
-            branches.push(short(fact(BACKEND, Direction::Ingress, service.name, Outcome::Block, note), doubt));
-        }
-        for (group, reason) in &service.unread {
-            let note = Note::new("what stands behind {}").about(*group);
-            let hop = Hop {
-                kind: HopKind::Opaque(*reason),
-                layer: BACKEND,
-                direction: Direction::Ingress,
-                subject: *group,
-                note: Some(note),
-            };
-            branches.push(short(hop, doubt));
-        }
-    }
-
     /// Backends get the packets as they are, with the balancer's address as the destination (passthrough Network Load
     /// Balancers, overview).
     fn passthrough(&self, service: &Service, branches: &mut Vec<Onward>) {
-        self.nobody(service, None, branches);
+        nobody(service, None, branches);
         let port = self.packet.destination_ports.first();
         let (chosen, any) = self.chosen(service, |_| Some((self.packet.destination, port)));
         if !any && service.drops && !chosen.is_empty() {
             let words = "no backend of {} is healthy, as the firewall keeps its probes off, and the service drops \
                          everything then";
-            branches.push(self.failing(service, words));
+            branches.push(failing(service, words));
             return;
         }
         let masked = masqueraded(self.gcp, &self.packet);
         for (target, health) in chosen {
-            let last_resort = (!any).then(|| self.doubt(target.name, self.gcp.reasons.last_resort));
-            let unsure = (health == Health::Unknown).then(|| self.doubt(target.name, self.gcp.reasons.unread_backend));
+            let last_resort = (!any).then(|| in_doubt(target.name, self.gcp.reasons.last_resort));
+            let unsure = (health == Health::Unknown).then(|| in_doubt(target.name, self.gcp.reasons.unread_backend));
             let Some(interface) = self.receiver(target, branches) else { continue };
             for (packet, maybe) in senders(self.gcp, &self.packet, masked) {
                 let mut path = Path::default();
@@ -235,7 +238,7 @@ impl Balancing<'_> {
         doubt: Option<Hop>,
         branches: &mut Vec<Onward>,
     ) {
-        self.nobody(service, doubt, branches);
+        nobody(service, doubt, branches);
         let sources = match sources {
             Ok(sources) => sources,
             Err(refusal) => {
@@ -261,11 +264,11 @@ impl Balancing<'_> {
         let (chosen, any) = self.chosen(service, |target| target.address.zip(target.port.ok().flatten()));
         if !any && !chosen.is_empty() {
             let words = "no backend of {} is healthy: the firewall keeps its probes off, or its machines are off";
-            branches.push(Onward { doubt, ..self.failing(service, words) });
+            branches.push(Onward { doubt, ..failing(service, words) });
             return;
         }
         for (target, health) in chosen {
-            let unsure = (health == Health::Unknown).then(|| self.doubt(target.name, self.gcp.reasons.unread_backend));
+            let unsure = (health == Health::Unknown).then(|| in_doubt(target.name, self.gcp.reasons.unread_backend));
             self.connect(target, sources, doubt.or(unsure), branches);
         }
     }
@@ -309,7 +312,7 @@ impl Balancing<'_> {
         let question = Question { protocol: PROXIED, port, to };
         let found = admitted(&self.gcp.network, chain, &question);
         if found.all(&all) == Some(false) && !found.none(&all) {
-            let last = sources.iter().filter(|block| block.family() == Family::of(to)).next_back();
+            let last = sources.iter().rfind(|block| block.family() == Family::of(to));
             let other = Packet { source: last.map_or(first.last(), |block| block.last()), ..packet };
             branches.push(Onward { path: self.connection(target, interface, other), doubt });
             let note = Note::new("which addresses of {} get in").about(self.balancer.name);

@@ -158,12 +158,12 @@ impl Compiler {
         let unread_subnets = unread(self, "subnetworks", "compute.subnetworks.list", "a subnet");
         let unread_routes = unread(self, "routes", "compute.routes.list", "the routes");
         let unread_nats = unread(self, "routers", "compute.routers.list", "Cloud NAT");
-        let unread_routers = unread(self, "routers", "compute.routers.list", "routes that Cloud Routers learn");
+        let unread_learned = unread(self, "routers", "compute.routers.list", "routes that Cloud Routers learn");
         let unread_peerings = (!self.estate.networks.contains_key(of)).then(|| {
             let reason = self.estate.missing("compute.networks.list", &[of], &format!("the peerings of {}", short(of)));
             self.builder.reason(reason)
         });
-        let unread_dynamic = unread_routers.or_else(|| self.unread_dynamic(of));
+        let unread_dynamic = unread_learned.or_else(|| self.unread_dynamic(of));
         let peerings = self.peerings(of, &behind);
         let policy_routes = self.policy_routes(of);
         let nats = self.nats(of);

@@ -72,8 +72,6 @@ pub(crate) struct AccessV6 {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Alias {
     pub(crate) ip_cidr_range: Block,
-    #[serde(default)]
-    pub(crate) subnetwork_range_name: Option<String>,
 }
 
 /// A VPC network.

@@ -16,10 +16,10 @@ pub(crate) use balancing::{
     TargetPool, TargetProxy, UrlMap,
 };
 pub(crate) use filters::{
-    AddressGroup, Association, Effective, EffectivePolicy, Firewall, Matcher, Policy, PolicyRule, SecureTag, Traffic,
+    AddressGroup, Association, Effective, Firewall, Matcher, Policy, PolicyRule, SecureTag, Traffic,
 };
 pub(crate) use machines::{Address, Database, Instance, Nic, Peering, Subnet, Vpc};
 pub(crate) use path::{last, path, region_of, segment, short};
 pub(crate) use read::{About, Found, read};
 pub(crate) use routing::{Nat, PolicyRoute, Route, Router, RouterStatus};
-pub(crate) use values::{Block, Ports, protocol};
+pub(crate) use values::{Block, protocol};

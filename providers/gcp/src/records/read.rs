@@ -64,8 +64,11 @@ pub(crate) enum Found {
     Unused,
 }
 
+/// The records of a document, and how many there are of each kind.
+type Read = (Vec<Found>, Vec<(String, usize)>);
+
 /// Records of a document with the number of each kind; `None` if it is no evidence of Google Cloud.
-pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Option<(Vec<Found>, Vec<(String, usize)>)>, String> {
+pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Option<Read>, String> {
     let value: Value = match serde_json::from_slice(bytes) {
         Ok(value) => value,
         Err(error) if holds(bytes, b"\"compute#") => return Err(format!("it is cut or not JSON: {error}")),
@@ -190,8 +193,8 @@ impl Reader {
             && kind_of(&Value::from_iter([("kind", kind.as_str())])).is_some()
         {
             return match (kind.strip_suffix("AggregatedList"), kind.strip_suffix("List")) {
-                (Some(of), _) => self.aggregated(&of.to_owned(), &object),
-                (None, Some(of)) => self.page(&of.to_owned(), object),
+                (Some(of), _) => self.aggregated(of, &object),
+                (None, Some(of)) => self.page(of, object),
                 (None, None) if kind == "compute#instanceGroupsListInstances" => {
                     let about = self.page_about(&object);
                     self.members(items(&mut object), about)
