@@ -228,7 +228,16 @@ fn explain(context: &Context<'_>, door: &Door<'_>, finding: &mut Finding) {
             listed(&opening.sources)
         ));
         // For each of nginx's machines: they may come in by groups of their own.
-        blockers.extend(hops(door).map(|hop| Blocker { by: Some((opening.list, opening.rule)), ..hop.clone() }));
+        // Where several gates make up the door, the one that holds the rule tells what else it lets in.
+        let holds = |hop: &&Blocker| match hop.hop.kind {
+            HopKind::Gate { gate, .. } => {
+                network.gate(gate).is_some_and(|gate| network.lists(gate).any(|(list, _)| list == opening.list))
+            }
+            _ => false,
+        };
+        let here: Vec<&Blocker> = hops(door).filter(holds).collect();
+        let met = if here.is_empty() { hops(door).collect() } else { here };
+        blockers.extend(met.iter().map(|hop| Blocker { by: Some((opening.list, opening.rule)), ..(*hop).clone() }));
     }
     finding.reasons.push(format!("nginx needs it from {}", needed(door)));
     let mut gaps: Vec<ReasonId> = door.views.iter().filter_map(|view| view.unread.or(view.public.err())).collect();

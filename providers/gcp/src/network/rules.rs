@@ -7,7 +7,7 @@ use reachlint_model::{
 
 use super::compile::Compiler;
 use super::filters::{Applies, CLASSIC, Context, DEFAULT_PRIORITY, GroupKey, Profile, STAGE, Source, Stage};
-use crate::records::{Block, Firewall, Matcher, Policy, PolicyRule, SecureTag, Traffic, last, path, protocol};
+use crate::records::{Block, Firewall, Matcher, Policy, PolicyRule, SecureTag, Traffic, last, path, protocol, segment};
 
 /// The action of a policy's rule, once for each thing that it may do.
 fn actions(word: &str, inspected: ReasonId, unknown: ReasonId) -> Vec<(Action, Option<ReasonId>)> {
@@ -62,11 +62,27 @@ impl Compiler {
         });
         let gate = Gate { layer, name: subject, lists: 0..0, default: Action::Next, side, stage: STAGE };
         let gate = self.builder.gate(vec![list], gate);
-        self.policies.entry(subject).or_insert_with(|| match source {
+        let known = match source {
             Source::Policy(path) => Some(path.clone()),
-            Source::Effective(..) => None,
-        });
+            Source::Effective(at, position) => self.path_of(profile, *at, *position),
+        };
+        self.policies.entry(subject).or_insert(known);
         Some(Stage { layer, subject, gate })
+    }
+
+    /// The path of a policy in an answer about effective firewalls, which has its number or its name only.
+    fn path_of(&self, profile: &Profile, at: usize, position: usize) -> Option<String> {
+        let policy = self.estate.effective.get(at)?.1.firewall_policys.get(position)?;
+        let (project, name) = (segment(&profile.network, "projects")?, last(&policy.name));
+        match policy.kind.as_str() {
+            "HIERARCHY" => Some(format!("locations/global/firewallPolicies/{name}")),
+            "NETWORK" => Some(format!("projects/{project}/global/firewallPolicies/{name}")),
+            "NETWORK_REGIONAL" => {
+                Some(format!("projects/{project}/regions/{}/firewallPolicies/{name}", profile.region))
+            }
+            // Those of Google's services are not for others to change.
+            _ => None,
+        }
     }
 
     fn applies(

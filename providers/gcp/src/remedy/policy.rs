@@ -1,6 +1,6 @@
 //! Rules of firewall policies.
 
-use reachlint_model::{Hop, HopKind, ListId, Packet, Prefix, Remedy, RuleId, Side};
+use reachlint_model::{Hop, HopKind, Identity, ListId, Packet, Prefix, Remedy, RuleId, Side};
 
 use super::firewall::{Ends, admits, joined};
 use super::words::{Command, hcl, hcl_list, is_argument, plain, protocol, traffic};
@@ -80,6 +80,25 @@ fn free_before(gcp: &GcpNetwork, list: ListId, priority_of: u32) -> Option<u32> 
     (0..priority_of).rev().find(|priority| !taken.contains(priority))
 }
 
+/// The addresses of all machines that bear the sender's tag or service account: what a VPC firewall rule would admit by
+/// name, which a policy cannot. One rule then serves them all, and each priority is there once only.
+fn fellows(gcp: &GcpNetwork, packet: &Packet) -> Option<Vec<Prefix>> {
+    const MOST: usize = 32;
+    let Identity::Interface(id) = packet.source_identity else { return None };
+    let interface = gcp.network.interface(id)?;
+    let named = gcp.network.groups(interface).iter().copied().filter(|group| gcp.tags.contains_key(group));
+    let group = named.min_by_key(|group| (gcp.network.carriers(*group).len(), gcp.network.name(group.0).to_owned()))?;
+    let bearers = gcp.network.carriers(group).filter_map(|id| gcp.network.interface(id));
+    let of_family = bearers.filter_map(|bearer| {
+        let mut own = gcp.network.addresses(bearer).iter().map(|address| address.private);
+        own.find(|address| address.is_ipv4() == packet.source.is_ipv4())
+    });
+    let mut blocks: Vec<Prefix> = of_family.map(Prefix::host).collect();
+    blocks.sort_unstable();
+    blocks.dedup();
+    (blocks.len() <= MOST && blocks.contains(&Prefix::host(packet.source))).then_some(blocks)
+}
+
 /// A rule for one connection that goes before another one.
 fn rule(gcp: &GcpNetwork, hop: &Hop, policy: &Named<'_>, priority: u32, action: &str) -> Option<Remedy> {
     let HopKind::Gate { gate, packet } = hop.kind else { return None };
@@ -87,7 +106,10 @@ fn rule(gcp: &GcpNetwork, hop: &Hop, policy: &Named<'_>, priority: u32, action: 
     let network = gcp.network_of(Ends::new(&packet, side).near_interface()?)?;
     let Packet { source, destination, .. } = packet;
     let direction = if side == Side::Source { "INGRESS" } else { "EGRESS" };
-    let sources = if side == Side::Source { gcp.senders_around(source, network) } else { vec![Prefix::host(source)] };
+    let sources = match side {
+        Side::Source => fellows(gcp, &packet).unwrap_or_else(|| gcp.senders_around(source, network)),
+        Side::Destination => vec![Prefix::host(source)],
+    };
     let (from, to) = (joined(&sources), Prefix::host(destination).to_string());
     let what = traffic(packet.protocol, packet.destination_ports);
     let command = policy
