@@ -40,7 +40,7 @@ pub(crate) struct Case {
     #[serde(default)]
     cut: Vec<String>,
     #[serde(default)]
-    without: Vec<String>,
+    pub(crate) without: Vec<String>,
     #[serde(default)]
     resolve: BTreeMap<String, Vec<IpAddr>>,
     #[serde(default)]
@@ -52,7 +52,7 @@ pub(crate) struct Case {
     #[serde(default)]
     manifest: CaseManifest,
     #[serde(default)]
-    evidence: Map<String, Value>,
+    pub(crate) evidence: Map<String, Value>,
 }
 
 impl Case {
@@ -294,6 +294,9 @@ pub(crate) fn complaints(case: &Case, flows: &[Flow], findings: &[Finding]) -> V
         }
         let details = flow.path.iter().map(|step| &step.detail).chain(&flow.reasons);
         let text = details.map(|text| text.to_lowercase()).collect::<Vec<_>>().join("\n");
+        if text.contains("{}") || text.contains("{address}") {
+            say(format!("a sentence has a gap: {text}"));
+        }
         for reason in &expect.reasons {
             if !text.contains(&reason.to_lowercase()) {
                 say(format!("no reason has `{reason}`: {text}"));
