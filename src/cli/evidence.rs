@@ -10,8 +10,9 @@ use crate::audit::{self, Node, Wanted};
 use crate::evidence::{self, Snapshot};
 use crate::resolve::{self, Resolver, normal};
 
-/// Calls without which machines are not found.
-const LISTS_MACHINES: [&str; 3] = ["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "compute.instances.list"];
+/// Calls without which machines are not found; an account that let nobody in may have some too.
+const LISTS_MACHINES: [&str; 4] =
+    ["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "sts:AssumeRole", "compute.instances.list"];
 
 /// Everything that an audit stands on.
 pub(super) struct Gathered {
