@@ -82,6 +82,29 @@ fn no_fix_opens_anything_to_the_world() {
     }
 }
 
+/// Whatever a reason says to grant stands in the role that the documentation has.
+#[test]
+fn the_role_has_every_permission_that_a_reason_names() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let role = std::fs::read_to_string(root.join("docs/permissions/gcp-read-only.yaml")).unwrap();
+    let granted: BTreeSet<&str> = role.lines().filter_map(|line| line.trim().strip_prefix("- ")).collect();
+    let mut named = BTreeSet::new();
+    for file in std::fs::read_dir(root.join("providers/gcp/src/network")).unwrap() {
+        let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
+        for word in text.split('"').filter(|word| word.split('.').count() == 3) {
+            let known = ["compute.", "networksecurity.", "resourcemanager."];
+            if known.iter().any(|start| word.starts_with(start))
+                && word.chars().all(|c| c.is_ascii_alphabetic() || c == '.')
+            {
+                named.insert(word.to_owned());
+            }
+        }
+    }
+    assert!(named.len() > 10, "{named:?}");
+    let missing: Vec<&String> = named.iter().filter(|name| !granted.contains(name.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
+
 /// An audit of both examples in one run: each cloud keeps to its own.
 #[test]
 fn evidence_of_two_clouds_is_judged_together() {

@@ -132,7 +132,7 @@ impl GcpNetwork {
     #[must_use]
     pub fn new(estate: Estate) -> Self {
         let mut builder = NetworkBuilder::default();
-        let unread = estate.missing("resourcemanager.tagValueBindings.list", &[], "which secure tags a machine bears");
+        let unread = estate.missing("compute.instances.listEffectiveTags", &[], "which secure tags a machine bears");
         let unread_bindings = builder.reason(unread);
         let mut contexts = vec![Context::Intra, Context::Internet, Context::Elsewhere];
         let effective = estate.effective.iter().flat_map(|(_, answer)| &answer.firewall_policys);
