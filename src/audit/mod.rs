@@ -224,12 +224,11 @@ impl Auditor<'_> {
     fn flow(&mut self, wanted: &Wanted, at: usize, node: &Node, host: &str, to: IpAddr, port: u16) {
         let Some(provider) = self.subject.providers.get(node.provider).copied() else { return };
         let loopback = to.is_loopback() || to.is_unspecified();
-        let source = match &wanted.source {
-            WantedSource::Bind(address) => Some(*address),
-            _ => {
-                let own = node.address.filter(|own| own.is_ipv4() == to.is_ipv4());
-                own.or_else(|| provider.source_address(node.interface, to)).or_else(|| loopback.then_some(to))
-            }
+        let source = if let WantedSource::Bind(address) = &wanted.source {
+            Some(*address)
+        } else {
+            let own = node.address.filter(|own| own.is_ipv4() == to.is_ipv4());
+            own.or_else(|| provider.source_address(node.interface, to)).or_else(|| loopback.then_some(to))
         };
         let key = (at, Some(to), host.to_owned(), Some(port), wanted.protocol.0, source);
         if self.is_known(&key, &wanted.place) {

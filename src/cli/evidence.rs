@@ -7,7 +7,7 @@ use reachlint_model::{Failure, NameAnswer, Provider, Selector};
 use super::CliError;
 use super::options::{EvidenceOptions, Settings};
 use crate::audit::{self, Node, Wanted};
-use crate::evidence::{self, Snapshot};
+use crate::evidence::{self, PlanFile, Snapshot};
 use crate::resolve::{self, Resolver, normal};
 
 /// Calls without which machines are not found; an account that let nobody in may have some too.
@@ -105,10 +105,12 @@ impl Gathered {
 /// Reads the snapshot that was given, or collects.
 pub(super) fn gather(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Gathered, CliError> {
     let only = options.provider.map(super::options::CloudName::cloud).transpose()?;
+    // A plan that cannot be used is told before anything is collected.
+    let plan = options.plan.as_deref().map(PlanFile::read).transpose()?;
     if options.snapshot.is_empty() {
-        return live(options, settings, wanted);
+        return live(options, settings, wanted, plan.as_ref());
     }
-    let snapshot = evidence::load(&options.snapshot, only)?;
+    let snapshot = evidence::load_planned(&options.snapshot, only, plan.as_ref())?;
     let mut recorded = by_name(&snapshot.names);
     if options.dns {
         for name in resolve::questions(wanted, &settings.resolve) {
@@ -140,7 +142,7 @@ pub(super) fn origin(from: Vec<Selector>, evidence: &EvidenceOptions) -> Result<
 }
 
 #[cfg(not(feature = "aws"))]
-fn live(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Gathered, CliError> {
+fn live(_: &EvidenceOptions, _: &Settings, _: &[Wanted], _: Option<&PlanFile>) -> Result<Gathered, CliError> {
     Err(CliError::usage(
         "this build cannot collect live",
         "give a snapshot with `--snapshot PATH`, or build with the default features",
@@ -148,12 +150,17 @@ fn live(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Gathered, Cli
 }
 
 #[cfg(feature = "aws")]
-fn live(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Gathered, CliError> {
+fn live(
+    options: &EvidenceOptions,
+    settings: &Settings,
+    wanted: &[Wanted],
+    plan: Option<&PlanFile>,
+) -> Result<Gathered, CliError> {
     let collected = super::live::collect(&options.live, settings, wanted, false)?;
     let documents = collected.documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
     let manifest = super::live::manifest(&collected);
     let documents = documents.chain([("manifest.json", manifest.as_slice())]);
-    let snapshot = evidence::from_documents(documents, "what the cloud answered")?;
+    let snapshot = evidence::from_documents_planned(documents, "what the cloud answered", plan)?;
     let recorded = by_name(&snapshot.names);
     Ok(Gathered { snapshot, recorded, asked: true })
 }

@@ -64,6 +64,9 @@ pub(super) struct EvidenceOptions {
     /// The cloud whose evidence counts where there is evidence of several.
     #[arg(long, value_name = "CLOUD")]
     pub(super) provider: Option<CloudName>,
+    /// JSON of a Terraform plan, from `terraform show -json`: the audit is of what is there after its apply.
+    #[arg(long, value_name = "FILE")]
+    pub(super) plan: Option<PathBuf>,
     /// Name look-ups with a snapshot too.
     #[arg(long)]
     pub(super) dns: bool,

@@ -265,7 +265,7 @@ pub(crate) fn rule_name(network: &Network, list: ListId, rule: RuleId) -> String
 
 fn named_rule(network: &Network, list: ListId, rule: RuleId) -> String {
     let Some((list, rule)) = network.list(list).zip(network.rule(rule)) else { return String::new() };
-    let name = rule.name.map_or(String::new(), |name| format!("{}: ", network.name(name)));
+    let name = rule.name.map_or(String::new(), |name| format!("{}: ", called(network, name)));
     let list = called(network, list.name);
     format!("{name}{} ({list})", rule_text(network, rule))
 }

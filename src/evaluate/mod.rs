@@ -13,8 +13,8 @@ mod reference;
 use std::net::IpAddr;
 
 use reachlint_model::{
-    Crossing, Hop, HopKind, Identity, InterfaceId, Network, Onward, Outcome, Packet, Path, PortRange, Protocol,
-    Provider, ReasonId, Verdict, Via,
+    Crossing, Hop, HopKind, Identity, InterfaceId, Network, Outcome, Packet, Path, PortRange, Protocol, Provider,
+    ReasonId, Verdict, Via,
 };
 
 pub use explain::{Blocker, Explanation, Gap, rule_text};
@@ -87,7 +87,7 @@ impl<'n> Evaluator<'n> {
     /// The verdict alone.
     pub fn verdict(&mut self, query: &Query) -> Verdict {
         let Some((leave, enter, _)) = self.walk(query, false) else { return Verdict::Unknown };
-        judge(&self.path, leave, enter, &mut |_| {})
+        judge(Walk { path: &self.path, leave, enter, before: None }, &mut |_| {})
     }
 
     /// The verdict with everything that led to it.
@@ -108,7 +108,8 @@ impl<'n> Evaluator<'n> {
     fn explain_walk(&mut self, query: &Query, to_service: bool) -> Explanation {
         let mut explanation = Explanation::default();
         let Some((leave, enter, arrival)) = self.walk(query, to_service) else { return explanation };
-        let verdict = judge(&self.path, leave, enter, &mut |judged| {
+        let walk = Walk { path: &self.path, leave, enter, before: None };
+        let verdict = judge(walk, &mut |judged| {
             let provider = if judged.entering { arrival.provider } else { query.provider };
             let network = if judged.entering { enter } else { leave };
             let undecided = matches!(judged.effect, Effect::Unknown(_));
@@ -176,7 +177,11 @@ pub struct Landing {
 
 /// Judges every hop of a path and sums up: one block blocks, else one doubt leaves it undecided, else one partial
 /// hop makes it partial, unless several of them together leave the client no port. The ways on count as one hop more.
-fn judge<'p>(path: &'p Path, leave: &Network, enter: &Network, each: &mut dyn FnMut(Judged<'p>)) -> Verdict {
+///
+/// On a way on, the client's ports are those of the first hops where its connection goes on as it is, so refusals of both
+/// count together.
+fn judge<'p>(walk: Walk<'p, '_>, each: &mut dyn FnMut(Judged<'p>)) -> Verdict {
+    let Walk { path, leave, enter, before } = walk;
     let (mut blocked, mut unknown, mut partial) = (false, false, 0_u32);
     let mut stage = Stage::default();
     places(path, leave, enter, |network, place| {
@@ -193,13 +198,13 @@ fn judge<'p>(path: &'p Path, leave: &Network, enter: &Network, each: &mut dyn Fn
         }
         each(Judged { hop, entering, effect, decision, earlier });
     });
-    if !blocked && partial > 1 {
+    if !blocked && (partial > 1 || (partial > 0 && before.is_some())) {
         blocked = path.hops().any(|hop| match hop.kind {
-            HopKind::Gate { packet, .. } => !any_port_left(path, leave, enter, client_ports(&packet)),
+            HopKind::Gate { packet, .. } => !any_port_left(&walk, &packet),
             _ => false,
         });
     }
-    match judge_onward(&path.onward, enter, each) {
+    match judge_onward(&walk, each) {
         Some(Verdict::Blocked) => blocked = true,
         Some(Verdict::Unknown) => unknown = true,
         Some(Verdict::Partial) => partial += 1,
@@ -215,14 +220,16 @@ fn judge<'p>(path: &'p Path, leave: &Network, enter: &Network, each: &mut dyn Fn
 
 /// Judges the ways on from a receiver, of which it takes one for each connection: blocked where all of them are, and
 /// partial where some are. One that may never be taken settles nothing, unless all the others say the same.
-fn judge_onward<'p>(onward: &'p [Onward], network: &Network, each: &mut dyn FnMut(Judged<'p>)) -> Option<Verdict> {
+fn judge_onward<'p>(walk: &Walk<'p, '_>, each: &mut dyn FnMut(Judged<'p>)) -> Option<Verdict> {
+    let (onward, network) = (walk.path.onward.as_slice(), walk.enter);
     if onward.is_empty() {
         return None;
     }
     let (mut all_pass, mut all_end) = (true, true);
     let (mut passes, mut ends, mut doubtful) = (false, false, 0);
     for way in onward {
-        let verdict = judge(&way.path, network, network, &mut |judged| each(Judged { entering: true, ..judged }));
+        let next = Walk { path: &way.path, leave: network, enter: network, before: Some(walk) };
+        let verdict = judge(next, &mut |judged| each(Judged { entering: true, ..judged }));
         all_pass &= verdict == Verdict::Allowed;
         all_end &= verdict == Verdict::Blocked;
         if way.doubt.is_none() {
@@ -292,19 +299,42 @@ fn places<'p>(path: &'p Path, leave: &Network, enter: &Network, mut each: impl F
     }
 }
 
-/// Whether a connection from one of these client ports may pass every gate that sees them.
-fn any_port_left(path: &Path, leave: &Network, enter: &Network, client: PortRange) -> bool {
-    let mut from = Some(client.first());
-    while let Some(port) = from.filter(|port| *port <= client.last()) {
-        let (mut until, mut refused) = (client.last(), false);
-        places(path, leave, enter, |network, place| {
-            let HopKind::Gate { gate, packet } = place.hop.kind else { return };
-            // Where a translation gives other ports, any of them can follow on any of these.
-            let Some(gate) = network.gate(gate).filter(|_| client_ports(&packet) == client) else { return };
-            let (answer, end) = answer_after(network, place.earlier, gate, &packet, port);
-            until = until.min(end);
-            refused |= answer.actions.must(Actions::DENY);
-        });
+/// A path to be judged, and those before it on whose ways on it lies.
+#[derive(Clone, Copy)]
+struct Walk<'p, 'w> {
+    path: &'p Path,
+    leave: &'w Network,
+    enter: &'w Network,
+    before: Option<&'w Walk<'p, 'w>>,
+}
+
+/// The client's end of a packet: its address and its possible ports.
+fn client(packet: &Packet) -> (IpAddr, PortRange) {
+    let ports = client_ports(packet);
+    (if packet.source_ports == ports { packet.source } else { packet.destination }, ports)
+}
+
+/// Whether the connection of a packet may pass, from one of its client ports, every gate that sees them.
+fn any_port_left(walk: &Walk<'_, '_>, packet: &Packet) -> bool {
+    let (address, ports) = client(packet);
+    let mut from = Some(ports.first());
+    while let Some(port) = from.filter(|port| *port <= ports.last()) {
+        let (mut until, mut refused) = (ports.last(), false);
+        let mut next = Some((walk, false));
+        while let Some((Walk { path, leave, enter, before }, earlier_path)) = next {
+            places(path, leave, enter, |network, place| {
+                let HopKind::Gate { gate, packet } = place.hop.kind else { return };
+                let (known, range) = client(&packet);
+                // Where a translation gives other ports, any of them can follow on any of these. A load balancer opens
+                // a connection of its own, with its own ports, unless it leaves the client's address alone.
+                let same = range == ports && (!earlier_path || known == address);
+                let Some(gate) = network.gate(gate).filter(|_| same) else { return };
+                let (answer, end) = answer_after(network, place.earlier, gate, &packet, port);
+                until = until.min(end);
+                refused |= answer.actions.must(Actions::DENY);
+            });
+            next = before.map(|before| (before, true));
+        }
         if !refused {
             return true;
         }
@@ -395,7 +425,8 @@ mod tests {
             path.onward.push(Onward { path: way, doubt: doubtful.then(|| hop(HopKind::Opaque(reason))) });
         }
         let mut told = 0;
-        let verdict = judge(&path, &network, &network, &mut |judged| {
+        let walk = super::Walk { path: &path, leave: &network, enter: &network, before: None };
+        let verdict = judge(walk, &mut |judged| {
             told += usize::from(matches!(judged.hop.kind, HopKind::Opaque(_)));
         });
         (verdict, told)

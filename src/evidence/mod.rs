@@ -1,5 +1,7 @@
 //! Reads snapshots: files in any layout, recognised by what they hold.
 
+mod plan;
+
 use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Read};
@@ -9,7 +11,11 @@ use reachlint_aws::network::{AwsNetwork, Estate};
 use reachlint_aws::records::{Listing, ReadError, Recognised, read};
 use reachlint_model::{Cloud, Failure, Intake, Manifest, NameAnswer, Provider, SNAPSHOT_SCHEMA};
 
+use reachlint_terraform::PlanError;
+
 use crate::report::Evidence;
+
+pub use plan::PlanFile;
 
 /// Folders nested deeper than this are a loop of links.
 const DEEPEST: usize = 16;
@@ -91,6 +97,22 @@ pub enum EvidenceError {
         /// What it is.
         kind: String,
     },
+    /// A plan cannot be used.
+    #[error("`{path}` is no plan to judge by: {error}")]
+    Plan {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        error: PlanError,
+    },
+    /// A plan has something in it that cannot be.
+    #[error("`{path}` is broken: {why}")]
+    PlanBroken {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
+    },
     /// Evidence of several clouds.
     #[error("the snapshot mixes evidence with some of {cloud} (`{path}`), which this version does not analyse")]
     Mixed {
@@ -115,6 +137,8 @@ impl EvidenceError {
             Self::Empty(_) => "docs/evidence.md lists the commands whose output makes a snapshot",
             Self::OtherCloud { .. } => "give evidence of AWS or Google Cloud",
             Self::Mixed { .. } => "pass `--provider aws` or `--provider gcp` to leave the other cloud's files out",
+            Self::Plan { error, .. } => error.help(),
+            Self::PlanBroken { .. } => "plan again; Terraform itself refuses such a value",
         }
     }
 }
@@ -136,6 +160,18 @@ struct Reader {
 /// # Errors
 /// When a path cannot be read, a named file is no evidence, evidence is broken, or there is none.
 pub fn load(paths: &[PathBuf], only: Option<Cloud>) -> Result<Snapshot, EvidenceError> {
+    load_planned(paths, only, None)
+}
+
+/// The same, with the changes of a plan laid over it.
+///
+/// # Errors
+/// As for [`load`], and when the plan cannot be laid over the evidence.
+pub fn load_planned(
+    paths: &[PathBuf],
+    only: Option<Cloud>,
+    plan: Option<&PlanFile>,
+) -> Result<Snapshot, EvidenceError> {
     let mut reader = Reader::new();
     let mut files = Vec::new();
     for path in paths {
@@ -156,7 +192,7 @@ pub fn load(paths: &[PathBuf], only: Option<Cloud>) -> Result<Snapshot, Evidence
         reader.document(&path, &mut file, named, || fs::read(&path).map(Cow::Owned))?;
     }
     let given: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
-    reader.finish(&given.join(", "), only)
+    reader.finish(&given.join(", "), only, plan)
 }
 
 /// Reads documents that are in memory: freshly collected ones, or those inside the binary.
@@ -167,6 +203,18 @@ pub fn from_documents<'d>(
     documents: impl IntoIterator<Item = (&'d str, &'d [u8])>,
     what: &str,
 ) -> Result<Snapshot, EvidenceError> {
+    from_documents_planned(documents, what, None)
+}
+
+/// The same, with the changes of a plan laid over them.
+///
+/// # Errors
+/// As for [`load_planned`].
+pub fn from_documents_planned<'d>(
+    documents: impl IntoIterator<Item = (&'d str, &'d [u8])>,
+    what: &str,
+    plan: Option<&PlanFile>,
+) -> Result<Snapshot, EvidenceError> {
     let mut reader = Reader::new();
     let mut documents: Vec<_> = documents.into_iter().collect();
     documents.sort_by_key(|(name, _)| (!name.contains("describe-network-interfaces"), *name));
@@ -174,7 +222,7 @@ pub fn from_documents<'d>(
         let mut input = bytes;
         reader.document(Path::new(name), &mut input, false, || Ok(Cow::Borrowed(bytes)))?;
     }
-    reader.finish(what, None)
+    reader.finish(what, None, plan)
 }
 
 /// Every file below a folder, links followed.
@@ -300,11 +348,17 @@ impl Reader {
         self.evidence.push(Evidence { source: path.display().to_string(), provider, note });
     }
 
-    fn finish(mut self, what: &str, only: Option<Cloud>) -> Result<Snapshot, EvidenceError> {
+    fn finish(mut self, what: &str, only: Option<Cloud>, plan: Option<&PlanFile>) -> Result<Snapshot, EvidenceError> {
         let counts = |cloud: Cloud| only.is_none_or(|only| only == cloud);
         let mut networks: Vec<Box<dyn Provider>> = Vec::new();
         if !self.aws.is_empty() && counts(Cloud::Aws) {
+            if let Some(file) = plan {
+                file.lay_over(&mut self.aws, &mut self.evidence)?;
+            }
             networks.push(Box::new(AwsNetwork::new(self.aws)));
+        }
+        if let Some(file) = plan.filter(|_| networks.is_empty()) {
+            self.evidence.push(file.useless());
         }
         let others = self.others.into_iter().filter(|intake| !intake.is_empty() && counts(intake.cloud()));
         networks.extend(others.map(Intake::compile));

@@ -244,13 +244,13 @@ pub(super) fn excerpt(network: &Network, blocker: &Blocker) -> Option<Excerpt> {
         }
     }
     let only_allows = |rule: &Rule| matches!(rule.action, Action::Allow | Action::Accept);
-    if !network.lists(gate).all(|(_, list)| network.rules(list).iter().all(only_allows)) {
+    if network.lists(gate).all(|(_, list)| network.rules(list).iter().all(only_allows)) {
+        rows.sort_by_key(|(decided, near, ..)| (!decided, !near));
+    } else {
         // The order of evaluation says something: what stands before the deciding rule, and what it hides.
         let decided = rows.iter().position(|(decided, ..)| *decided).unwrap_or(rows.len());
         let from = decided.saturating_sub(MOST_LINES / 2);
         rows.drain(..from.min(rows.len()));
-    } else {
-        rows.sort_by_key(|(decided, near, ..)| (!decided, !near));
     }
     rows.truncate(MOST_LINES);
     let marked = rows.iter().position(|(decided, ..)| *decided);

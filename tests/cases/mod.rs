@@ -6,6 +6,7 @@
 
 mod aws;
 mod gcp;
+mod plan;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -13,7 +14,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use reachlint::audit::{self, Subject, destination, judge, wanted};
-use reachlint::evidence::from_documents;
+use reachlint::evidence::{PlanFile, from_documents_planned};
 use reachlint::nginx::{Config, MemoryFiles, Options};
 use reachlint::report::{Confidence, Finding, Flow, StepOutcome};
 use reachlint::resolve::Resolver;
@@ -53,6 +54,7 @@ pub(crate) struct Case {
     manifest: CaseManifest,
     #[serde(default)]
     pub(crate) evidence: Map<String, Value>,
+    plan: Option<plan::Plan>,
 }
 
 impl Case {
@@ -134,10 +136,15 @@ fn id_key(cloud: Cloud, listing: &str) -> &'static str {
     }
 }
 
-fn merged(base: &Map<String, Value>, case: &Case, cloud: Cloud) -> Map<String, Value> {
+fn merged(
+    base: &Map<String, Value>,
+    without: &[String],
+    over: &Map<String, Value>,
+    cloud: Cloud,
+) -> Map<String, Value> {
     let mut all = base.clone();
-    remove(&mut all, &case.without, cloud);
-    for (listing, records) in &case.evidence {
+    remove(&mut all, without, cloud);
+    for (listing, records) in over {
         if let Some(records) = records.as_object() {
             // Documents as they are go beside those of the base; what a listing holds under ids replaces it.
             let known = all.entry(listing).or_insert_with(|| json!({}));
@@ -227,10 +234,46 @@ pub(crate) fn cases(folder: &Path) -> Vec<(String, Case)> {
 /// What reachlint says of a case: every flow, and what `check` finds.
 pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<Finding>) -> (Vec<Flow>, Vec<Finding>) {
     let cloud = base.cloud();
-    let evidence = merged(&base.evidence, case, cloud);
-    let documents = documents(&evidence, base, case, cloud);
+    let evidence = merged(&base.evidence, &case.without, &case.evidence, cloud);
+    let Some(plan) = &case.plan else {
+        let (flows, findings, _) = judged(base, case, &evidence, None, &check);
+        return (flows, findings);
+    };
+    let (flows, findings, notes) = judged(base, case, &evidence, Some(&plan.file(false)), &check);
+    let name = case.id.as_deref().unwrap_or_default();
+    for note in &plan.notes {
+        assert!(notes.iter().any(|known| known.contains(note)), "{name}: nothing says `{note}`: {notes:#?}");
+    }
+    // A plan that changes nothing changes nothing.
+    let is_there = case.from.as_ref().is_none_or(|from| !from.starts_with("aws_"));
+    if is_there {
+        let report = |plan: Option<&PlanFile>| {
+            let (flows, findings, _) = judged(base, case, &evidence, plan, &check);
+            json!([flows, findings])
+        };
+        assert_eq!(report(None), report(Some(&plan.file(true))), "{name}");
+    }
+    // What the plan does can as well be done by hand.
+    if let Some(applied) = &plan.applied {
+        let evidence = merged(&evidence, &plan.applied_without, applied, cloud);
+        let (by_hand, ..) = judged(base, case, &evidence, None, &check);
+        assert_eq!(plan::outline(&by_hand), plan::outline(&flows), "{name}");
+    }
+    (flows, findings)
+}
+
+type Judged = (Vec<Flow>, Vec<Finding>, Vec<String>);
+
+fn judged(
+    base: &Case,
+    case: &Case,
+    evidence: &Map<String, Value>,
+    plan: Option<&PlanFile>,
+    check: impl Fn(&Context<'_>) -> Vec<Finding>,
+) -> Judged {
+    let documents = documents(evidence, base, case, base.cloud());
     let documents = documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-    let snapshot = from_documents(documents, "the case").unwrap();
+    let snapshot = from_documents_planned(documents, "the case", plan).unwrap();
     let nginx = case.nginx.as_ref().or(base.nginx.as_ref()).unwrap();
     let files = MemoryFiles::new().with("nginx.conf", nginx.as_str());
     let config = Config::read(Path::new("nginx.conf"), &files, &Options::default()).unwrap();
@@ -247,7 +290,8 @@ pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<
     let resolver = Resolver { given: BTreeMap::new(), recorded, providers: &providers, asked: false };
     let judged = judge(&subject, &resolver);
     let findings = check(&Context { providers: &providers, flows: &judged });
-    (judged.into_iter().map(|judged| judged.flow).collect(), findings)
+    let told = snapshot.evidence.iter().map(|evidence| evidence.note.clone()).collect();
+    (judged.into_iter().map(|judged| judged.flow).collect(), findings, told)
 }
 
 /// What of a case did not come true.
