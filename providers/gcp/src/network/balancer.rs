@@ -18,6 +18,8 @@ pub(super) struct Balancer {
     pub(super) heard: NameId,
     pub(super) has_global_access: bool,
     pub(super) is_external: bool,
+    /// Why rules that are for load balancers themselves may keep connections off.
+    pub(super) filtered: Option<ReasonId>,
     pub(super) serves: Serves,
 }
 

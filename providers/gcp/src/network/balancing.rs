@@ -103,7 +103,10 @@ impl Compiler {
         }
         let list: Vec<String> = ports.iter().map(PortRange::to_string).collect();
         let heard = if list.is_empty() { "every port".to_owned() } else { list.join(", ") };
+        let filtered =
+            (matches!(serves, Serves::Proxy { .. }) && !is_external).then(|| self.balancer_rules()).flatten();
         Balancer {
+            filtered,
             name: self.id(at),
             network,
             region,
@@ -114,6 +117,22 @@ impl Compiler {
             is_external,
             serves,
         }
+    }
+
+    /// Policies may have rules for internal load balancers instead of machines (Compute Engine API,
+    /// `FirewallPolicyRule.targetType`), which are not followed.
+    fn balancer_rules(&mut self) -> Option<ReasonId> {
+        let effective = self.estate.effective.iter().flat_map(|(_, answer)| &answer.firewall_policys);
+        let rules = self.estate.policies.values().flat_map(|policy| &policy.rules);
+        let mut rules = rules.chain(effective.flat_map(|policy| &policy.rules));
+        let any = rules.any(|rule| rule.target_type.as_deref() == Some("INTERNAL_MANAGED_LB") && !rule.disabled);
+        any.then(|| {
+            self.reason_once(
+                ReasonCode::NotModelled,
+                "a policy has rules for load balancers, which are not modelled",
+                None,
+            )
+        })
     }
 
     /// The network of a forwarding rule: its own, that of its service, or that of a backend.
@@ -177,8 +196,10 @@ impl Compiler {
             .iter()
             .map(|machine| self.machine_target(path(machine), network.as_deref(), Ok(None), false));
         let targets = targets.collect();
-        // The checks of target pools are of the oldest kind and ask port 80 unless told otherwise.
-        let probe = (!pool.health_checks.is_empty()).then(|| Probe { port: None, sources: probes(universe, true) });
+        let probe = pool.health_checks.first().map(|check| {
+            let check = self.estate.health_checks.get(path(check));
+            Probe { port: check.and_then(probe_port), sources: check.and_then(|_| probes(universe, true)) }
+        });
         Serves::Passthrough(Service { name: self.id(link), targets, unread: Vec::new(), probe, drops: false })
     }
 
@@ -280,8 +301,9 @@ impl Compiler {
             }
         }
         let probe = service.health_checks.first().map(|check| {
+            // Without its own record nobody knows which port it asks.
             let check = self.estate.health_checks.get(path(check));
-            Probe { port: check.and_then(probe_port), sources: probes(universe, external) }
+            Probe { port: check.and_then(probe_port), sources: check.and_then(|_| probes(universe, external)) }
         });
         Ok(Service {
             name: self.id(link),
@@ -433,7 +455,7 @@ impl Compiler {
 
 /// The port of a health check, unless it asks the one that serves.
 fn probe_port(check: &HealthCheck) -> Option<u16> {
-    let probe = check.probe()?;
+    let Some(probe) = check.probe() else { return check.port };
     match probe.port_specification.as_deref() {
         Some("USE_SERVING_PORT" | "USE_NAMED_PORT") => None,
         _ => probe.port.or(check.port),

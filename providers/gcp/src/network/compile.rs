@@ -64,8 +64,8 @@ pub struct GcpNetwork {
     /// Interfaces by the further names of their machines.
     pub(super) aliases: HashMap<String, Vec<InterfaceId>>,
     pub(super) labels: HashMap<(String, String), Vec<InterfaceId>>,
-    /// Databases by private address: name, whether it runs, and the port of its kind.
-    pub(super) databases: BTreeMap<IpAddr, (NameId, bool, Option<u16>)>,
+    /// Databases by private address.
+    pub(super) databases: BTreeMap<IpAddr, Database>,
     /// Paths of the policies by the name that reports have for them; none if only their effect was read.
     pub(crate) policies: HashMap<NameId, Option<String>>,
     /// Paths of networks by their names.
@@ -80,6 +80,17 @@ pub struct GcpNetwork {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RuleFacts {
     pub(crate) priority: u32,
+}
+
+/// A database of Cloud SQL.
+#[derive(Clone, Debug)]
+pub(super) struct Database {
+    pub(super) name: NameId,
+    pub(super) runs: bool,
+    /// The port of its kind.
+    pub(super) port: Option<u16>,
+    /// The path of the network that it is joined to.
+    pub(super) network: Option<String>,
 }
 
 /// A group by what people call it.
@@ -542,7 +553,7 @@ impl Compiler {
         found
     }
 
-    fn compile_databases(&mut self) -> BTreeMap<IpAddr, (NameId, bool, Option<u16>)> {
+    fn compile_databases(&mut self) -> BTreeMap<IpAddr, Database> {
         let databases: Vec<_> = self.estate.databases.values().cloned().collect();
         let mut found = BTreeMap::new();
         for database in databases {
@@ -557,7 +568,10 @@ impl Compiler {
                 && database.settings.activation_policy.as_deref() != Some("NEVER");
             let name = self.text(&format!("{}/{}", database.project, database.name));
             let private = database.ip_addresses.iter().filter(|address| address.kind == "PRIVATE");
-            found.extend(private.filter_map(|address| Some((address.ip_address?, (name, runs, port)))));
+            let network =
+                database.settings.ip_configuration.private_network.as_deref().map(|link| path(link).to_owned());
+            let database = Database { name, runs, port, network };
+            found.extend(private.filter_map(|address| Some((address.ip_address?, database.clone()))));
         }
         found
     }

@@ -192,6 +192,11 @@ fn listen(gcp: &GcpNetwork, balancer: &Balancer, packet: &Packet) -> Vec<Hop> {
             let note = Note::new("what stands behind {}").about(name);
             vec![Hop { kind: HopKind::Opaque(*reason), ..hop(Outcome::Pass, note) }]
         }
+        Serves::Passthrough(_) | Serves::Proxy { .. } if balancer.filtered.is_some() => {
+            let note = Note::new("whether policies let it come to {}").about(name);
+            let reason = balancer.filtered.unwrap_or(gcp.reasons.appliance);
+            vec![Hop { kind: HopKind::Opaque(reason), ..hop(Outcome::Pass, note) }]
+        }
         Serves::Passthrough(_) | Serves::Proxy { .. } => {
             vec![hop(Outcome::Pass, Note::new("the forwarding rule {} takes it").about(name))]
         }

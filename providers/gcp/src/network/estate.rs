@@ -127,23 +127,11 @@ impl Estate {
         self.ancestors.extend(project.map(|project| (project, above)));
     }
 
-    /// Whether a collection of a project, or a part of it, was listed: a record of it is there, or an empty list that says
-    /// where it is from.
+    /// Whether a collection of a project, or a part of it, was listed: in a list with a record of it, or in an empty one that
+    /// says where it is from.
     pub(super) fn is_listed(&self, project: &str, collection: &str) -> bool {
         let start = format!("projects/{project}/");
-        let of = |path: &String| path.starts_with(&start);
-        let any = match collection {
-            "firewalls" => self.firewalls.keys().any(of),
-            "networks" => self.networks.keys().any(of),
-            "subnetworks" => self.subnets.keys().any(of),
-            "routes" => self.routes.keys().any(of),
-            "routers" => self.routers.keys().any(of),
-            "instances" => self.instances.keys().any(of),
-            "addresses" => self.addresses.keys().any(of),
-            "forwardingRules" => self.forwarding_rules.keys().any(of),
-            _ => false,
-        };
-        any || self.listed.iter().any(|path| path.starts_with(&start) && last(path) == collection)
+        self.listed.iter().any(|path| path.starts_with(&start) && last(path) == collection)
     }
 
     /// Whether the regional policies of a project and region were listed: all of them, or those of the region.
@@ -155,14 +143,13 @@ impl Estate {
             last(path).to_ascii_lowercase().ends_with("firewallpolicies")
                 && (path.starts_with(&all) || path.starts_with(&here))
         };
-        self.policies.keys().any(|path| path.starts_with(&here)) || self.listed.iter().any(lists)
+        self.listed.iter().any(lists)
     }
 
     /// Whether the hierarchical policies of a folder or an organisation were listed.
     pub(super) fn lists_hierarchical(&self, node: &str) -> bool {
         let below = format!("{node}/firewallPolicies");
         self.listed.contains(&below)
-            || self.policies.values().any(|policy| policy.parent.as_deref().is_some_and(|parent| path(parent) == node))
     }
 
     /// Whether a listing of this collection ends early.

@@ -12,7 +12,7 @@ use rustc_hash::FxHashMap as HashMap;
 
 use super::compile::Compiler;
 use super::estate::{attributed, policy_kind};
-use crate::records::{Policy, last, path, segment, short};
+use crate::records::{About, Effective, Policy, last, path, segment, short};
 
 /// A hierarchical firewall policy.
 pub(crate) const HIERARCHICAL: Layer = Layer("gcp.hierarchical-policy");
@@ -321,7 +321,7 @@ impl Compiler {
     pub(super) fn effective_of_machine(&self, profile: &Profile) -> Option<usize> {
         let (machine, nic) = profile.machine.as_ref()?;
         let candidates = || self.estate.instances.keys();
-        let own = |(about, _): &(crate::records::About, _)| {
+        let own = |(about, _): &(About, _)| {
             let first = about.nic.as_deref().unwrap_or("nic0") == nic;
             first && about.network.is_none() && attributed(about, candidates()).is_some_and(|path| path == machine)
         };
@@ -329,21 +329,38 @@ impl Compiler {
     }
 
     fn effective_of_region(&self, profile: &Profile) -> Option<usize> {
-        self.estate.effective.iter().position(|(about, _)| {
-            let network = about.network.as_deref().is_some_and(|network| is_named(network, &profile.network));
-            network && about.asked.is_none() && about.place.as_deref().map(last) == Some(profile.region.as_str())
+        self.estate.effective.iter().position(|(about, answer)| {
+            self.is_about_network(about, answer, &profile.network)
+                && about.asked.is_none()
+                && about.place.as_deref().map(last) == Some(profile.region.as_str())
         })
+    }
+
+    /// Whether an answer is about a network. Networks of several projects may have one name, and then its project, or the
+    /// network of a rule in it, has to tell.
+    fn is_about_network(&self, about: &About, answer: &Effective, network: &str) -> bool {
+        let Some(asked) = about.network.as_deref().map(path) else { return false };
+        if asked.contains('/') || last(network) != asked {
+            return asked == network;
+        }
+        if let Some(project) = &about.project {
+            return segment(network, "projects") == Some(project);
+        }
+        if let Some(rule) = answer.firewalls.first() {
+            return path(&rule.network) == network;
+        }
+        self.estate.networks.keys().filter(|known| last(known) == asked).all(|known| known == network)
     }
 
     /// An answer about a network holds the hierarchical and the global policies, and never regional ones (Compute
     /// Engine API, `networks.getEffectiveFirewalls`).
     fn effective_of_network(&self, profile: &Profile) -> Option<usize> {
-        self.estate.effective.iter().position(|(about, _)| {
+        self.estate.effective.iter().position(|(about, answer)| {
             if about.place.is_some() {
                 return false;
             }
             match (&about.network, &about.asked) {
-                (Some(network), None) => is_named(network, &profile.network),
+                (Some(_), None) => self.is_about_network(about, answer, &profile.network),
                 (None, Some(asked)) => path(asked) == profile.network,
                 (None, None) => {
                     attributed(about, self.estate.networks.keys()).is_some_and(|path| *path == profile.network)
@@ -461,8 +478,3 @@ pub(super) enum GroupKey {
 }
 
 pub(super) type Lists = HashMap<String, ListId>;
-
-fn is_named(asked: &str, network: &str) -> bool {
-    let asked = path(asked);
-    asked == network || (!asked.contains('/') && last(network) == asked)
-}

@@ -261,8 +261,10 @@ impl<'a> Leaving<'a> {
             (Outcome::Pass, Note::new("active, to {}").about(far))
         };
         self.hop(fact(PEERING, Direction::Egress, peering.name, outcome, note));
-        if let Some((name, runs, port)) = gcp.databases.get(&to) {
-            return self.database(*name, *runs, *port);
+        let database = gcp.databases.get(&to);
+        let own = |network: &String| *network == self.facts.network;
+        if let Some(database) = database.filter(|database| database.network.as_ref().is_none_or(own)) {
+            return self.database(database.name, database.runs, database.port);
         }
         let is_managed = peer.is_none_or(|peer| peer.unread_subnets.is_some() && peer.unread_peerings.is_some());
         match owner {

@@ -413,7 +413,9 @@ impl Compiler {
 
     fn layer4(&mut self, traffic: &[Traffic]) -> Vec<(ProtocolMatch, PortRange, Option<ReasonId>)> {
         if traffic.is_empty() {
-            return vec![(ProtocolMatch::Any, PortRange::ALL, None)];
+            // The API always has some, so what the rule is about is not in the evidence.
+            let strange = self.not_modelled("what a rule is about", "nothing");
+            return vec![(ProtocolMatch::Any, PortRange::ALL, Some(strange))];
         }
         let mut found = Vec::new();
         for traffic in traffic {

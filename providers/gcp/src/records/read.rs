@@ -143,6 +143,7 @@ impl Reader {
         if kind_of(first).is_some() {
             for value in list {
                 let kind = kind_of(&value).unwrap_or_default().to_owned();
+                self.listed(&value);
                 self.record(&kind, value)?;
             }
             return Ok(true);
@@ -197,11 +198,11 @@ impl Reader {
                 (None, Some(of)) => self.page(of, object),
                 (None, None) if kind == "compute#instanceGroupsListInstances" => {
                     let about = self.page_about(&object);
-                    self.members(items(&mut object), about)
+                    if self.is_cut(&object) { Ok(()) } else { self.members(items(&mut object), about) }
                 }
                 (None, None) if kind == "compute#networkEndpointGroupsListNetworkEndpoints" => {
                     let about = self.page_about(&object);
-                    self.endpoints(items(&mut object), about)
+                    if self.is_cut(&object) { Ok(()) } else { self.endpoints(items(&mut object), about) }
                 }
                 (None, None) if kind.ends_with("ListAssociationsResponse") => self.associations(object),
                 (None, None) => self.record(&kind, Value::Object(object)),
@@ -314,9 +315,19 @@ impl Reader {
             self.count(&format!("empty {of}List"));
         }
         for value in list {
+            self.listed(&value);
             self.record(of, value)?;
         }
         Ok(())
+    }
+
+    /// Notes which collection a record of a list is from. A record alone, as `describe` prints it, says nothing of others.
+    fn listed(&mut self, value: &Value) {
+        let text = |key: &str| value.get(key).and_then(Value::as_str);
+        let own =
+            text("selfLink").and_then(|link| path(link).rsplit_once('/')).map(|(collection, _)| collection.to_owned());
+        let above = text("parent").map(|parent| format!("{}/firewallPolicies", path(parent)));
+        self.found.extend(own.into_iter().chain(above).map(Found::Listed));
     }
 
     /// A list by zone and region. What `warning` tells of a scope with nothing in it is no gap (Compute Engine API,
@@ -338,11 +349,21 @@ impl Reader {
             for (_, values) in inner {
                 let Value::Array(values) = values else { continue };
                 for value in values {
+                    self.listed(&value);
                     self.record(of, value)?;
                 }
             }
         }
         Ok(())
+    }
+
+    /// Whether the members of a group go on in another page; a part of them would pass for all.
+    fn is_cut(&mut self, object: &Map<String, Value>) -> bool {
+        let is_cut = text(object, "nextPageToken").is_some_and(|token| !token.is_empty());
+        if is_cut {
+            self.count("cut listing");
+        }
+        is_cut
     }
 
     /// Notes what is missing from a list: further pages, and places that could not be reached.
@@ -380,7 +401,9 @@ impl Reader {
             | "compute#targetSslProxy"
             | "compute#targetGrpcProxy" => Found::TargetProxy(parse(value, kind)?),
             "compute#urlMap" => Found::UrlMap(parse(value, kind)?),
-            "compute#healthCheck" => Found::HealthCheck(parse(value, kind)?),
+            "compute#healthCheck" | "compute#httpHealthCheck" | "compute#httpsHealthCheck" => {
+                Found::HealthCheck(parse(value, kind)?)
+            }
             "sql#instance" => Found::Database(parse(value, kind)?),
             "networkconnectivity#policyBasedRoute" => Found::PolicyRoute(parse(value, kind)?),
             _ => Found::Unused,
