@@ -116,6 +116,7 @@ pub(crate) struct Fixed {
     pub(super) last_resort: ReasonId,
     pub(super) producer: ReasonId,
     pub(super) unread_backend: ReasonId,
+    pub(super) health: ReasonId,
 }
 
 pub(super) struct Compiler {
@@ -126,6 +127,8 @@ pub(super) struct Compiler {
     pub(super) reasons: HashMap<String, ReasonId>,
     pub(super) policies: HashMap<NameId, Option<String>>,
     pub(super) unread_bindings: ReasonId,
+    /// Positions of answers about effective firewalls by machine and interface.
+    pub(super) effective_of: HashMap<(String, String), usize>,
     pub(super) chains: Vec<Vec<Stage>>,
     chain_of: HashMap<Vec<Stage>, usize>,
     /// Chains by what rules can ask for.
@@ -160,6 +163,7 @@ impl GcpNetwork {
             reasons: HashMap::default(),
             policies: HashMap::default(),
             unread_bindings,
+            effective_of: HashMap::default(),
             chains: Vec::new(),
             chain_of: HashMap::default(),
             profiles: HashMap::default(),
@@ -180,6 +184,7 @@ impl Compiler {
         let machines: Vec<(String, Instance)> = std::mem::take(&mut self.estate.instances).into_iter().collect();
         // Attribution looks at the paths while machines are compiled.
         self.estate.instances = machines.iter().cloned().collect();
+        self.attribute_effective();
         let bindings = self.bindings();
         for (path, machine) in &machines {
             self.machine(path, machine, bindings.get(path));
@@ -272,6 +277,11 @@ impl Compiler {
                 ReasonCode::NotModelled,
                 "what the producer of the service has behind it is not in the evidence",
             ),
+            health: {
+                let what = "how the load balancer checks health, or who its probes are for a rule,";
+                let reason = self.estate.missing("compute.healthChecks.list", &[], what);
+                self.builder.reason(reason)
+            },
             unread_backend: {
                 let reason =
                     self.estate.missing("compute.instanceGroups.list", &[], "what stands behind the load balancer");

@@ -319,13 +319,19 @@ impl Compiler {
     }
 
     pub(super) fn effective_of_machine(&self, profile: &Profile) -> Option<usize> {
-        let (machine, nic) = profile.machine.as_ref()?;
-        let candidates = || self.estate.instances.keys();
-        let own = |(about, _): &(About, _)| {
-            let first = about.nic.as_deref().unwrap_or("nic0") == nic;
-            first && about.network.is_none() && attributed(about, candidates()).is_some_and(|path| path == machine)
-        };
-        self.estate.effective.iter().position(own)
+        self.effective_of.get(profile.machine.as_ref()?).copied()
+    }
+
+    /// Which answers about effective firewalls are those of a machine's interface.
+    pub(super) fn attribute_effective(&mut self) {
+        for (at, (about, _)) in
+            self.estate.effective.iter().enumerate().filter(|(_, (about, _))| about.network.is_none())
+        {
+            if let Some(machine) = attributed(about, self.estate.instances.keys()) {
+                let nic = about.nic.clone().unwrap_or_else(|| "nic0".to_owned());
+                self.effective_of.entry((machine.clone(), nic)).or_insert(at);
+            }
+        }
     }
 
     fn effective_of_region(&self, profile: &Profile) -> Option<usize> {

@@ -201,7 +201,7 @@ impl Balancing<'_> {
         let masked = masqueraded(self.gcp, &self.packet);
         for (target, health) in chosen {
             let last_resort = (!any).then(|| in_doubt(target.name, self.gcp.reasons.last_resort));
-            let unsure = (health == Health::Unknown).then(|| in_doubt(target.name, self.gcp.reasons.unread_backend));
+            let unsure = (health == Health::Unknown).then(|| in_doubt(target.name, self.gcp.reasons.health));
             let Some(interface) = self.receiver(target, branches) else { continue };
             for (packet, maybe) in senders(self.gcp, &self.packet, masked) {
                 let mut path = Path::default();
@@ -268,7 +268,7 @@ impl Balancing<'_> {
             return;
         }
         for (target, health) in chosen {
-            let unsure = (health == Health::Unknown).then(|| in_doubt(target.name, self.gcp.reasons.unread_backend));
+            let unsure = (health == Health::Unknown).then(|| in_doubt(target.name, self.gcp.reasons.health));
             self.connect(target, sources, doubt.or(unsure), branches);
         }
     }

@@ -567,6 +567,27 @@ mod tests {
     }
 
     #[test]
+    fn a_part_of_a_groups_members_is_not_taken_for_all() {
+        let page = r#"{"kind": "compute#instanceGroupsListInstances", "nextPageToken": "more",
+                       "id": "projects/p/zones/z/instanceGroups/web/listInstances",
+                       "items": [{"instance": "projects/p/zones/z/instances/a", "status": "RUNNING"}]}"#;
+        let (found, counts) = read("x.json", page.as_bytes()).unwrap().unwrap();
+        assert!(!found.iter().any(|found| matches!(found, Found::Members(..))));
+        assert_eq!(counts, [("cut listing".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn a_record_alone_is_no_list() {
+        let record = r#"{"kind": "compute#firewall", "name": "a", "selfLink": "projects/p/global/firewalls/a"}"#;
+        let lists = |text: &str| {
+            let (found, _) = read("x.json", text.as_bytes()).unwrap().unwrap();
+            found.iter().any(|found| matches!(found, Found::Listed(of) if of == "projects/p/global/firewalls"))
+        };
+        assert!(!lists(record));
+        assert!(lists(&format!("[{record}]")));
+    }
+
+    #[test]
     fn scopes_without_anything_are_no_gap_and_unreachable_ones_are() {
         let document = |code: &str| {
             format!(
