@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::rc::Rc;
 
 use reachlint_model::{
     Address, Family, Group, InterfaceId, InterfaceState, NameId, Network, NetworkBuilder, NewInterface, Prefix,
@@ -12,6 +13,7 @@ use rustc_hash::FxHashMap as HashMap;
 use super::balancer::Balancer;
 use super::estate::{Estate, attributed};
 use super::filters::{Context, GroupKey, Known, Lists, Profile, Stage};
+use super::rules::Indexed;
 use super::vpc::Vpc;
 use crate::records::{Instance, Nic, last, path, region_of, segment, short};
 
@@ -127,6 +129,7 @@ pub(super) struct Compiler {
     pub(super) reasons: HashMap<String, ReasonId>,
     pub(super) policies: HashMap<NameId, Option<String>>,
     pub(super) unread_bindings: ReasonId,
+    pub(super) indexed: HashMap<(String, Option<usize>), Rc<Indexed>>,
     /// Positions of answers about effective firewalls by machine and interface.
     pub(super) effective_of: HashMap<(String, String), usize>,
     pub(super) chains: Vec<Vec<Stage>>,
@@ -163,6 +166,7 @@ impl GcpNetwork {
             reasons: HashMap::default(),
             policies: HashMap::default(),
             unread_bindings,
+            indexed: HashMap::default(),
             effective_of: HashMap::default(),
             chains: Vec::new(),
             chain_of: HashMap::default(),
@@ -535,7 +539,7 @@ impl Compiler {
 
     /// The chains of both directions in every context, compiled once for all that rules cannot tell apart.
     pub(super) fn both(&mut self, profile: &Profile) -> (Vec<usize>, Vec<usize>) {
-        let machine = profile.machine.as_ref().filter(|_| !self.estate.effective.is_empty());
+        let machine = profile.machine.as_ref().filter(|machine| self.effective_of.contains_key(machine));
         let key = format!(
             "{} {} {:?} {:?} {:?} {machine:?} {}",
             profile.network, profile.region, profile.tags, profile.accounts, profile.secure_tags, profile.is_node
@@ -543,24 +547,24 @@ impl Compiler {
         if let Some(known) = self.profiles.get(&key) {
             return known.clone();
         }
-        let contexts = self.contexts.clone();
+        let parts = self.parts(profile);
         let mut chains = |side| -> Vec<usize> {
-            contexts
-                .iter()
-                .map(|context| {
-                    let chain = self.chain(profile, side, context);
-                    let next = self.chains.len();
-                    let at = *self.chain_of.entry(chain.clone()).or_insert(next);
-                    if at == next {
-                        self.chains.push(chain);
-                    }
-                    at
-                })
-                .collect()
+            let chains = self.chains(profile, &parts, side);
+            chains.into_iter().map(|chain| self.numbered(chain)).collect()
         };
         let found = (chains(Side::Source), chains(Side::Destination));
         self.profiles.insert(key, found.clone());
         found
+    }
+
+    /// The position of a chain, which many interfaces may share.
+    fn numbered(&mut self, chain: Vec<Stage>) -> usize {
+        let next = self.chains.len();
+        let at = *self.chain_of.entry(chain.clone()).or_insert(next);
+        if at == next {
+            self.chains.push(chain);
+        }
+        at
     }
 
     fn compile_databases(&mut self) -> BTreeMap<IpAddr, Database> {

@@ -114,31 +114,47 @@ pub(super) enum Source {
 }
 
 /// A stage before it is compiled.
-enum Part {
+#[derive(Debug)]
+pub(super) enum Part {
     Policy { layer: Layer, source: Source, maybe: Option<ReasonId> },
     Classic { effective: Option<usize> },
     Unread { layer: Layer, subject: NameId, reason: ReasonId },
 }
 
 impl Compiler {
-    /// The gates of one direction for a machine's interface.
-    pub(super) fn chain(&mut self, profile: &Profile, side: Side, context: &Context) -> Vec<Stage> {
+    /// The gates of one direction for a machine's interface, in every context.
+    pub(super) fn chains(&mut self, profile: &Profile, parts: &[Part], side: Side) -> Vec<Vec<Stage>> {
+        // VPC firewall rules know no context.
+        let classic = parts.iter().find_map(|part| match part {
+            Part::Classic { effective } => Some(*effective),
+            _ => None,
+        });
+        let classic = classic.map(|effective| self.classic_stage(profile, side, effective));
+        let contexts = self.contexts.clone();
+        contexts.iter().map(|context| self.chain(profile, parts, side, context, classic)).collect()
+    }
+
+    fn chain(
+        &mut self,
+        profile: &Profile,
+        parts: &[Part],
+        side: Side,
+        context: &Context,
+        rules: Option<(Stage, Option<ListId>)>,
+    ) -> Vec<Stage> {
         let mut chain = Vec::new();
-        let mut classic = None;
-        for part in self.parts(profile) {
+        for part in parts {
             match part {
                 Part::Policy { layer, source, maybe } => {
-                    let stage = self.policy_stage(profile, side, context, layer, &source, maybe);
-                    chain.extend(stage);
+                    chain.extend(self.policy_stage(profile, side, context, *layer, source, *maybe));
                 }
-                Part::Classic { effective } => {
-                    let (stage, again) = self.classic_stage(profile, side, effective);
-                    classic = again;
-                    chain.push(stage);
+                Part::Classic { .. } => chain.extend(rules.map(|(stage, _)| stage)),
+                Part::Unread { layer, subject, reason } => {
+                    chain.push(self.unread_stage(*layer, *subject, side, *reason));
                 }
-                Part::Unread { layer, subject, reason } => chain.push(self.unread_stage(layer, subject, side, reason)),
             }
         }
+        let classic = rules.and_then(|(_, again)| again);
         let network = self.id(&profile.network);
         let default = if side == Side::Source { Action::Deny } else { Action::Accept };
         let gate = Gate { layer: IMPLIED, name: network, lists: 0..0, default, side, stage: STAGE };
@@ -148,7 +164,7 @@ impl Compiler {
     }
 
     /// The stages that hold for a machine's interface, in the order of evaluation.
-    fn parts(&mut self, profile: &Profile) -> Vec<Part> {
+    pub(super) fn parts(&mut self, profile: &Profile) -> Vec<Part> {
         let mut parts = Vec::new();
         let host = segment(&profile.network, "projects").unwrap_or_default().to_owned();
         let of_machine = self.effective_of_machine(profile);
@@ -193,7 +209,7 @@ impl Compiler {
             let about = [profile.network.as_str(), host.as_str()];
             let what = format!("the VPC firewall rules of {}", short(&profile.network));
             let reason = self.estate.missing("compute.firewalls.list", &about, &what);
-            let reason = self.builder.reason(reason);
+            let reason = self.known_reason(reason);
             let subject = self.id(&profile.network);
             classic.push(Part::Unread { layer: CLASSIC, subject, reason });
         }
@@ -216,7 +232,7 @@ impl Compiler {
                         short(&profile.network)
                     );
                     let reason = self.estate.missing("compute.networks.get", &about, &what);
-                    let reason = self.builder.reason(reason);
+                    let reason = self.known_reason(reason);
                     parts.extend(policies.iter().filter_map(|part| match part {
                         Part::Policy { layer, source, .. } => {
                             Some(Part::Policy { layer: *layer, source: source.clone(), maybe: Some(reason) })
@@ -238,7 +254,7 @@ impl Compiler {
             let what = format!("which folders and organisation are above project {host}, and their firewall policies");
             let mut reason = self.estate.missing("resourcemanager.projects.get", &[host], &what);
             reason.text.push_str("; effective firewalls tell it too");
-            let reason = self.builder.reason(reason);
+            let reason = self.known_reason(reason);
             let subject = self.text(host);
             parts.push(Part::Unread { layer: HIERARCHICAL, subject, reason });
             return;
@@ -261,7 +277,7 @@ impl Compiler {
                 _ => {
                     let what = format!("the firewall policy of {node}");
                     let reason = self.estate.missing("compute.firewallPolicies.list", &[node], &what);
-                    let reason = self.builder.reason(reason);
+                    let reason = self.known_reason(reason);
                     let subject = self.text(node);
                     parts.push(Part::Unread { layer: HIERARCHICAL, subject, reason });
                 }
@@ -400,7 +416,7 @@ impl Compiler {
                     ),
                 };
                 let reason = self.estate.missing(call, &about, &what);
-                let reason = self.builder.reason(reason);
+                let reason = self.known_reason(reason);
                 let subject = self.id(policy.as_ref().unwrap_or(&profile.network));
                 parts.push(Part::Unread { layer: GLOBAL, subject, reason });
             }
@@ -431,7 +447,7 @@ impl Compiler {
             let what = format!("whether {} has a firewall policy in {}", short(&profile.network), profile.region);
             let about = [profile.region.as_str(), profile.network.as_str()];
             let reason = self.estate.missing("compute.regionFirewallPolicies.list", &about, &what);
-            let reason = self.builder.reason(reason);
+            let reason = self.known_reason(reason);
             let subject = self.text(&format!("{} {}", short(&profile.network), profile.region));
             parts.push(Part::Unread { layer: REGIONAL, subject, reason });
         }

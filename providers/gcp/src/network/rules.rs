@@ -5,8 +5,12 @@ use reachlint_model::{
     ReasonCode, ReasonId, Rule, Side,
 };
 
+use std::rc::Rc;
+
+use rustc_hash::FxHashMap as HashMap;
+
 use super::compile::Compiler;
-use super::filters::{Applies, CLASSIC, Context, DEFAULT_PRIORITY, GroupKey, Profile, STAGE, Source, Stage};
+use super::filters::{Applies, CLASSIC, Context, DEFAULT_PRIORITY, GroupKey, Known, Profile, STAGE, Source, Stage};
 use crate::records::{Block, Firewall, Matcher, Policy, PolicyRule, SecureTag, Traffic, last, path, protocol, segment};
 
 /// The action of a policy's rule, once for each thing that it may do.
@@ -18,6 +22,47 @@ fn actions(word: &str, inspected: ReasonId, unknown: ReasonId) -> Vec<(Action, O
         // It ends the evaluation, and what inspects the traffic decides (Cloud NGFW, rule actions).
         "apply_security_profile_group" => vec![(Action::Deny, Some(inspected)), (Action::Accept, None)],
         _ => vec![(Action::Deny, Some(unknown)), (Action::Accept, None)],
+    }
+}
+
+/// VPC firewall rules in the order of evaluation, found by what they are for.
+#[derive(Debug, Default)]
+pub(super) struct Indexed {
+    rules: Vec<Firewall>,
+    for_all: Vec<usize>,
+    by_target: HashMap<String, Vec<usize>>,
+}
+
+impl Indexed {
+    fn new(mut rules: Vec<Firewall>) -> Self {
+        // Of rules with one priority those that deny go first (VPC firewall rules, priority).
+        rules.sort_by(|one, other| {
+            let rank = |rule: &Firewall| (rule.priority.unwrap_or(DEFAULT_PRIORITY), rule.denied.is_empty());
+            rank(one).cmp(&rank(other)).then_with(|| one.name.cmp(&other.name))
+        });
+        let (mut for_all, mut by_target) = (Vec::new(), HashMap::<String, Vec<usize>>::default());
+        for (at, rule) in rules.iter().enumerate() {
+            let mut targets = rule.target_tags.iter().chain(&rule.target_service_accounts).peekable();
+            if targets.peek().is_none() {
+                for_all.push(at);
+            }
+            for target in targets {
+                by_target.entry(target.clone()).or_default().push(at);
+            }
+        }
+        Self { rules, for_all, by_target }
+    }
+
+    /// The rules that can be about an interface, in their order.
+    fn candidates(&self, profile: &Profile) -> Vec<usize> {
+        let (Known::Yes(tags), Known::Yes(accounts)) = (&profile.tags, &profile.accounts) else {
+            return (0..self.rules.len()).collect();
+        };
+        let named = tags.iter().chain(accounts).filter_map(|target| self.by_target.get(target)).flatten();
+        let mut found: Vec<usize> = named.chain(&self.for_all).copied().collect();
+        found.sort_unstable();
+        found.dedup();
+        found
     }
 }
 
@@ -257,17 +302,11 @@ impl Compiler {
         side: Side,
         effective: Option<usize>,
     ) -> (Stage, Option<ListId>) {
-        let mut rules: Vec<Firewall> = match effective.and_then(|at| self.estate.effective.get(at)) {
-            Some((_, answer)) => answer.firewalls.clone(),
-            None => {
-                self.estate.firewalls.values().filter(|rule| path(&rule.network) == profile.network).cloned().collect()
-            }
-        };
-        // Of rules with one priority those that deny go first (VPC firewall rules, priority).
-        rules
-            .sort_by_key(|rule| (rule.priority.unwrap_or(DEFAULT_PRIORITY), rule.denied.is_empty(), rule.name.clone()));
+        let indexed = self.indexed(&profile.network, effective);
+        let rules = &indexed.rules;
         let mut applying: Vec<(usize, Option<ReasonId>)> = Vec::new();
-        for (at, rule) in rules.iter().enumerate() {
+        for at in indexed.candidates(profile) {
+            let Some(rule) = rules.get(at) else { continue };
             let direction = match rule.direction.as_deref() {
                 Some("EGRESS") => Side::Destination,
                 _ => Side::Source,
@@ -319,6 +358,23 @@ impl Compiler {
         });
         let gate = Gate { layer: CLASSIC, name: subject, lists: 0..0, default: Action::Next, side, stage: STAGE };
         (Stage { layer: CLASSIC, subject, gate: self.builder.gate(vec![list], gate) }, again)
+    }
+
+    /// The VPC firewall rules of a network, put in order once.
+    fn indexed(&mut self, network: &str, effective: Option<usize>) -> Rc<Indexed> {
+        let key = (network.to_owned(), effective);
+        if let Some(known) = self.indexed.get(&key) {
+            return Rc::clone(known);
+        }
+        let rules = if let Some((_, answer)) = effective.and_then(|at| self.estate.effective.get(at)) {
+            answer.firewalls.clone()
+        } else {
+            let all = self.estate.firewalls.values();
+            all.filter(|rule| path(&rule.network) == network).cloned().collect()
+        };
+        let indexed = Rc::new(Indexed::new(rules));
+        self.indexed.insert(key, Rc::clone(&indexed));
+        indexed
     }
 
     fn classic_rule(&mut self, network: &str, rule: &Firewall, side: Side, maybe: Option<ReasonId>) -> Vec<Rule> {
@@ -450,6 +506,11 @@ impl Compiler {
 
     pub(super) fn not_modelled(&mut self, what: &str, value: &str) -> ReasonId {
         self.reason_once(ReasonCode::NotModelled, &format!("{what} is `{value}`, which is not known here"), None)
+    }
+
+    /// A reason, once for each text.
+    pub(super) fn known_reason(&mut self, reason: Reason) -> ReasonId {
+        self.reason_once(reason.code, &reason.text, reason.permission.as_deref())
     }
 
     pub(super) fn reason_once(&mut self, code: ReasonCode, text: &str, permission: Option<&str>) -> ReasonId {
