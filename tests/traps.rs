@@ -1,4 +1,5 @@
-//! Every case in the folders of `tests/traps` that are about a cloud comes out as it says. `tests/traps/aws/README.md` explains the keys.
+//! Every case in the folders of `tests/traps` that are about a cloud or a host comes out as it says. The folders' own
+//! `README.md` explain the keys.
 
 #[cfg(test)]
 mod cases;
@@ -10,26 +11,28 @@ use reachlint_aws::network::CODES;
 
 #[test]
 fn every_aws_case_comes_out_as_it_says() {
-    every_case_comes_out_as_it_says("aws", 100);
+    every_case_comes_out_as_it_says("aws", "aws", 100);
 }
 
 #[test]
 fn every_gcp_case_comes_out_as_it_says() {
-    every_case_comes_out_as_it_says("gcp", 120);
+    every_case_comes_out_as_it_says("gcp", "gcp", 120);
 }
 
 #[test]
 fn every_case_of_a_plan_comes_out_as_it_says() {
-    every_case_comes_out_as_it_says_over("terraform", "aws", 40);
+    every_case_comes_out_as_it_says("terraform", "aws", 40);
 }
 
-fn every_case_comes_out_as_it_says(subject: &str, at_least: usize) {
-    every_case_comes_out_as_it_says_over(subject, subject, at_least);
+#[test]
+fn every_case_of_a_host_comes_out_as_it_says() {
+    every_case_comes_out_as_it_says("host", "aws", 25);
 }
 
-fn every_case_comes_out_as_it_says_over(subject: &str, base: &str, at_least: usize) {
+/// The cases of a subject over the estate that those of a cloud start from.
+fn every_case_comes_out_as_it_says(subject: &str, estate: &str, at_least: usize) {
     let folder = cases::folder(subject);
-    let base = cases::base(&cases::folder(base));
+    let base = cases::base(&cases::folder(estate));
     let mut wrong = Vec::new();
     let cases = cases::cases(&folder);
     for (name, case) in &cases {

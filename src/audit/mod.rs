@@ -7,6 +7,7 @@ mod wanted;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use reachlint_host::network::Hosts;
 use reachlint_model::{Interface, InterfaceId, PortRange, Protocol, Provider, Selector, Verdict};
 
 use crate::evaluate::{Evaluator, Explanation, Query};
@@ -109,6 +110,8 @@ pub trait Names {
 pub struct Subject<'a> {
     /// The clouds' compiled evidence.
     pub providers: &'a [&'a dyn Provider],
+    /// What is known of the hosts behind interfaces.
+    pub hosts: &'a Hosts,
     /// nginx's interfaces.
     pub nodes: &'a [Node],
     /// What its configuration dials.
@@ -157,7 +160,7 @@ type Key = (usize, Option<IpAddr>, String, Option<u16>, u8, Option<IpAddr>);
 pub fn judge(subject: &Subject<'_>, names: &dyn Names) -> Vec<Judged> {
     let mut auditor = Auditor {
         subject,
-        evaluator: Evaluator::new(subject.providers, subject.ephemeral),
+        evaluator: Evaluator::new(subject.providers, subject.ephemeral).with_hosts(subject.hosts),
         judged: Vec::new(),
         known: HashMap::new(),
     };

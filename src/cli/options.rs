@@ -61,6 +61,9 @@ pub(super) struct EvidenceOptions {
     /// is collected live.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(super) snapshot: Vec<PathBuf>,
+    /// What the script of `reachlint host-evidence` printed on an upstream's host or on nginx's; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(super) host_evidence: Vec<PathBuf>,
     /// The cloud whose evidence counts where there is evidence of several.
     #[arg(long, value_name = "CLOUD")]
     pub(super) provider: Option<CloudName>,

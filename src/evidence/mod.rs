@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use reachlint_aws::network::{AwsNetwork, Estate};
 use reachlint_aws::records::{Listing, ReadError, Recognised, read};
+use reachlint_host::records::{Document, DocumentError, MAGIC_LENGTH, is_document};
 use reachlint_model::{Cloud, Failure, Intake, Manifest, NameAnswer, Provider, SNAPSHOT_SCHEMA};
 
 use reachlint_terraform::PlanError;
@@ -41,6 +42,8 @@ const PATHS: [&str; 4] = ["projects/", "organizations/", "folders/", "https://"]
 pub struct Snapshot {
     /// The clouds that it has evidence of, each once.
     pub networks: Vec<Box<dyn Provider>>,
+    /// Evidence of hosts.
+    pub hosts: Vec<Document>,
     /// Answers of the system resolver at the time it was taken.
     pub names: Vec<NameAnswer>,
     /// Calls that failed when it was taken.
@@ -75,6 +78,12 @@ pub enum EvidenceError {
         path: PathBuf,
         /// What it is instead.
         why: String,
+    },
+    /// A file that was named is no evidence of a host.
+    #[error("`{path}` is no evidence of a host")]
+    NotHost {
+        /// The path.
+        path: PathBuf,
     },
     /// A file is evidence and broken.
     #[error("`{path}` is broken: {why}")]
@@ -133,6 +142,7 @@ impl EvidenceError {
                 "give what `aws ec2 describe-… --output json` or `gcloud compute … list --format=json` printed, or a folder \
                  written by `reachlint collect`"
             }
+            Self::NotHost { .. } => "give what the script printed that `reachlint host-evidence` prints",
             Self::Broken { .. } => "write the file again; half a listing would make half of the verdicts wrong",
             Self::Empty(_) => "docs/evidence.md lists the commands whose output makes a snapshot",
             Self::OtherCloud { .. } => "give evidence of AWS or Google Cloud",
@@ -149,6 +159,7 @@ struct Reader {
     aws: Estate,
     /// The other clouds that are analysed.
     others: Vec<Box<dyn Intake>>,
+    hosts: Vec<Document>,
     names: Vec<NameAnswer>,
     failures: Vec<Failure>,
     evidence: Vec<Evidence>,
@@ -193,6 +204,18 @@ pub fn load_planned(
     }
     let given: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
     reader.finish(&given.join(", "), only, plan)
+}
+
+/// Reads the evidence of one host.
+///
+/// # Errors
+/// When the file cannot be read or is none.
+pub fn host(path: &Path) -> Result<Document, EvidenceError> {
+    let bytes = fs::read(path).map_err(|source| EvidenceError::Unreadable { path: path.to_owned(), source })?;
+    Document::read(&path.display().to_string(), &bytes).map_err(|why| match why {
+        DocumentError::Foreign => EvidenceError::NotHost { path: path.to_owned() },
+        DocumentError::Version(_) => EvidenceError::Broken { path: path.to_owned(), why: why.to_string() },
+    })
 }
 
 /// Reads documents that are in memory: freshly collected ones, or those inside the binary.
@@ -254,6 +277,7 @@ fn lists_interfaces(path: &Path) -> bool {
 impl Reader {
     fn new() -> Self {
         Self {
+            hosts: Vec::new(),
             aws: Estate::default(),
             others: vec![Box::new(reachlint_gcp::network::Estate::default())],
             names: Vec::new(),
@@ -275,6 +299,12 @@ impl Reader {
         let folder = path.parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
         self.aws.folder(&folder);
         let unreadable = |source| EvidenceError::Unreadable { path: path.to_owned(), source };
+        let mut start = Vec::with_capacity(MAGIC_LENGTH);
+        input.take(MAGIC_LENGTH as u64).read_to_end(&mut start).map_err(unreadable)?;
+        if is_document(&start) {
+            return self.host(path, &again().map_err(unreadable)?);
+        }
+        let input = &mut start.as_slice().chain(input);
         match read(&name, input, &mut self.aws) {
             Ok(Recognised::Evidence(found)) => {
                 let mut counts: Vec<(Listing, usize)> = Vec::new();
@@ -302,6 +332,16 @@ impl Reader {
                 Err(EvidenceError::Broken { path: path.to_owned(), why: error.to_string() })
             }
         }
+    }
+
+    /// What the script of `reachlint host-evidence` printed.
+    fn host(&mut self, path: &Path, bytes: &[u8]) -> Result<(), EvidenceError> {
+        let source = path.display().to_string();
+        let broken = |why: DocumentError| EvidenceError::Broken { path: path.to_owned(), why: why.to_string() };
+        let document = Document::read(&source, bytes).map_err(broken)?;
+        self.note(path, None, format!("host {}", document.host));
+        self.hosts.push(document);
+        Ok(())
     }
 
     fn other(&mut self, path: &Path, bytes: &[u8], named: bool, why: String) -> Result<(), EvidenceError> {
@@ -369,7 +409,8 @@ impl Reader {
             _ => {}
         }
         self.evidence.sort_by(|a, b| a.source.cmp(&b.source));
-        Ok(Snapshot { networks, names: self.names, failures: self.failures, evidence: self.evidence })
+        let Self { hosts, names, failures, evidence, .. } = self;
+        Ok(Snapshot { networks, hosts, names, failures, evidence })
     }
 }
 

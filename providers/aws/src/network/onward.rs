@@ -306,6 +306,7 @@ impl Balancing<'_> {
         self.outbound_acl(&crossing, path);
         let arrival = enter::enter(self.aws, &crossing, &mut path.enter);
         if let Some(at) = arrival.interface {
+            path.end = Some((at, arrival.packet));
             self.again(group, crossing.packet, at, path);
         }
     }
@@ -357,6 +358,7 @@ impl Balancing<'_> {
             path.leave.returns.push(aws.acl_hop(own.subnet, false, Direction::Return, packet.reply()));
         }
         enter::hand_over(aws, packet, to, own.subnet, &mut path.enter);
+        path.end = Some((to, packet));
         self.again(group, packet, to, path);
     }
 

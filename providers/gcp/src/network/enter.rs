@@ -20,7 +20,7 @@ pub(super) fn enter(gcp: &GcpNetwork, crossing: &Crossing, half: &mut Half) -> A
     if let Some(to) = interface {
         take(gcp, to, packet, context(gcp, crossing), half);
     }
-    Arrival { interface }
+    Arrival { interface, packet }
 }
 
 /// The context in which a packet arrives.

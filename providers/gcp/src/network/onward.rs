@@ -31,6 +31,7 @@ pub(super) fn onward(gcp: &GcpNetwork, crossing: &Crossing, at: InterfaceId, bra
                 for (packet, doubt) in senders(gcp, &packet, Some(masked)) {
                     let mut path = Path::default();
                     deliver(gcp, at, packet, context, &mut path.enter);
+                    path.end = Some((at, packet));
                     branches.push(Onward { path, doubt });
                 }
             }
@@ -208,6 +209,7 @@ impl Balancing<'_> {
                 let note = Note::new("goes on to {} with both addresses unchanged").about(target.name);
                 path.enter.hops.push(fact(BACKEND, Direction::Ingress, target.name, Outcome::Pass, note));
                 deliver(self.gcp, interface, packet, self.context, &mut path.enter);
+                path.end = Some((interface, packet));
                 branches.push(Onward { path, doubt: maybe.or(last_resort).or(unsure) });
             }
         }
@@ -330,6 +332,7 @@ impl Balancing<'_> {
         let hop = fact(BACKEND, Direction::Ingress, target.name, Outcome::Pass, note);
         path.enter.hops.push(Hop { kind, ..hop });
         deliver(self.gcp, interface, packet, ELSEWHERE, &mut path.enter);
+        path.end = Some((interface, packet));
         path
     }
 }
