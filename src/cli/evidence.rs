@@ -12,6 +12,10 @@ use crate::evidence::{self, PlanFile, Snapshot};
 use crate::report::Evidence;
 use crate::resolve::{self, Resolver, normal};
 
+/// Calls without which machines are not found; an account that let nobody in may have some too.
+const LISTS_MACHINES: [&str; 4] =
+    ["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "sts:AssumeRole", "compute.instances.list"];
+
 /// Everything that an audit stands on.
 pub(super) struct Gathered {
     pub(super) snapshot: Snapshot,
@@ -73,9 +77,7 @@ impl Gathered {
             Selector::Tag { value, .. } => (value.clone(), true),
             Selector::Name(name) => (name.clone(), !["i-", "eni-"].iter().any(|start| name.starts_with(start))),
         };
-        // An account that let nobody in may have machines too.
-        let calls = ["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "sts:AssumeRole"];
-        let lists = |failure: &&Failure| calls.contains(&&*failure.call);
+        let lists = |failure: &&Failure| LISTS_MACHINES.contains(&failure.call.as_str());
         // An instance that a tag led to may be the one whose interfaces could not be read.
         let about = |failure: &&Failure| {
             let resources = &failure.resources;

@@ -57,8 +57,8 @@ pub(super) struct NginxOptions {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Evidence")]
 pub(super) struct EvidenceOptions {
-    /// Files or folders with what `aws ec2 describe-*` or `reachlint collect` wrote; without it, evidence is collected
-    /// live.
+    /// Files or folders with what `aws ec2 describe-*`, `gcloud compute` or `reachlint collect` wrote; without it, evidence
+    /// is collected live.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(super) snapshot: Vec<PathBuf>,
     /// What the script of `reachlint host-evidence` printed on an upstream's host or on nginx's; may be repeated.
@@ -120,10 +120,10 @@ impl CloudName {
     pub(super) fn cloud(self) -> Result<reachlint_model::Cloud, CliError> {
         match self {
             Self::Aws => Ok(reachlint_model::Cloud::Aws),
-            other => Err(CliError::usage(
-                format!("this version does not analyse {}", if other == Self::Gcp { "gcp" } else { "azure" }),
-                "use `--provider aws`",
-            )),
+            Self::Gcp => Ok(reachlint_model::Cloud::Gcp),
+            Self::Azure => {
+                Err(CliError::usage("this version does not analyse azure", "use `--provider aws` or `--provider gcp`"))
+            }
         }
     }
 }

@@ -21,8 +21,21 @@ pub use plan::PlanFile;
 /// Folders nested deeper than this are a loop of links.
 const DEEPEST: usize = 16;
 
-/// Outermost keys of a manifest, of Compute Engine resources, and of Azure resources and their pages.
-const KEYS: [&str; 4] = ["schema", "kind", "id", "value"];
+/// Outermost keys of a manifest, of Compute Engine resources and answers, and of Azure resources and their pages.
+const KEYS: [&str; 9] = [
+    "schema",
+    "kind",
+    "id",
+    "value",
+    "firewalls",
+    "firewallPolicys",
+    "instanceGroup",
+    "networkEndpointGroup",
+    "tagBindings",
+];
+
+/// How outermost keys begin that are the path of a resource, with the answer about it below.
+const PATHS: [&str; 4] = ["projects/", "organizations/", "folders/", "https://"];
 
 /// What a snapshot holds, compiled.
 #[derive(Debug)]
@@ -110,9 +123,7 @@ pub enum EvidenceError {
         why: String,
     },
     /// Evidence of several clouds.
-    #[error(
-        "the snapshot mixes evidence of aws with evidence of {cloud} (`{path}`), which this version does not analyse"
-    )]
+    #[error("the snapshot mixes evidence with some of {cloud} (`{path}`), which this version does not analyse")]
     Mixed {
         /// The path of the other cloud's evidence.
         path: PathBuf,
@@ -128,15 +139,16 @@ impl EvidenceError {
         match self {
             Self::Unreadable { .. } => "check the path and its permissions",
             Self::NotEvidence { .. } => {
-                "give what `aws ec2 describe-… --output json` printed, or a folder written by `reachlint collect`"
+                "give what `aws ec2 describe-… --output json` or `gcloud compute … list --format=json` printed, or a folder \
+                 written by `reachlint collect`"
             }
             Self::NotHost { .. } => "give what the script printed that `reachlint host-evidence` prints",
             Self::Broken { .. } => "write the file again; half a listing would make half of the verdicts wrong",
             Self::Empty(_) => "docs/evidence.md lists the commands whose output makes a snapshot",
-            Self::OtherCloud { .. } => "give AWS evidence",
+            Self::OtherCloud { .. } => "give evidence of AWS or Google Cloud",
+            Self::Mixed { .. } => "pass `--provider aws` or `--provider gcp` to leave the other cloud's files out",
             Self::Plan { error, .. } => error.help(),
             Self::PlanBroken { .. } => "plan again; Terraform itself refuses such a value",
-            Self::Mixed { .. } => "pass `--provider aws` to leave the other cloud's files out",
         }
     }
 }
@@ -267,7 +279,7 @@ impl Reader {
         Self {
             hosts: Vec::new(),
             aws: Estate::default(),
-            others: Vec::new(),
+            others: vec![Box::new(reachlint_gcp::network::Estate::default())],
             names: Vec::new(),
             failures: Vec::new(),
             evidence: Vec::new(),
@@ -309,7 +321,9 @@ impl Reader {
             }
             Ok(Recognised::Other(other)) => {
                 // Only what its outermost keys leave possible is worth reading once more.
-                let is_known = other.is_list || KEYS.iter().any(|key| other.keys.iter().any(|known| known == key));
+                let known =
+                    |key: &String| KEYS.contains(&key.as_str()) || PATHS.iter().any(|start| key.starts_with(start));
+                let is_known = other.is_list || other.keys.iter().any(known);
                 let bytes = if is_known { again().map_err(unreadable)? } else { Cow::Borrowed(&[][..]) };
                 self.other(path, &bytes, named, other.why)
             }
@@ -356,8 +370,7 @@ impl Reader {
             self.note(path, Some(cloud), parts.join(", "));
             return Ok(());
         }
-        let gcp = reachlint_gcp::records::recognise(bytes).map(|kind| (Cloud::Gcp, kind));
-        let other = gcp.or_else(|| reachlint_azure::records::recognise(bytes).map(|kind| (Cloud::Azure, kind)));
+        let other = reachlint_azure::records::recognise(bytes).map(|kind| (Cloud::Azure, kind));
         if let Some((cloud, kind)) = other {
             self.note(path, Some(cloud), format!("passed over: {kind} of {cloud}, which is not analysed"));
             self.other.get_or_insert((path.to_owned(), cloud, kind));
