@@ -10,6 +10,11 @@ fn every_aws_case_comes_out_as_it_says() {
     every_case_comes_out_as_it_says("aws", 100);
 }
 
+#[test]
+fn every_azure_case_comes_out_as_it_says() {
+    every_case_comes_out_as_it_says("azure", 47);
+}
+
 fn every_case_comes_out_as_it_says(subject: &str, at_least: usize) {
     let folder = cases::folder(subject);
     let base = cases::base(&folder);

@@ -102,10 +102,10 @@ impl CloudName {
     pub(super) fn cloud(self) -> Result<reachlint_model::Cloud, CliError> {
         match self {
             Self::Aws => Ok(reachlint_model::Cloud::Aws),
-            other => Err(CliError::usage(
-                format!("this version does not analyse {}", if other == Self::Gcp { "gcp" } else { "azure" }),
-                "use `--provider aws`",
-            )),
+            Self::Azure => Ok(reachlint_model::Cloud::Azure),
+            Self::Gcp => {
+                Err(CliError::usage("this version does not analyse gcp", "use `--provider aws` or `--provider azure`"))
+            }
         }
     }
 }

@@ -14,8 +14,12 @@ use crate::report::Evidence;
 /// Folders nested deeper than this are a loop of links.
 const DEEPEST: usize = 16;
 
-/// Outermost keys of a manifest, of Compute Engine resources, and of Azure resources and their pages.
-const KEYS: [&str; 4] = ["schema", "kind", "id", "value"];
+/// Outermost keys of a manifest, of Compute Engine resources, and of Azure resources, their pages, Resource Graph's rows,
+/// service tags, and what a user says of appliances.
+const KEYS: [&str; 7] = ["schema", "kind", "id", "value", "data", "values", "applianceSourceAddresses"];
+
+/// How the ids of Azure begin, which may be the keys of a map.
+const AZURE_ID: &str = "/subscriptions/";
 
 /// What a snapshot holds, compiled.
 #[derive(Debug)]
@@ -80,7 +84,7 @@ pub enum EvidenceError {
     },
     /// Evidence of several clouds.
     #[error(
-        "the snapshot mixes evidence of aws with evidence of {cloud} (`{path}`), which this version does not analyse"
+        "the snapshot mixes evidence that is analysed with evidence of {cloud} (`{path}`), which this version does not analyse"
     )]
     Mixed {
         /// The path of the other cloud's evidence.
@@ -97,12 +101,13 @@ impl EvidenceError {
         match self {
             Self::Unreadable { .. } => "check the path and its permissions",
             Self::NotEvidence { .. } => {
-                "give what `aws ec2 describe-… --output json` printed, or a folder written by `reachlint collect`"
+                "give what `aws ec2 describe-…` or `az network … list` printed as JSON, or a folder written by \
+                 `reachlint collect`"
             }
             Self::Broken { .. } => "write the file again; half a listing would make half of the verdicts wrong",
             Self::Empty(_) => "docs/evidence.md lists the commands whose output makes a snapshot",
-            Self::OtherCloud { .. } => "give AWS evidence",
-            Self::Mixed { .. } => "pass `--provider aws` to leave the other cloud's files out",
+            Self::OtherCloud { .. } => "give evidence of AWS or Azure",
+            Self::Mixed { .. } => "pass `--provider` to leave the other cloud's files out",
         }
     }
 }
@@ -195,7 +200,7 @@ impl Reader {
     fn new() -> Self {
         Self {
             aws: Estate::default(),
-            others: Vec::new(),
+            others: vec![Box::new(reachlint_azure::network::Estate::new())],
             names: Vec::new(),
             failures: Vec::new(),
             evidence: Vec::new(),
@@ -231,7 +236,8 @@ impl Reader {
             }
             Ok(Recognised::Other(other)) => {
                 // Only what its outermost keys leave possible is worth reading once more.
-                let is_known = other.is_list || KEYS.iter().any(|key| other.keys.iter().any(|known| known == key));
+                let known = |key: &String| KEYS.contains(&key.as_str()) || is_azure_id(key);
+                let is_known = other.is_list || other.keys.iter().any(known);
                 let bytes = if is_known { again().map_err(unreadable)? } else { Cow::Borrowed(&[][..]) };
                 self.other(path, &bytes, named, other.why)
             }
@@ -269,8 +275,7 @@ impl Reader {
             return Ok(());
         }
         let gcp = reachlint_gcp::records::recognise(bytes).map(|kind| (Cloud::Gcp, kind));
-        let other = gcp.or_else(|| reachlint_azure::records::recognise(bytes).map(|kind| (Cloud::Azure, kind)));
-        if let Some((cloud, kind)) = other {
+        if let Some((cloud, kind)) = gcp {
             self.note(path, Some(cloud), format!("passed over: {kind} of {cloud}, which is not analysed"));
             self.other.get_or_insert((path.to_owned(), cloud, kind));
             return Ok(());
@@ -304,6 +309,11 @@ impl Reader {
         self.evidence.sort_by(|a, b| a.source.cmp(&b.source));
         Ok(Snapshot { networks, names: self.names, failures: self.failures, evidence: self.evidence })
     }
+}
+
+/// Whether an outermost key is a resource id of Azure, in whatever case.
+fn is_azure_id(key: &str) -> bool {
+    key.get(..AZURE_ID.len()).is_some_and(|start| start.eq_ignore_ascii_case(AZURE_ID))
 }
 
 /// A manifest, if the document is one.

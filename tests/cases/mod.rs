@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod aws;
+mod azure;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fs;
@@ -121,7 +122,8 @@ fn word(confidence: Confidence) -> String {
 fn id_key(cloud: Cloud, listing: &str) -> &'static str {
     match cloud {
         Cloud::Aws => aws::id_key(listing),
-        Cloud::Gcp | Cloud::Azure => panic!("there are no cases of {cloud}"),
+        Cloud::Azure => azure::id_key(listing),
+        Cloud::Gcp => panic!("there are no cases of {cloud}"),
     }
 }
 
@@ -161,7 +163,8 @@ fn remove(all: &mut Map<String, Value>, without: &[String], cloud: Cloud) {
 fn documents(evidence: &Map<String, Value>, case: &Case, cloud: Cloud) -> Vec<(String, Vec<u8>)> {
     let mut documents = match cloud {
         Cloud::Aws => aws::documents(evidence, case),
-        Cloud::Gcp | Cloud::Azure => panic!("there are no cases of {cloud}"),
+        Cloud::Azure => azure::documents(evidence, case),
+        Cloud::Gcp => panic!("there are no cases of {cloud}"),
     };
     let names = case.resolve.iter();
     let manifest = Manifest {

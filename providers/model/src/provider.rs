@@ -165,6 +165,11 @@ pub trait Provider: fmt::Debug {
     /// The ways on from the interface at which a packet arrived, where that passes connections on.
     fn onward(&self, _crossing: &Crossing, _at: InterfaceId, _branches: &mut Vec<Onward>) {}
 
+    /// Whether a rule is the cloud's own default, which nobody wrote and nobody can take away.
+    fn built_in(&self, _rule: RuleId) -> bool {
+        false
+    }
+
     /// How the outside reaches an address of an interface.
     fn exposure(&self, interface: InterfaceId, address: IpAddr) -> Exposure;
 
