@@ -3,7 +3,8 @@
 //!
 //! The way through the crate is the way of the data: [`nginx`] finds what a configuration connects to, [`resolve`]
 //! answers names, [`evidence`] reads what the clouds said, [`evaluate`] judges one connection, [`audit`] all of them,
-//! [`rules`] finds what is wrong, and [`report`] tells it. [`cli`] ties them together.
+//! [`rules`] finds what is wrong, and [`report`] tells it. [`verify`] compares a verdict with
+//! AWS's own. [`cli`] ties them together.
 
 #[deny(clippy::disallowed_methods)]
 pub mod audit;
@@ -20,3 +21,5 @@ pub mod report;
 pub mod resolve;
 #[deny(clippy::disallowed_methods)]
 pub mod rules;
+#[deny(clippy::disallowed_methods)]
+pub mod verify;

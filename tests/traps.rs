@@ -3,7 +3,10 @@
 #[cfg(test)]
 mod cases;
 
+use std::collections::BTreeSet;
+
 use reachlint::rules;
+use reachlint_aws::network::CODES;
 
 #[test]
 fn every_aws_case_comes_out_as_it_says() {
@@ -31,4 +34,17 @@ fn every_case_comes_out_as_it_says(subject: &str, at_least: usize) {
     }
     assert!(cases.len() >= at_least, "only {} cases were found", cases.len());
     assert!(wrong.is_empty(), "{} complaints about {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_word_of_reachability_analyzer_that_is_given_is_expected_by_a_case() {
+    let cases = cases::cases(&cases::folder("aws"));
+    let expected: BTreeSet<&str> = cases
+        .iter()
+        .flat_map(|(_, case)| &case.expect)
+        .flat_map(|expect| expect.codes.iter().flatten())
+        .map(String::as_str)
+        .collect();
+    let given: BTreeSet<&str> = CODES.iter().copied().collect();
+    assert_eq!(given, expected);
 }

@@ -7,7 +7,7 @@ mod wanted;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use reachlint_model::{InterfaceId, PortRange, Protocol, Provider, Verdict};
+use reachlint_model::{Interface, InterfaceId, PortRange, Protocol, Provider, Verdict};
 
 use crate::evaluate::{Evaluator, Explanation, Query};
 use crate::report::{Flow, FlowVerdict, Place, Source, Target};
@@ -325,6 +325,7 @@ impl Auditor<'_> {
             verdict: FlowVerdict::Unknown,
             reasons: if reason.is_empty() { Vec::new() } else { vec![reason] },
             path: Vec::new(),
+            aws: None,
         };
         flow.id = flow_id(&flow);
         let explanation = Explanation { reasons: flow.reasons.clone(), ..Explanation::default() };
@@ -367,5 +368,10 @@ fn label(provider: &dyn Provider, id: InterfaceId) -> Option<String> {
     let network = provider.network();
     let interface = network.interface(id)?;
     let label = interface.label.or(interface.owner)?;
-    Some(network.name(label).to_owned())
+    let name = network.name(label);
+    // Machines of a group often share a name, so theirs come with what tells them apart.
+    let machine = |interface: &Interface| interface.owner.unwrap_or(interface.id);
+    let shared = network.called(name).iter().filter_map(|other| network.interface(*other));
+    let shared = shared.into_iter().any(|other| other.label == Some(label) && machine(other) != machine(interface));
+    Some(if shared { format!("{name} {}", network.name(machine(interface))) } else { name.to_owned() })
 }

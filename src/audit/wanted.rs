@@ -6,7 +6,7 @@ use std::path::Path;
 use reachlint_model::Protocol;
 
 use super::{Wanted, WantedSource, WantedTarget};
-use crate::nginx::{Config, Endpoint, Endpoints, Protocol as Transport, SourceAddress, State, Target};
+use crate::nginx::{Config, Dynamic, Endpoint, Endpoints, Protocol as Transport, SourceAddress, State, Target};
 use crate::report::{Place, SourceText, Upstream};
 
 /// Every connection that nginx may open, each once for the line that asks for it. Servers that are `down`, groups that nothing refers to and passes that no
@@ -20,8 +20,9 @@ pub fn wanted(config: &Config, endpoints: &Endpoints, standing: &Path) -> Vec<Wa
             Target::Address { address, port } => WantedTarget::Host { host: address.to_string(), port: *port },
             Target::Name { host, port } => WantedTarget::Host { host: host.clone(), port: *port },
             Target::Unix(path) => WantedTarget::Unix(path.clone()),
-            Target::Dynamic { host, port, reason, by_client } => {
-                WantedTarget::Dynamic { host: host.clone(), port: *port, reason: reason.clone(), by_client: *by_client }
+            Target::Dynamic(open) => {
+                let Dynamic { host, port, reason, by_client } = Dynamic::clone(open);
+                WantedTarget::Dynamic { host, port, reason, by_client }
             }
         },
         protocol: match endpoint.protocol {
@@ -64,8 +65,8 @@ pub fn upstreams(config: &Config, endpoints: &Endpoints, standing: &Path) -> Vec
             }
             Target::Name { host, port } => (transport(endpoint), Some(host.clone()), Some(*port), false, None),
             Target::Unix(path) => ("unix", Some(path.clone()), None, false, None),
-            Target::Dynamic { host, port, reason, .. } => {
-                (transport(endpoint), host.clone(), *port, true, Some(reason.clone()))
+            Target::Dynamic(open) => {
+                (transport(endpoint), open.host.clone(), open.port, true, Some(open.reason.clone()))
             }
         };
         let state = match endpoint.state {

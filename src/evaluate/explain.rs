@@ -69,7 +69,7 @@ pub struct Gap {
 }
 
 impl Explanation {
-    pub(super) fn add(&mut self, network: &Network, provider: usize, judged: &Judged<'_>) {
+    pub(super) fn add(&mut self, network: &Network, provider: usize, judged: &Judged<'_>, code: Option<&'static str>) {
         let hop = *judged.hop;
         let outcome = match judged.effect {
             Effect::Pass => match judged.decision {
@@ -97,6 +97,7 @@ impl Explanation {
             outcome,
             rule: by.map(|(list, rule)| rule_name(network, list, rule)),
             detail: detail.clone(),
+            code: code.map(str::to_owned),
         });
         let blocker = |partial| Blocker { provider, hop, by, partial, sentence: detail.clone() };
         match judged.effect {

@@ -97,7 +97,12 @@ impl<'n> Evaluator<'n> {
         let verdict = judge(&self.path, leave, enter, &mut |judged| {
             let provider = if judged.entering { arrival.provider } else { query.provider };
             let network = if judged.entering { enter } else { leave };
-            explanation.add(network, provider, &judged);
+            let undecided = matches!(judged.effect, Effect::Unknown(_));
+            let stops = undecided || matches!(judged.effect, Effect::Block | Effect::Partial);
+            let cloud = self.providers.get(provider).filter(|_| stops);
+            let from = (provider == query.provider).then_some(query.from);
+            let code = cloud.and_then(|cloud| cloud.code(judged.hop, undecided, from));
+            explanation.add(network, provider, &judged, code);
         });
         explanation.finish(verdict, arrival);
         explanation

@@ -41,17 +41,28 @@ pub enum Target {
     },
     /// A unix socket: nothing that leaves the machine.
     Unix(String),
-    /// Known only while nginx runs.
-    Dynamic {
-        /// The host, where only the port is open.
-        host: Option<String>,
-        /// The port, where only the host is open.
-        port: Option<u16>,
-        /// What decides.
-        reason: String,
-        /// Whether it is the client: by an argument, a header, a cookie, or a part of the address that it asks for.
-        by_client: bool,
-    },
+    /// Known only while nginx runs. Boxed, because few are, and there can be a million others.
+    Dynamic(Box<Dynamic>),
+}
+
+/// Where a connection goes that is known only while nginx runs.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Dynamic {
+    /// The host, where only the port is open.
+    pub host: Option<String>,
+    /// The port, where only the host is open.
+    pub port: Option<u16>,
+    /// What decides.
+    pub reason: String,
+    /// Whether it is the client: by an argument, a header, a cookie, or a part of the address that it asks for.
+    pub by_client: bool,
+}
+
+impl Target {
+    /// A target of which nothing is known but that the configuration, and no client, leads to it.
+    pub(crate) fn open(reason: String) -> Self {
+        Self::Dynamic(Box::new(Dynamic { host: None, port: None, reason, by_client: false }))
+    }
 }
 
 /// The part of the configuration that a directive belongs to.
@@ -153,7 +164,7 @@ impl Endpoint {
             Target::Address { .. } => 0,
             Target::Name { host, .. } => host.len(),
             Target::Unix(path) => path.len(),
-            Target::Dynamic { host, reason, .. } => host.as_ref().map_or(0, String::len) + reason.len(),
+            Target::Dynamic(open) => open.host.as_ref().map_or(0, String::len) + open.reason.len(),
         };
         let source = if let SourceAddress::Dynamic(what) = &self.source { what.len() } else { 0 };
         target + source + self.note.as_ref().map_or(0, |note| note.len())

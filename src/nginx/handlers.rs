@@ -9,6 +9,7 @@ use super::address;
 use super::builtins;
 use super::error::Problem;
 use super::model::Kind;
+use super::patterns;
 use super::template;
 use super::tree::Directive;
 use super::walk::text;
@@ -26,7 +27,7 @@ impl From<Problem> for Fault<'_> {
     }
 }
 
-fn refused(message: String) -> Problem {
+pub(crate) fn refused(message: String) -> Problem {
     Problem::Handler { message }
 }
 
@@ -191,12 +192,14 @@ fn map(kind: Kind, directive: Directive<'_>) -> Result<(), Fault<'_>> {
             None if &*key == b"volatile" => {}
             Some(value) if entry.argument_count() == 1 => {
                 template::parts(&value).map_err(fault)?;
-                if &*key == b"default" {
+                if let Some(regex) = patterns::map_key(&key) {
+                    patterns::captures(regex, b"map").map_err(fault)?;
+                } else if &*key == b"default" {
                     if has_default {
                         return Err(fault(refused("duplicate default map parameter".to_owned())));
                     }
                     has_default = true;
-                } else if !(key.starts_with(b"~") || host_names && has_wildcard(&key)) {
+                } else if !(host_names && has_wildcard(&key)) {
                     let literal = key.strip_prefix(b"\\").unwrap_or(&key);
                     if !keys.insert(literal.to_ascii_lowercase()) {
                         return Err(fault(refused(format!("conflicting parameter \"{}\"", text(literal)))));
@@ -330,7 +333,7 @@ pub(crate) fn is_time(time: &[u8]) -> bool {
 }
 
 /// The words of an `if` without its parentheses.
-fn condition_words(directive: Directive<'_>) -> Result<Vec<Vec<u8>>, Problem> {
+pub(crate) fn condition_words(directive: Directive<'_>) -> Result<Vec<Vec<u8>>, Problem> {
     let mut words: Vec<Vec<u8>> = directive.arguments().map(std::borrow::Cow::into_owned).collect();
     let first = words.first().cloned().unwrap_or_default();
     let Some(opened) = first.strip_prefix(b"(") else { return Err(invalid_condition(&first)) };

@@ -33,6 +33,7 @@ mod listen;
 mod lua;
 mod model;
 mod passes;
+mod patterns;
 #[cfg(test)]
 mod properties;
 mod reader;
@@ -48,7 +49,7 @@ mod variables;
 mod walk;
 
 pub use address::AddressProblem;
-pub use endpoints::{Context, Endpoint, Endpoints, Protocol, Purpose, SourceAddress, State, Target};
+pub use endpoints::{Context, Dynamic, Endpoint, Endpoints, Protocol, Purpose, SourceAddress, State, Target};
 pub use error::{Error, Place, Problem, Warning};
 pub use files::{Files, MemoryFiles};
 #[doc(hidden)]

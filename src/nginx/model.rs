@@ -1,7 +1,7 @@
 //! What the walk over the tree finds: scopes with their settings, passes, groups and variables.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -30,6 +30,8 @@ pub(crate) struct Model<'c> {
     pub(crate) passes: Vec<Pass<'c>>,
     pub(crate) groups: Groups,
     pub(crate) variables: Variables<'c>,
+    /// Shared memory of groups by name: whether some line says how much, and the first line.
+    pub(crate) zones: BTreeMap<Vec<u8>, (bool, Span)>,
     /// Code in Lua, JavaScript or Perl may look names up.
     pub(crate) has_scripts: bool,
     /// Directives of the blocks that are open, with their scope, that may not be repeated there.
@@ -45,6 +47,7 @@ impl<'c> Model<'c> {
             passes: Vec::new(),
             groups: Groups::new(kind == Kind::Stream),
             variables: Variables::new(kind),
+            zones: BTreeMap::new(),
             has_scripts: false,
             once: Vec::new(),
         }

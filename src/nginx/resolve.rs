@@ -6,7 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 
 use super::address;
-use super::endpoints::{Endpoint, Protocol, Purpose, Sink, SourceAddress, State, Target};
+use super::endpoints::{Dynamic, Endpoint, Protocol, Purpose, Sink, SourceAddress, State, Target};
 use super::error::{Error, Problem};
 use super::flow::Flow;
 use super::judge::{self, Judged};
@@ -58,6 +58,13 @@ pub(crate) fn check_at_the_end<'c>(
     world: Directive<'c>,
 ) -> Result<(), Error> {
     check_entries(model, services, sink)?;
+    for (zone, (sized, span)) in &model.zones {
+        if !sized {
+            // nginx finds out when it lays the memory out (`ngx_init_cycle`).
+            let message = format!("zero size shared memory zone \"{}\"", text(zone));
+            sink.refuse(Problem::Handler { message }, *span)?;
+        }
+    }
     let mut seen = HashSet::new();
     for scope in &model.scopes {
         if let (Some(location), Some(span)) = (&scope.location, scope.span)
@@ -193,7 +200,7 @@ impl<'c> Passes<'_, 'c> {
                 self.services.use_resolver(self.model.resolver(pass.scope));
                 self.push(
                     &common,
-                    Target::Dynamic { host: None, port: None, reason, by_client: true },
+                    Target::Dynamic(Box::new(Dynamic { host: None, port: None, reason, by_client: true })),
                     None,
                     State::Active,
                     true,
@@ -332,7 +339,7 @@ impl<'c> Passes<'_, 'c> {
                     self.services.use_resolver(resolver);
                     self.push(
                         common,
-                        Target::Dynamic { host, port, reason, by_client },
+                        Target::Dynamic(Box::new(Dynamic { host, port, reason, by_client })),
                         None,
                         State::Active,
                         true,
@@ -426,7 +433,7 @@ impl<'c> Passes<'_, 'c> {
     fn group(&mut self, block: &Block, common: &Common) -> Result<(), Error> {
         let group = |server| Some((&block.name, server));
         if let Some(reason) = &block.dynamic {
-            let target = Target::Dynamic { host: None, port: None, reason: reason.clone(), by_client: false };
+            let target = Target::open(reason.clone());
             return self.push(common, target, group(None), State::Active, true, None);
         }
         for server in &block.servers {

@@ -90,27 +90,35 @@ impl<'c> Services<'c> {
         let Some(destination) = directive.argument(0) else { return Ok(()) };
         let Some(parameters) = destination.strip_prefix(b"syslog:") else { return Ok(()) };
         let mut server = None;
+        let mut seen: Vec<&[u8]> = Vec::new();
         for parameter in parameters.split(|byte| *byte == b',') {
-            if let Some(address) = parameter.strip_prefix(b"server=") {
-                server = Some(address);
-            } else if parameter != b"nohostname"
-                && ![b"facility=".as_slice(), b"severity=", b"tag="].iter().any(|name| parameter.starts_with(name))
-            {
-                let problem = Problem::SyslogParameter { parameter: text(parameter) };
-                return sink.refuse(problem, directive.span());
+            let (name, value) = match parameter.iter().position(|byte| *byte == b'=') {
+                Some(at) => parameter.split_at(at + 1),
+                None => (parameter, [].as_slice()),
+            };
+            if name.ends_with(b"=") && seen.contains(&name) {
+                let name = text(name.strip_suffix(b"=").unwrap_or(name));
+                sink.refuse(handlers::refused(format!("duplicate syslog \"{name}\"")), directive.span())?;
+                continue;
+            }
+            seen.push(name);
+            let judged = match name {
+                b"server=" => {
+                    let found = at_start(value, Grammar { default_port: Some(514), uri_part: false }, "syslog server");
+                    found.map(|found| server = Some(found))
+                }
+                _ => syslog_parameter(parameter, name, value),
+            };
+            if let Err(problem) = judged {
+                sink.refuse(problem, directive.span())?;
             }
         }
-        let Some(server) = server else { return sink.refuse(Problem::NoSyslogServer, directive.span()) };
-        match at_start(server, Grammar { default_port: Some(514), uri_part: false }, "syslog server") {
-            Err(problem) => sink.refuse(problem, directive.span()),
-            Ok((target, note)) => {
-                let first_only = "only the first address of the name is used";
-                let note = note.or_else(|| matches!(target, Target::Name { .. }).then(|| first_only.to_owned()));
-                let endpoint = endpoint(directive, Protocol::Udp, target, context, Purpose::Syslog);
-                self.others.push(Endpoint { note: note.map(Into::into), ..endpoint });
-                Ok(())
-            }
-        }
+        let Some((target, note)) = server else { return sink.refuse(Problem::NoSyslogServer, directive.span()) };
+        let first_only = "only the first address of the name is used";
+        let note = note.or_else(|| matches!(target, Target::Name { .. }).then(|| first_only.to_owned()));
+        let endpoint = endpoint(directive, Protocol::Udp, target, context, Purpose::Syslog);
+        self.others.push(Endpoint { note: note.map(Into::into), ..endpoint });
+        Ok(())
     }
 
     /// The `mail` block: `auth_http` is dialled, and its answer says where each client's mail server is.
@@ -204,7 +212,7 @@ impl<'c> Services<'c> {
             }
         }
         let reason = "the mail servers are those that the answer of `auth_http` names in Auth-Server and Auth-Port";
-        let target = Target::Dynamic { host: None, port: None, reason: reason.to_owned(), by_client: false };
+        let target = Target::open(reason.to_owned());
         self.others.push(endpoint(directive, Protocol::Tcp, target, Context::Mail, Purpose::Proxy));
         Ok(())
     }
@@ -308,12 +316,7 @@ impl<'c> Services<'c> {
         let new = self.reported.insert(at);
         let mut found = Endpoint {
             protocol: Protocol::Tcp,
-            target: Target::Dynamic {
-                host: None,
-                port: None,
-                reason: "the responder is named in the certificate".to_owned(),
-                by_client: false,
-            },
+            target: Target::open("the responder is named in the certificate".to_owned()),
             directive: directive.into(),
             context,
             upstream: None,
@@ -398,6 +401,52 @@ pub(crate) const ASSUMED: &str = "a directive of a module that nginx does not sh
 struct Mail {
     resolvers: Vec<usize>,
     smtp: bool,
+}
+
+/// The parameters of a log server other than its address (`ngx_syslog_parse_args`).
+fn syslog_parameter(parameter: &[u8], name: &[u8], value: &[u8]) -> Result<(), Problem> {
+    const FACILITIES: [&[u8]; 24] = [
+        b"kern",
+        b"user",
+        b"mail",
+        b"daemon",
+        b"auth",
+        b"intern",
+        b"lpr",
+        b"news",
+        b"uucp",
+        b"clock",
+        b"authpriv",
+        b"ftp",
+        b"ntp",
+        b"audit",
+        b"alert",
+        b"cron",
+        b"local0",
+        b"local1",
+        b"local2",
+        b"local3",
+        b"local4",
+        b"local5",
+        b"local6",
+        b"local7",
+    ];
+    const SEVERITIES: [&[u8]; 8] = [b"emerg", b"alert", b"crit", b"error", b"warn", b"notice", b"info", b"debug"];
+    let refused = |message: &str| Err(handlers::refused(message.to_owned()));
+    match name {
+        b"facility=" if !FACILITIES.contains(&value) => {
+            refused(&format!("unknown syslog facility \"{}\"", text(value)))
+        }
+        b"severity=" if !SEVERITIES.contains(&value) => {
+            refused(&format!("unknown syslog severity \"{}\"", text(value)))
+        }
+        b"tag=" if value.len() > 32 => refused("syslog tag length exceeds 32"),
+        b"tag=" if !value.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_') => {
+            refused("syslog \"tag\" only allows alphanumeric characters and underscore")
+        }
+        b"facility=" | b"severity=" | b"tag=" | b"nohostname" => Ok(()),
+        _ => Err(Problem::SyslogParameter { parameter: text(parameter) }),
+    }
 }
 
 fn at_start(url: &[u8], grammar: Grammar, what: &'static str) -> Result<(Target, Option<String>), Problem> {

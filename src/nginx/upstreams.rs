@@ -51,8 +51,6 @@ pub(crate) struct Block {
     pub(crate) resolves: Option<Span>,
     /// The group lies in shared memory.
     pub(crate) has_zone: bool,
-    /// Directives that may not be repeated.
-    pub(crate) once: Vec<Vec<u8>>,
 }
 
 /// A `server` line.
@@ -95,12 +93,14 @@ impl Server {
 }
 
 /// What the `server` lines of a block have to go by.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub(crate) struct ServerRules {
     /// Without a port, http takes 80, for TLS as well; streams have no default.
     pub(crate) default_port: Option<u16>,
     /// A balancing method above this line has no use for `backup`.
     pub(crate) backup_refused: bool,
+    /// Directives so far that may not be repeated.
+    pub(crate) once: Vec<Vec<u8>>,
 }
 
 impl Groups {
@@ -252,7 +252,7 @@ pub(crate) fn at_start(url: &Url<'_>, what: &'static str) -> Result<(Target, Opt
 }
 
 /// Reads a `server` line of an `upstream` block. The second value is a parameter that nginx does not have.
-pub(crate) fn server(directive: Directive<'_>, rules: ServerRules) -> Result<(Server, Option<String>), Problem> {
+pub(crate) fn server(directive: Directive<'_>, rules: &ServerRules) -> Result<(Server, Option<String>), Problem> {
     let Some(url) = directive.argument(0) else {
         return Err(Problem::ArgumentCount { directive: "server".to_owned() });
     };
@@ -327,12 +327,7 @@ fn service_record(url: &Url<'_>, service: &str, resolve: bool, text: String) -> 
     let host = text_of(url.written);
     // A service with a dot is used as it is, any other gets the usual underscores (ngx_http_upstream_resolve_srv).
     let record = if service.contains('.') { format!("{service}.{host}") } else { format!("_{service}._tcp.{host}") };
-    Ok(Target::Dynamic {
-        host: None,
-        port: None,
-        reason: format!("hosts and ports come from the SRV record `{record}`"),
-        by_client: false,
-    })
+    Ok(Target::open(format!("hosts and ports come from the SRV record `{record}`")))
 }
 
 /// What follows the `=`.

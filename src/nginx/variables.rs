@@ -14,6 +14,7 @@ use super::environment::{Assigned, Assignments, Environment};
 use super::error::Problem;
 use super::limits;
 use super::model::Kind;
+use super::patterns;
 use super::template::{self, Part};
 use super::tree::{Directive, Span};
 use super::values::{CAPTURE, Class, Piece, Value, append, distinct, length, one, unknown};
@@ -113,8 +114,10 @@ impl<'c> Variables<'c> {
         let mut may_be_empty = true;
         for entry in directive.children() {
             let key = entry.name();
-            if key.starts_with(b"~") {
-                self.define_captures(&key);
+            for name in
+                patterns::map_key(&key).and_then(|regex| patterns::captures(regex, b"map").ok()).unwrap_or_default()
+            {
+                self.capture(&name);
             }
             if let Some(value) = entry.argument(0) {
                 // `\default` is the text itself.
@@ -125,20 +128,9 @@ impl<'c> Variables<'c> {
         Definition::Entries { values, plain: false, may_be_empty }
     }
 
-    /// Named captures of a regular expression become variables.
-    pub(crate) fn define_captures(&mut self, regex: &[u8]) {
-        let mut rest = regex;
-        while let Some(at) = rest.windows(2).position(|pair| pair == b"(?") {
-            rest = rest.get(at + 2..).unwrap_or_default();
-            let name = rest.strip_prefix(b"P").unwrap_or(rest);
-            let Some((b'<' | b'\'', name)) = name.split_first() else { continue };
-            let length = name.iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
-            let closed = matches!(name.get(length), Some(b'>' | b'\''));
-            if length > 0 && closed {
-                let reason = CAPTURE;
-                self.opaque(name.get(..length).unwrap_or_default(), reason.to_owned());
-            }
-        }
+    /// A named capture of a regular expression becomes a variable (`ngx_http_regex_compile`).
+    pub(crate) fn capture(&mut self, name: &str) {
+        self.opaque(name.to_ascii_lowercase().as_bytes(), CAPTURE.to_owned());
     }
 
     /// Directives of other modules that fill a variable.

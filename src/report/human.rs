@@ -305,11 +305,12 @@ pub fn trace(flow: &Flow) -> String {
         };
         let _ = writeln!(
             out,
-            "{:>3}  {style}{mark:<6}{style:#}  {:<layers$}  {:<directions$}  {}",
+            "{:>3}  {style}{mark:<6}{style:#}  {:<layers$}  {:<directions$}  {}{}",
             at + 1,
             step.layer,
             step.direction,
-            neutral(&step.id)
+            neutral(&step.id),
+            step.code.as_ref().map_or_else(String::new, |code| format!("  {}", neutral(code)))
         );
         if !step.detail.is_empty() {
             let _ = writeln!(out, "             {}", neutral(&step.detail));

@@ -63,6 +63,7 @@ pub(super) fn finding<S: AsRef<str>>(
         fingerprint: fingerprint(slug, what),
         nginx: places(flows),
         resources: Vec::new(),
+        codes: Vec::new(),
         flow: flows.first().map(|flow| flow.flow.id.clone()),
         remedy: None,
         allowed_by: None,
@@ -78,6 +79,18 @@ pub(super) fn concern(finding: &mut Finding, ids: impl IntoIterator<Item = Strin
             finding.resources.push(id);
         }
     }
+}
+
+/// The cloud's own words for the steps at which flows turn out this way, each once.
+pub(super) fn codes(flows: &[&Judged], outcome: StepOutcome) -> Vec<String> {
+    let mut codes: Vec<String> = Vec::new();
+    let steps = flows.iter().flat_map(|flow| &flow.flow.path).filter(|step| step.outcome == outcome);
+    for code in steps.filter_map(|step| step.code.as_ref()) {
+        if !codes.contains(code) {
+            codes.push(code.clone());
+        }
+    }
+    codes
 }
 
 /// Where nginx's configuration asks for these flows.
@@ -152,7 +165,16 @@ pub(super) fn cause(blocker: &Blocker) -> String {
         ("source-dest-check", _) => "source/destination check",
         ("load-balancer", _) => "load balancer does not take it",
         ("target-group", _) => "load balancer has no target for it",
-        ("instance-state", _) => "upstream is not running",
+        ("instance-state" | "machine-state", _) => "upstream is not running",
+        ("network-security-group", "egress") => "network security group refuses on the way out",
+        ("network-security-group", _) => "network security group refuses on the way in",
+        ("security-admin-rule", _) => "security admin rule refuses",
+        ("health-probe", _) => "health probe of the load balancer is refused",
+        ("outbound-address", _) => "no way out to the internet",
+        ("public-address", _) => "public address is closed",
+        ("private-endpoint", _) => "private endpoint is not approved",
+        ("application-gateway", _) => "application gateway does not take it",
+        ("appliance", _) => "appliance does not forward it",
         (other, _) => other,
     };
     what.to_owned()

@@ -85,6 +85,8 @@ pub(crate) struct Expect {
     verdict: String,
     #[serde(default)]
     blockers: BTreeSet<String>,
+    /// The cloud's own words for what does not let it pass.
+    pub(crate) codes: Option<BTreeSet<String>>,
     #[serde(default)]
     decided: Vec<String>,
     #[serde(default)]
@@ -103,6 +105,8 @@ pub(crate) struct Told {
     message: String,
     /// Exactly the resources, in any order.
     resources: Option<BTreeSet<String>>,
+    /// Exactly the cloud's own words for it.
+    codes: Option<BTreeSet<String>>,
     /// Exactly the lines of nginx's configuration.
     lines: Option<BTreeSet<u32>>,
     /// Parts of sentences, in any case.
@@ -274,6 +278,9 @@ pub(crate) fn complaints(case: &Case, flows: &[Flow], findings: &[Finding]) -> V
         if blockers != expect.blockers {
             say(format!("blockers are {blockers:?}, not {:?}", expect.blockers));
         }
+        if expect.codes.as_ref().is_some_and(|expected| *expected != codes(flow)) {
+            say(format!("codes are {:?}, not {:?}", codes(flow), expect.codes));
+        }
         for id in &expect.decided {
             if !flow.path.iter().any(|step| step.rule.as_ref() == Some(id) || step.id == *id) {
                 let path: Vec<_> = flow.path.iter().map(|step| (&step.id, &step.rule)).collect();
@@ -290,6 +297,11 @@ pub(crate) fn complaints(case: &Case, flows: &[Flow], findings: &[Finding]) -> V
     }
     wrong.extend(untold(case, findings));
     wrong
+}
+
+/// The cloud's own words on the path of a flow.
+pub(crate) fn codes(flow: &Flow) -> BTreeSet<String> {
+    flow.path.iter().filter_map(|step| step.code.clone()).collect()
 }
 
 /// Findings that were expected and are not there, that are there and were not expected, or that cannot be told apart.
@@ -347,6 +359,10 @@ fn differences(told: &Told, finding: &Finding) -> Vec<String> {
     let resources: BTreeSet<String> = finding.resources.iter().cloned().collect();
     if told.resources.as_ref().is_some_and(|told| *told != resources) || resources.len() != finding.resources.len() {
         wrong.push(format!("its resources are {:?}", finding.resources));
+    }
+    let codes: BTreeSet<String> = finding.codes.iter().cloned().collect();
+    if told.codes.as_ref().is_some_and(|told| *told != codes) || codes.len() != finding.codes.len() {
+        wrong.push(format!("its codes are {:?}", finding.codes));
     }
     let lines: BTreeSet<u32> = finding.nginx.iter().map(|place| place.line).collect();
     if told.lines.as_ref().is_some_and(|told| *told != lines) {

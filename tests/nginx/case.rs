@@ -252,8 +252,8 @@ fn target(target: &Target) -> (String, Option<String>) {
         Target::Address { address, port } => (std::net::SocketAddr::new(*address, *port).to_string(), None),
         Target::Name { host, port } => (format!("{host}:{port}"), None),
         Target::Unix(path) => (format!("unix:{path}"), None),
-        Target::Dynamic { host, port, reason, .. } => {
-            let to = match (host, port) {
+        Target::Dynamic(open) => {
+            let to = match (&open.host, open.port) {
                 (None, None) => "*".to_owned(),
                 (host, port) => format!(
                     "{}:{}",
@@ -261,7 +261,7 @@ fn target(target: &Target) -> (String, Option<String>) {
                     port.map_or_else(|| "*".to_owned(), |port| port.to_string())
                 ),
             };
-            (to, Some(reason.clone()))
+            (to, Some(open.reason.clone()))
         }
     }
 }

@@ -85,7 +85,10 @@ fn nginx_dials_what_reachlint_says() {
 /// configurations have their listeners below, and systems their passing ports above.
 fn ports() -> u16 {
     let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok() && UdpSocket::bind(("127.0.0.1", port)).is_ok();
-    (2_600..3_200).map(|ten| ten * 10).find(|base| (*base..base + 10).all(free)).unwrap()
+    // Two runs at a time begin at different ports.
+    let first = u16::try_from(std::process::id() % 600).unwrap();
+    let tens = (0..600).map(|at| 2_600 + (first + at) % 600);
+    tens.map(|ten| ten * 10).find(|base| (*base..base + 10).all(free)).unwrap()
 }
 
 /// A name server for the names of the cases: each has the address 127.0.3.1.
@@ -135,7 +138,7 @@ fn is_local(endpoint: &Endpoint) -> bool {
         // Asked of the name server above.
         Target::Name { host, .. } => endpoint.run_time || host == "localhost",
         Target::Unix(_) => true,
-        Target::Dynamic { host, .. } => host.as_ref().is_none_or(|host| host.starts_with("127.")),
+        Target::Dynamic(open) => open.host.as_ref().is_none_or(|host| host.starts_with("127.")),
     }
 }
 
@@ -347,9 +350,9 @@ fn wanted(endpoint: &Endpoint) -> Vec<(String, Fits)> {
             vec![exactly(format!("{protocol} 127.0.0.1:{port}")), exactly(format!("{protocol} [::1]:{port}"))]
         }
         Target::Name { port, .. } => vec![exactly(format!("{protocol} 127.0.3.1:{port}"))],
-        Target::Dynamic { host, port, .. } => {
-            let start = host.as_ref().map_or_else(|| format!("{protocol} "), |host| format!("{protocol} {host}:"));
-            let end = port.map_or_else(String::new, |port| format!(":{port}"));
+        Target::Dynamic(open) => {
+            let start = open.host.as_ref().map_or_else(|| format!("{protocol} "), |host| format!("{protocol} {host}:"));
+            let end = open.port.map_or_else(String::new, |port| format!(":{port}"));
             let shown = format!("{start}*{end}");
             vec![(shown, Box::new(move |dialled: &str| dialled.starts_with(&start) && dialled.ends_with(&end)))]
         }

@@ -28,7 +28,7 @@ fn limit(files: &MemoryFiles, lenient: bool) -> &'static str {
 fn reasons(files: &MemoryFiles, lenient: bool) -> Vec<String> {
     let (_, endpoints) = read(files, lenient).unwrap();
     let reasons = endpoints.into_iter().filter_map(|endpoint| match endpoint.target {
-        Target::Dynamic { reason, .. } => Some(reason),
+        Target::Dynamic(open) => Some(open.reason),
         _ => None,
     });
     reasons.collect()

@@ -28,13 +28,15 @@ pub struct Note {
     pub subject: Option<NameId>,
     /// An address.
     pub address: Option<IpAddr>,
+    /// The word that the cloud's own analyser has for it, where the hop does not let the connection pass.
+    pub code: Option<&'static str>,
 }
 
 impl Note {
     /// Words alone.
     #[must_use]
     pub const fn new(template: &'static str) -> Self {
-        Self { template, subject: None, address: None }
+        Self { template, subject: None, address: None, code: None }
     }
 
     /// With what stands for `{}`.
@@ -47,6 +49,12 @@ impl Note {
     #[must_use]
     pub const fn at(self, address: IpAddr) -> Self {
         Self { address: Some(address), ..self }
+    }
+
+    /// With the cloud's own word for it.
+    #[must_use]
+    pub const fn coded(self, code: &'static str) -> Self {
+        Self { code: Some(code), ..self }
     }
 }
 
@@ -155,6 +163,8 @@ pub enum Via {
         link: NameId,
         /// The network that it leads to.
         network: NameId,
+        /// The subnet that the link itself has there, whose filters do not see what it brings to that subnet.
+        subnet: Option<NameId>,
     },
     /// Over the internet.
     Internet,

@@ -170,6 +170,12 @@ pub trait Provider: fmt::Debug {
         false
     }
 
+    /// The word that the cloud's own analyser has for a hop of a connection from `from` that does not let it pass, or
+    /// of which that is `undecided`, so that people can compare. The sender is none where it is of another cloud.
+    fn code(&self, hop: &Hop, _undecided: bool, _from: Option<InterfaceId>) -> Option<&'static str> {
+        hop.note.and_then(|note| note.code)
+    }
+
     /// How the outside reaches an address of an interface.
     fn exposure(&self, interface: InterfaceId, address: IpAddr) -> Exposure;
 

@@ -4,7 +4,7 @@ use reachlint_model::Fix;
 
 use super::Context;
 use super::support::{
-    causes, concern, excerpt, finding, groups, machines, marks, remedy, resources, upstream, whither,
+    causes, codes, concern, excerpt, finding, groups, machines, marks, remedy, resources, upstream, whither,
 };
 use crate::audit::{Cause, Judged};
 use crate::report::{Finding, FlowVerdict, Severity, StepOutcome};
@@ -39,6 +39,7 @@ fn one(context: &Context<'_>, flows: &[&Judged], slug: &str) -> Option<Finding> 
     if first.cause == Cause::NoSource {
         concern(&mut finding, flows.iter().filter_map(|flow| flow.flow.from.interface.clone()));
     }
+    finding.codes = codes(flows, StepOutcome::Deny);
     finding.remedy = remedy(context.providers, Fix::Open, blockers());
     // The other machines of nginx fare alike; their own sentences stand with their flows.
     finding.reasons.clone_from(&first.flow.reasons);

@@ -3,7 +3,7 @@
 use reachlint_model::ReasonCode;
 
 use super::Context;
-use super::support::{concern, finding, groups, machines, marks, upstream, whither};
+use super::support::{codes, concern, finding, groups, machines, marks, upstream, whither};
 use crate::audit::{Cause, Judged};
 use crate::report::{Confidence, Finding, FlowVerdict, Severity, StepOutcome};
 
@@ -35,6 +35,7 @@ pub(super) fn about<'f>(
             let mut finding = finding(slug, Severity::Low, flows, message(flows), &what);
             finding.confidence = Confidence::Medium;
             finding.reasons.clone_from(&first.flow.reasons);
+            finding.codes = codes(flows, StepOutcome::Maybe);
             let steps = flows.iter().flat_map(|flow| &flow.flow.path);
             let unknown = steps.filter(|step| step.outcome == StepOutcome::Maybe);
             concern(&mut finding, unknown.map(|step| step.id.clone()));

@@ -8,6 +8,7 @@ use reachlint_model::{Direction, Hop, HopKind, NameId, Note, Outcome, Reason, Re
 use rustc_hash::FxHashMap as HashMap;
 
 use super::PUBLIC_ACCESS;
+use super::code;
 use super::compile::{AwsNetwork, Compiler};
 use crate::records::Listing;
 
@@ -206,7 +207,8 @@ impl AwsNetwork {
             Outcome::Pass => "VPC Block Public Access is {}, which lets this through",
             Outcome::Unknown(_) => "VPC Block Public Access is {}",
         };
-        let note = mode.map(|mode| Note::new(words).about(mode));
+        let code = (outcome == Outcome::Block).then_some(code::VPC_BLOCK_PUBLIC_ACCESS_ENABLED);
+        let note = mode.map(|mode| Note { code, ..Note::new(words).about(mode) });
         Some(Hop { kind: HopKind::Route(outcome), layer: PUBLIC_ACCESS, direction, subject: vpc, note })
     }
 }

@@ -52,6 +52,9 @@ pub(crate) struct Acl {
     pub(crate) egress: GateId,
 }
 
+/// The rank of a route by a prefix list.
+pub(super) const PREFIX_LIST: u8 = 1;
+
 /// A route.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Route {
@@ -99,6 +102,8 @@ pub struct AwsNetwork {
     pub(super) gateways: HashMap<NameId, Vec<NameId>>,
     pub(crate) peerings: HashMap<NameId, RawPeering>,
     pub(crate) nats: HashMap<NameId, RawNat>,
+    /// Whether everything was read that can join two VPCs.
+    pub(super) links_read: bool,
     pub(super) access: PublicAccess,
     pub(super) transit: Transit,
     pub(super) tags: Tags,
@@ -115,6 +120,7 @@ pub struct AwsNetwork {
     pub(super) other_way_back: ReasonId,
     pub(super) link_local: ReasonId,
     pub(super) ambiguous: ReasonId,
+    pub(super) either_list: ReasonId,
 }
 
 pub(super) struct Compiler {
@@ -158,6 +164,10 @@ impl Compiler {
         let vpcs = self.estate.vpcs.iter().map(|(id, blocks)| (*id, blocks.iter().copied().collect())).collect();
         let access = self.compile_access();
         let transit = self.compile_transit();
+        let links_read = [Listing::PeeringConnections, Listing::TransitAttachments].into_iter().all(|listing| {
+            let whole = self.estate.failure(listing, None).is_none() && !self.estate.truncated(listing);
+            whole && self.estate.has(listing)
+        });
         let peerings = std::mem::take(&mut self.estate.peerings);
         let nats = std::mem::take(&mut self.estate.nats);
         let gateways = std::mem::take(&mut self.estate.gateways);
@@ -175,6 +185,10 @@ impl Compiler {
                 "answers take another way than the connection, through something that is not modelled",
             ),
             link_local: self.fixed(ReasonCode::NotModelled, "no AWS service is known at this link-local address"),
+            either_list: self.fixed(
+                ReasonCode::Ambiguous,
+                "two prefix lists of the route table cover the address, and AWS takes the route of either",
+            ),
             ambiguous: self.fixed(
                 ReasonCode::Ambiguous,
                 "several interfaces of that network own the address, and nothing tells which is meant",
@@ -189,6 +203,7 @@ impl Compiler {
             gateways,
             peerings,
             nats,
+            links_read,
             access,
             transit,
             tags,
@@ -279,7 +294,7 @@ impl Compiler {
                     table.unread.push((reason, matches!(raw.target, Target::GatewayEndpoint(_))));
                     return;
                 };
-                (entries, self.text(id).to_owned(), 1)
+                (entries, self.text(id).to_owned(), PREFIX_LIST)
             }
         };
         let name = format!("{} {destination}", self.text(table.id));

@@ -9,6 +9,7 @@ use reachlint_model::{
 
 use super::access::Door;
 use super::balancer::Behind;
+use super::code;
 use super::compile::{AwsNetwork, SECURITY_GROUP};
 use super::estate::Target;
 use super::onward::listen;
@@ -20,11 +21,12 @@ pub(super) fn enter(aws: &AwsNetwork, crossing: &Crossing, half: &mut Half) -> A
     let interface = match (crossing.via, crossing.destination) {
         (Via::Loopback | Via::Service | Via::Nowhere, _) | (Via::Network { .. } | Via::Link { .. }, None) => None,
         (Via::Network { subnet, .. }, Some(to)) => {
-            entering.deliver(to, Some(subnet), Back::Local);
+            entering.deliver(to, Some(subnet), false, Back::Local);
             Some(to)
         }
-        (Via::Link { link, .. }, Some(to)) => {
-            entering.deliver(to, None, Back::Link(link));
+        (Via::Link { link, subnet, .. }, Some(to)) => {
+            let there = aws.network.interface(to).map(|interface| interface.subnet);
+            entering.deliver(to, None, subnet.is_some() && subnet == there, Back::Link(link));
             Some(to)
         }
         (Via::Internet, _) => entering.internet(),
@@ -34,7 +36,7 @@ pub(super) fn enter(aws: &AwsNetwork, crossing: &Crossing, half: &mut Half) -> A
 
 /// From a load balancer in a subnet to its target, with the client's address.
 pub(super) fn hand_over(aws: &AwsNetwork, packet: Packet, to: InterfaceId, subnet: NameId, half: &mut Half) {
-    Entering { aws, half, packet }.deliver(to, Some(subnet), Back::Balancer);
+    Entering { aws, half, packet }.deliver(to, Some(subnet), false, Back::Balancer);
 }
 
 /// The way that answers have to take.
@@ -91,16 +93,19 @@ impl Entering<'_> {
             let note = Note::new("{} refuses internet gateways for IPv6 (DenyAllIgwTraffic)").about(interface.id);
             self.hop(fact(INTERNET_GATEWAY, Direction::Ingress, interface.id, Outcome::Block, note));
         }
-        self.deliver(owner, None, Back::Internet);
+        self.deliver(owner, None, false, Back::Internet);
         Some(owner)
     }
 
     /// Into the receiver's subnet, through its security groups, to something that runs.
-    fn deliver(&mut self, to: InterfaceId, from_subnet: Option<NameId>, back: Back) {
+    ///
+    /// What a transit gateway brings to the very subnet of its attachment passes no network ACL there, while answers
+    /// do (VPC transit gateways guide, network ACLs).
+    fn deliver(&mut self, to: InterfaceId, from_subnet: Option<NameId>, unfiltered: bool, back: Back) {
         let Some(interface) = self.aws.network.interface(to) else { return };
         let (id, subnet, state) = (interface.id, interface.subnet, interface.state);
         self.packet.destination_identity = Identity::Interface(to);
-        if from_subnet != Some(subnet) {
+        if from_subnet != Some(subnet) && !unfiltered {
             self.hop(self.aws.acl_hop(subnet, false, Direction::Ingress, self.packet));
         }
         let Some(facts) = self.aws.facts.get(to.0 as usize).copied() else { return };
@@ -114,7 +119,7 @@ impl Entering<'_> {
         // An interface with the check drops what is not for one of its own addresses (EC2 API, SourceDestCheck).
         if facts.source_dest_check && !self.is_own(to, self.packet.destination) {
             let note = Note::new("{} drops what is for {address}: its source/destination check is on");
-            let note = note.about(id).at(self.packet.destination);
+            let note = note.about(id).at(self.packet.destination).coded(code::ENI_SOURCE_DEST_CHECK_RESTRICTION);
             self.hop(fact(SOURCE_DEST_CHECK, Direction::Ingress, id, Outcome::Block, note));
         }
         self.alive(id, facts.instance.unwrap_or(id), state);
@@ -173,11 +178,12 @@ impl Entering<'_> {
                 Hop { kind, layer: ROUTE, direction: Direction::Return, subject: subnet, note: None }
             }
             Choice::None(table) => {
-                block(table, Note::new("no route of {} leads back to {address}").about(table).at(to))
+                let note = Note::new("no route of {} leads back to {address}").about(table).at(to);
+                block(table, note.coded(code::NO_ROUTE_TO_DESTINATION))
             }
             Choice::Blackhole(route) => {
                 let note = Note::new("the route {} back to {address} is a blackhole").about(route.name).at(to);
-                block(route.name, note)
+                block(route.name, note.coded(code::BAD_STATE_ROUTE))
             }
             Choice::Route(route) => {
                 let note = Note::new("answers to {address} take {}").about(route.name).at(to);

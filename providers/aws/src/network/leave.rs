@@ -8,6 +8,7 @@ use reachlint_model::{
 };
 
 use super::access::Door;
+use super::code;
 use super::compile::{AwsNetwork, Route, SECURITY_GROUP, is_private};
 use super::estate::{RawNat, Target};
 use super::route::{Choice, is_link_local, is_link_local_service};
@@ -152,11 +153,11 @@ impl<'a> Leaving<'a> {
             }
             Choice::None(table) => {
                 let note = Note::new("no route of {} leads to {address}").about(table).at(to);
-                Step::Done(self.lost(table, note))
+                Step::Done(self.lost(table, note.coded(code::NO_ROUTE_TO_DESTINATION)))
             }
             Choice::Blackhole(route) => {
                 let note = Note::new("the route {} is a blackhole: its target is gone").about(route.name);
-                Step::Done(self.lost(route.name, note))
+                Step::Done(self.lost(route.name, note.coded(code::BAD_STATE_ROUTE)))
             }
             Choice::Route(route) => self.follow(&route),
         }
@@ -164,13 +165,18 @@ impl<'a> Leaving<'a> {
 
     /// Without a route the connection is lost. The receiver is looked at all the same where only one way could lead
     /// there, so that everything that blocks is found at once.
-    fn lost(&mut self, subject: NameId, note: Note) -> Crossing {
+    fn lost(&mut self, subject: NameId, mut note: Note) -> Crossing {
+        let blind = note.code == Some(code::NO_ROUTE_TO_DESTINATION);
         let to = self.packet.destination;
         let here = self.aws.owner_in(self.vpc, to).ok();
         let (via, destination) = match here.or_else(|| self.only_owner(to).ok()) {
             Some(owner) if here.is_some() => (Via::Network { subnet: self.subnet, network: self.vpc }, Some(owner)),
             Some(owner) => match self.link_to(owner) {
-                Some((link, network)) => (Via::Link { link, network }, Some(owner)),
+                None if blind && self.is_disconnected(owner) => {
+                    note = note.coded(code::DISCONNECTED_VPCS);
+                    (Via::Nowhere, None)
+                }
+                Some((link, network)) => (Via::Link { link, network, subnet: None }, Some(owner)),
                 None => (Via::Nowhere, None),
             },
             None => (Via::Nowhere, None),
@@ -179,6 +185,16 @@ impl<'a> Leaving<'a> {
         self.leave_subnet(identity, false);
         self.hop(fact(ROUTE, Direction::Egress, subject, Outcome::Block, note));
         Crossing { destination, ..self.end(via) }
+    }
+
+    /// Whether nothing joins this VPC with that of an interface (Reachability Analyzer, `DISCONNECTED_VPCS`).
+    fn is_disconnected(&self, owner: InterfaceId) -> bool {
+        let Some(far) = self.aws.network.interface(owner).map(|interface| interface.network) else { return false };
+        let peered = self.aws.peerings.values().any(|peering| {
+            let joins = |vpc: NameId| peering.sides.iter().any(|side| side.vpc == Some(vpc));
+            joins(self.vpc) && joins(far)
+        });
+        self.aws.links_read && !peered && !self.aws.transit.joins(self.vpc, far)
     }
 
     /// The active peering of one Region between this VPC and that of an interface.
@@ -280,7 +296,7 @@ impl<'a> Leaving<'a> {
     }
 
     fn unowned(&mut self, reason: ReasonId, to: IpAddr) {
-        let note = Note::new("who has {address}").at(to);
+        let note = Note::new("who has {address}").at(to).coded(code::UNKNOWN_DESTINATION);
         self.hop(opaque(Direction::Ingress, self.vpc, reason, note));
     }
 
@@ -299,7 +315,10 @@ impl<'a> Leaving<'a> {
         let (near, far) = if first.vpc == Some(self.vpc) { (first, second) } else { (second, first) };
         let region = |region: Option<NameId>| region.map(|id| self.aws.network.name(id));
         let same_region = near.region.is_none() || far.region.is_none() || region(near.region) == region(far.region);
-        let preserved = peering.active && same_region && self.packet.source_identity != Identity::Nobody;
+        // While it waits for acceptance, what comes after it is judged as it will be then: it blocks anyway.
+        let status = peering.status.map(|status| self.aws.network.name(status));
+        let waits = matches!(status, Some("initiating-request" | "pending-acceptance" | "provisioning"));
+        let preserved = (peering.active || waits) && same_region && self.packet.source_identity != Identity::Nobody;
         let in_blocks = |blocks: &[Prefix], address: IpAddr| blocks.iter().any(|block| block.contains(address));
         let near_blocks = self.aws.vpcs.get(&self.vpc);
         let from_near = near_blocks.is_none_or(|blocks| blocks.is_empty() || blocks.contains(self.packet.source))
@@ -319,13 +338,14 @@ impl<'a> Leaving<'a> {
         self.pass(route, "leads to {}", link);
         let (outcome, note) = if !peering.active {
             let status = peering.status.unwrap_or(link);
-            (Outcome::Block, Note::new("the peering is not active but {}").about(status))
+            (Outcome::Block, Note::new("the peering is not active but {}").about(status).coded(code::BAD_STATE))
         } else if !to_far {
             let note = Note::new("a peering is not transitive: {address} is not in the peered VPC {}");
-            (Outcome::Block, note.about(network).at(to))
+            (Outcome::Block, note.about(network).at(to).coded(code::PCX_REQUIRES_ADDRESS_IN_VPC_CIDR))
         } else if !from_near {
             let note = Note::new("a peering is not transitive: {address} is not in {}");
-            (Outcome::Block, note.about(self.vpc).at(self.packet.source))
+            let note = note.about(self.vpc).at(self.packet.source);
+            (Outcome::Block, note.coded(code::PCX_REQUIRES_ADDRESS_IN_VPC_CIDR))
         } else {
             (Outcome::Pass, Note::new("active, to {}").about(network))
         };
@@ -334,7 +354,7 @@ impl<'a> Leaving<'a> {
             self.packet.source_identity = Identity::Nobody;
         }
         match owner {
-            Ok(owner) => Crossing { destination: Some(owner), ..self.end(Via::Link { link, network }) },
+            Ok(owner) => Crossing { destination: Some(owner), ..self.end(Via::Link { link, network, subnet: None }) },
             Err(reason) => {
                 self.unowned(reason, to);
                 self.end(Via::Nowhere)
@@ -364,6 +384,7 @@ impl<'a> Leaving<'a> {
         }
         if is_private(to) {
             let note = Note::new("an internet gateway drops what is for the private address {address}").at(to);
+            let note = Note { code: code::private_range(to), ..note };
             self.hop(fact(INTERNET_GATEWAY, Direction::Egress, gateway, Outcome::Block, note));
             return self.end(Via::Nowhere);
         }
@@ -375,6 +396,8 @@ impl<'a> Leaving<'a> {
         let Some(source) = source else {
             let note = Note::new(NO_PUBLIC_ADDRESS);
             let note = note.at(self.packet.source);
+            let public = to.is_ipv4().then_some(code::IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS);
+            let note = Note { code: public, ..note };
             self.hop(fact(INTERNET_GATEWAY, Direction::Egress, gateway, Outcome::Block, note));
             return self.end(Via::Nowhere);
         };
@@ -411,7 +434,7 @@ impl<'a> Leaving<'a> {
     fn is_detached(&mut self, gateway: NameId) -> bool {
         let detached = self.aws.gateways.get(&gateway).is_some_and(|vpcs| !vpcs.contains(&self.vpc));
         if detached {
-            let note = Note::new("{} is not attached to this VPC").about(gateway);
+            let note = Note::new("{} is not attached to this VPC").about(gateway).coded(code::BAD_STATE_ATTACHMENT);
             self.hop(fact(INTERNET_GATEWAY, Direction::Egress, gateway, Outcome::Block, note));
         }
         detached
@@ -429,7 +452,8 @@ impl<'a> Leaving<'a> {
             return Step::Done(self.end(Via::Nowhere));
         };
         if !nat.available || nat.vpc.is_some_and(|vpc| vpc != self.vpc) {
-            let note = Note::new("the NAT gateway {} is not available to this VPC").about(nat.id);
+            let word = if nat.available { code::NGW_REQUIRES_SOURCE_IN_VPC } else { code::BAD_STATE };
+            let note = Note::new("the NAT gateway {} is not available to this VPC").about(nat.id).coded(word);
             self.hop(fact(NAT_GATEWAY, Direction::Egress, nat.id, Outcome::Block, note));
             return Step::Done(self.end(Via::Nowhere));
         }
@@ -461,9 +485,9 @@ impl<'a> Leaving<'a> {
     /// Over a transit gateway into another VPC. Rules on the way out never mean anybody there by a group (VPC transit
     /// gateways guide, security group referencing: for inbound rules only).
     ///
-    /// The network ACL of the attachment's subnet filters as on any way through a subnet. An attachment in the sender's
-    /// own subnet takes packets through both directions of the ACL, and brings answers past it (VPC guide, network
-    /// ACLs for transit gateways).
+    /// The network ACL of the attachment's subnet filters as on any way through a subnet. An attachment in a machine's
+    /// own subnet takes what the machine sends through both directions of the ACL, and brings it past both what comes
+    /// from the gateway (VPC transit gateways guide, network ACLs).
     fn transit(&mut self, route: &Route, gateway: NameId) -> Crossing {
         let (aws, to) = (self.aws, self.packet.destination);
         self.leave_subnet(Identity::Nobody, false);
@@ -508,7 +532,8 @@ impl<'a> Leaving<'a> {
                 Err(reason) => Identity::Unknown(reason),
             };
         }
-        Crossing { destination: Some(owner), ..self.end(Via::Link { link: gateway, network: way.far.vpc }) }
+        let via = Via::Link { link: gateway, network: way.far.vpc, subnet: Some(way.entry) };
+        Crossing { destination: Some(owner), ..self.end(via) }
     }
 
     /// The answer's way through the gateway, once the receiver's subnet sends it there. It may pass other subnets of
@@ -544,7 +569,8 @@ impl<'a> Leaving<'a> {
         let (outcome, note) = if self.packet.protocol == Protocol::TCP {
             (Outcome::Pass, Note::new("leads to the service behind {}").about(endpoint))
         } else {
-            (Outcome::Block, Note::new("the gateway endpoint {} takes tcp only").about(endpoint))
+            let note = Note::new("the gateway endpoint {} takes tcp only").about(endpoint);
+            (Outcome::Block, note.coded(code::VPCE_GATEWAY_PROTOCOL_RESTRICTION))
         };
         self.hop(fact(ROUTE, Direction::Egress, route.name, outcome, note));
         self.end(Via::Service)

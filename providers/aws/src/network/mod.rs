@@ -6,6 +6,7 @@
 mod access;
 mod balancer;
 mod balancing;
+mod code;
 mod compile;
 mod enter;
 mod estate;
@@ -25,6 +26,7 @@ use reachlint_model::{
     Network, Note, Onward, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
 };
 
+pub use code::CODES;
 pub use compile::AwsNetwork;
 pub(crate) use compile::{NETWORK_ACL, Route, SECURITY_GROUP, Table, is_private};
 pub use estate::Estate;
@@ -167,6 +169,10 @@ impl Provider for AwsNetwork {
 
     fn onward(&self, crossing: &Crossing, at: InterfaceId, branches: &mut Vec<Onward>) {
         onward::onward(self, crossing, at, branches);
+    }
+
+    fn code(&self, hop: &Hop, undecided: bool, from: Option<InterfaceId>) -> Option<&'static str> {
+        code::of(self, hop, undecided, from)
     }
 
     fn exposure(&self, interface: InterfaceId, address: IpAddr) -> Exposure {

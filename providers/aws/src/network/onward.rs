@@ -8,6 +8,7 @@ use reachlint_model::{
 };
 
 use super::balancer::{Balancer, Behind, CrossZone, Health, Preserves, TargetFacts, TargetGroupFacts, TargetKind};
+use super::code;
 use super::compile::{AwsNetwork, SECURITY_GROUP};
 use super::{LOAD_BALANCER, TARGET_GROUP, enter, fact, leave};
 
@@ -22,7 +23,10 @@ pub(super) fn listen(balancer: &Balancer, packet: &Packet) -> Hop {
     let hop = |outcome, note| fact(LOAD_BALANCER, Direction::Ingress, balancer.name, outcome, note);
     let unknown = |reason, note| Hop { kind: HopKind::Opaque(reason), ..hop(Outcome::Pass, note) };
     if let Some(state) = balancer.failed {
-        return hop(Outcome::Block, Note::new("the load balancer's state is {}, so it takes nothing").about(state));
+        return hop(
+            Outcome::Block,
+            Note::new("the load balancer's state is {}, so it takes nothing").about(state).coded(code::BAD_STATE),
+        );
     }
     if let Err(reason) = balancer.listeners {
         return unknown(reason, Note::new("which ports {} listens on").about(balancer.name));
@@ -32,13 +36,16 @@ pub(super) fn listen(balancer: &Balancer, packet: &Packet) -> Hop {
             let words = "no listener has that port and protocol; the load balancer listens on {}";
             Note::new(words).about(heard)
         });
-        return hop(Outcome::Block, note);
+        return hop(Outcome::Block, note.coded(code::ELBV2_LISTENERS_MISMATCH));
     };
     let name = listener.name;
     match (listener.strange, listener.forwards, listener.groups.is_empty()) {
         (Some(reason), ..) => unknown(reason, Note::new("whether the listener {} takes it").about(name)),
         (None, false, _) => hop(Outcome::Pass, Note::new("the listener {} takes it and answers by itself").about(name)),
-        (None, true, true) => hop(Outcome::Block, Note::new("the listener {} sends to no target group").about(name)),
+        (None, true, true) => {
+            let note = Note::new("the listener {} sends to no target group").about(name);
+            hop(Outcome::Block, note.coded(code::ELBV2_LISTENER_HAS_NO_TG))
+        }
         (None, true, false) => hop(Outcome::Pass, Note::new("the listener {} takes it").about(name)),
     }
 }
@@ -112,7 +119,8 @@ impl Balancing<'_> {
             }
         };
         if targets.is_empty() {
-            branches.push(block(Note::new("no target is registered in the target group {}")));
+            let note = Note::new("no target is registered in the target group {}");
+            branches.push(block(note.coded(code::ELBV2_LISTENER_HAS_NO_TG)));
             return;
         }
         let passing = |target: &&TargetFacts| matches!(target.health, Health::Healthy | Health::Unsure(_));
@@ -166,7 +174,7 @@ impl Balancing<'_> {
             // Reachability Analyzer, `ELBV2_NO_TARGETS_IN_AZ`.
             let words = "no healthy target of the target group {} is in the zone of this address, and nodes send to \
                          their own zone only";
-            branches.push(block(Note::new(words)));
+            branches.push(block(Note::new(words).coded(code::ELBV2_NO_TARGETS_IN_AZ)));
         }
     }
 

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use reachlint_model::{NameId, PortRange, Protocol, ReasonId};
 
-use super::compile::{AwsNetwork, Route, is_private};
+use super::compile::{AwsNetwork, PREFIX_LIST, Route, is_private};
 
 /// The choice of a route table.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +33,17 @@ impl AwsNetwork {
         if let Some((reason, _)) = may_match {
             return Choice::Unread(*reason);
         }
-        let matching = table.routes.iter().filter(|route| route.prefix.contains(destination));
-        match matching.max_by_key(|route| (route.prefix.length(), std::cmp::Reverse(route.rank))) {
+        let matching = || table.routes.iter().filter(|route| route.prefix.contains(destination));
+        let rank = |route: &Route| (route.prefix.length(), std::cmp::Reverse(route.rank));
+        let best = matching().max_by_key(|route| rank(route));
+        // Of prefix lists that overlap AWS picks one, nobody knows which (VPC guide, route priority).
+        let differs = |route: &Route, best: &Route| (route.target, route.blackhole) != (best.target, best.blackhole);
+        if let Some(best) = best.filter(|best| best.rank == PREFIX_LIST)
+            && matching().any(|route| rank(route) == rank(best) && differs(route, best))
+        {
+            return Choice::Unread(self.either_list);
+        }
+        match best {
             Some(route) if route.blackhole => Choice::Blackhole(*route),
             Some(route) => Choice::Route(*route),
             None => Choice::None(table.id),

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use reachlint_model::{Direction, Family, Hop, HopKind, NameId, Note, Outcome, Prefix, Reason, ReasonCode, ReasonId};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use super::code;
 use super::compile::{AwsNetwork, Compiler};
 use super::estate::{RawTransit, Target};
 use super::intake::region_of_zone;
@@ -249,6 +250,20 @@ impl Compiler {
 }
 
 impl Transit {
+    /// Whether something is a route table of which a doubt is that its routes were not read.
+    pub(super) fn is_unread(&self, table: NameId, reason: ReasonId) -> bool {
+        match self.routes.get(&table) {
+            Some(routes) => routes.as_ref().is_err_and(|unread| *unread == reason),
+            None => reason == self.unread_routes,
+        }
+    }
+
+    /// Whether some gateway has attachments of both VPCs.
+    pub(super) fn joins(&self, one: NameId, other: NameId) -> bool {
+        let of = |vpc: NameId| self.attachments.values().filter(move |attachment| attachment.vpc == vpc);
+        of(one).any(|near| of(other).any(|far| far.gateway == near.gateway))
+    }
+
     fn same_zone(&self, one: NameId, other: NameId) -> Result<bool, ReasonId> {
         let zone = |subnet: NameId| self.zones.get(&subnet).copied().unwrap_or_default();
         match (zone(one), zone(other)) {
@@ -270,14 +285,16 @@ impl Transit {
         let rank = |route: &Route| (route.prefix.length(), !route.propagated);
         let best = routes.iter().filter(|route| route.prefix.contains(to)).max_by_key(|route| rank(route));
         let Some(best) = best else {
-            return Err(Stop::block(table, Note::new("no route of {} leads to {address}").about(table).at(to)));
+            let note = Note::new("no route of {} leads to {address}").about(table).at(to);
+            return Err(Stop::block(table, note.coded(code::TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT)));
         };
         let equal = |route: &&Route| route.prefix == best.prefix && rank(route) == rank(best);
         if routes.iter().filter(equal).count() > 1 {
             return Err(Stop::unknown(best.name, self.several));
         }
         if best.blackhole {
-            return Err(Stop::block(best.name, Note::new("the route {} is a blackhole").about(best.name)));
+            let note = Note::new("the route {} is a blackhole").about(best.name);
+            return Err(Stop::block(best.name, note.coded(code::TGW_RTB_BAD_STATE_ROUTE)));
         }
         best.to.map(|to| (best.name, to)).map_err(|reason| Stop::unknown(best.name, reason))
     }
@@ -297,7 +314,8 @@ impl AwsNetwork {
             return Err(Stop::unknown(gateway, transit.unread_gateway));
         };
         if !available {
-            return Err(Stop::block(gateway, Note::new("the transit gateway {} is not available").about(gateway)));
+            let note = Note::new("the transit gateway {} is not available").about(gateway);
+            return Err(Stop::block(gateway, note.coded(code::BAD_STATE)));
         }
         let mut own: Vec<&Attachment> =
             transit.attachments.values().filter(|known| known.gateway == gateway && known.vpc == vpc).collect();
@@ -308,7 +326,8 @@ impl AwsNetwork {
         let exit = self.exit(near, subnet)?;
         let table = near.table.map_err(|reason| Stop::unknown(near.id, reason))?;
         let Some(table) = table else {
-            return Err(Stop::block(near.id, Note::new("the attachment {} has no route table").about(near.id)));
+            let note = Note::new("the attachment {} has no route table").about(near.id);
+            return Err(Stop::block(near.id, note.coded(code::TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION)));
         };
         let (route, to_attachment) = transit.choose(table, to)?;
         let far = transit.attachments.get(&to_attachment).filter(|far| far.gateway == gateway);
@@ -332,6 +351,7 @@ impl AwsNetwork {
             }
         }
         let note = Note::new("no subnet of the attachment is in the zone of {}").about(subnet);
+        let note = note.coded(code::TGW_ROUTE_AZ_RESTRICTION);
         Err(unread.map_or_else(|| Stop::block(near.id, note), |reason| Stop::unknown(near.id, reason)))
     }
 
@@ -356,10 +376,12 @@ impl AwsNetwork {
             Choice::Route(route) => Err(Stop::unknown(route.name, self.transit.inside)),
             Choice::Unread(reason) => Err(Stop::unknown(way.entry, reason)),
             Choice::Blackhole(route) => {
-                Err(Stop::block(route.name, Note::new("the route {} is a blackhole").about(route.name)))
+                let note = Note::new("the route {} is a blackhole").about(route.name);
+                Err(Stop::block(route.name, note.coded(code::BAD_STATE_ROUTE)))
             }
             Choice::None(table) => {
-                Err(Stop::block(table, Note::new("no route of {} leads to {address}").about(table).at(to)))
+                let note = Note::new("no route of {} leads to {address}").about(table).at(to);
+                Err(Stop::block(table, note.coded(code::NO_ROUTE_TO_DESTINATION)))
             }
         }
     }
@@ -388,7 +410,7 @@ fn in_force(attachment: &Attachment, to: IpAddr) -> Result<(), Stop> {
         Ok(true) => {}
         Ok(false) => {
             let note = Note::new("the attachment is not available but {}").about(attachment.state);
-            return Err(Stop::block(attachment.id, note));
+            return Err(Stop::block(attachment.id, note.coded(code::BAD_STATE_ATTACHMENT)));
         }
         Err(reason) => return Err(Stop::unknown(attachment.id, reason)),
     }

@@ -1,22 +1,25 @@
 //! One walk over the tree, in nginx's order, that fills the models and the services.
 
+mod group;
+mod pass;
+
 use std::borrow::Cow;
 use std::rc::Rc;
 
-use super::address::{self, Grammar, Host};
-use super::endpoints::{Context, Sink};
-use super::error::{Error, Problem};
-use super::handlers::{self, Location};
-use super::limits;
-use super::listen::Listen;
-use super::model::{Bind, Kind, Model, Pass, PassTo, Rewrite, ScopeKind, ServerBlock, Statement};
-use super::passes::{self, Module};
-use super::resolve;
-use super::rules::{self, Places};
-use super::services::Services;
-use super::template;
-use super::tree::{Config, Directive, Directives, Span};
-use super::upstreams::{self, Block, ServerRules};
+use crate::nginx::address;
+use crate::nginx::endpoints::{Context, Sink};
+use crate::nginx::error::{Error, Problem};
+use crate::nginx::handlers::{self, Location};
+use crate::nginx::limits;
+use crate::nginx::listen::Listen;
+use crate::nginx::model::{Bind, Kind, Model, Rewrite, ScopeKind, ServerBlock, Statement};
+use crate::nginx::passes;
+use crate::nginx::patterns;
+use crate::nginx::resolve;
+use crate::nginx::rules::{self, Places};
+use crate::nginx::services::Services;
+use crate::nginx::template;
+use crate::nginx::tree::{Config, Directive, Directives};
 
 /// Walks the main file.
 pub(crate) fn main<'c>(
@@ -78,6 +81,13 @@ pub(crate) fn main<'c>(
         }
     }
     Ok(())
+}
+
+/// What a `location` is, and its regular expression.
+fn location_kind(directive: Directive<'_>) -> (ScopeKind, Option<Vec<u8>>) {
+    let regex = patterns::of(directive, b"location").pop();
+    let named = directive.argument(0).is_some_and(|first| first.starts_with(b"@"));
+    (ScopeKind::Location { no_uri: regex.is_some() || named }, regex)
 }
 
 pub(crate) fn text(bytes: &[u8]) -> String {
@@ -178,8 +188,9 @@ impl<'c> Walk<'_, 'c> {
     fn check(&mut self, directive: Directive<'c>, name: &[u8], scope: usize) -> Result<bool, Error> {
         let span = directive.span();
         let place = self.place(scope);
-        match rules::check(name, place, directive.is_block(), directive.argument_count()) {
-            Ok(None) => return Ok(true),
+        let known = rules::check(name, place, directive.is_block(), directive.argument_count());
+        match &known {
+            Ok(None) => {}
             Ok(Some(rule)) => {
                 let seen = self.model.once.iter().any(|(at, seen)| *at == scope && **seen == *name);
                 if rule.once && seen {
@@ -190,9 +201,18 @@ impl<'c> Walk<'_, 'c> {
             }
             Err(problem) => {
                 let goes_on = matches!(problem, Problem::NotAllowedHere { .. });
-                self.sink.refuse(problem, span)?;
+                self.sink.refuse(problem.clone(), span)?;
                 return Ok(goes_on);
             }
+        }
+        for regex in patterns::of(directive, name) {
+            match patterns::captures(&regex, name) {
+                Ok(names) => names.iter().for_each(|name| self.model.variables.capture(name)),
+                Err(problem) => self.sink.refuse(problem, span)?,
+            }
+        }
+        if let Ok(None) = known {
+            return Ok(true);
         }
         if let Err(fault) = handlers::check(self.model.kind, directive, name) {
             let at = fault.at.unwrap_or(directive);
@@ -264,7 +284,7 @@ impl<'c> Walk<'_, 'c> {
                         None
                     }
                 };
-                let (kind, regex) = self.location_kind(directive);
+                let (kind, regex) = location_kind(directive);
                 let inside = self.model.add_scope(kind, Some(scope), server);
                 self.at(inside, |scope| {
                     scope.regex = regex;
@@ -276,9 +296,6 @@ impl<'c> Walk<'_, 'c> {
             b"if" if http => {
                 let inside = self.model.add_scope(ScopeKind::If, Some(scope), server);
                 self.statement(scope, Statement::If(inside));
-                for argument in directive.arguments() {
-                    self.model.variables.define_captures(&argument);
-                }
                 inside
             }
             b"limit_except" if http => self.model.add_scope(ScopeKind::LimitExcept, Some(scope), server),
@@ -305,7 +322,7 @@ impl<'c> Walk<'_, 'c> {
         Ok(())
     }
 
-    fn at(&mut self, scope: usize, change: impl FnOnce(&mut super::model::Scope<'c>)) {
+    fn at(&mut self, scope: usize, change: impl FnOnce(&mut crate::nginx::model::Scope<'c>)) {
         if let Some(scope) = self.model.scopes.get_mut(scope) {
             change(scope);
         }
@@ -313,19 +330,6 @@ impl<'c> Walk<'_, 'c> {
 
     fn statement(&mut self, scope: usize, statement: Statement<'c>) {
         self.at(scope, |scope| scope.statements.push(statement));
-    }
-
-    /// `ngx_http_core_location`: a modifier of its own or in front of the path.
-    fn location_kind(&mut self, directive: Directive<'c>) -> (ScopeKind, Option<Vec<u8>>) {
-        let first = directive.argument(0).unwrap_or_default();
-        let regex = first.starts_with(b"~").then(|| {
-            let glued = first.strip_prefix(b"~*").or_else(|| first.strip_prefix(b"~")).unwrap_or_default();
-            directive.argument(1).map_or_else(|| glued.to_vec(), Cow::into_owned)
-        });
-        if let Some(regex) = &regex {
-            self.model.variables.define_captures(regex);
-        }
-        (ScopeKind::Location { no_uri: regex.is_some() || first.starts_with(b"@") }, regex)
     }
 
     fn set(&mut self, directive: Directive<'c>, scope: usize) {
@@ -351,7 +355,6 @@ impl<'c> Walk<'_, 'c> {
         let regex = directive.argument(0).unwrap_or_default();
         let replacement = directive.argument(1).unwrap_or_default();
         let flag = directive.argument(2).unwrap_or_default();
-        self.model.variables.define_captures(&regex);
         let absolute =
             [b"http://".as_slice(), b"https://", b"$scheme"].iter().any(|start| replacement.starts_with(start));
         let effect = match &*flag {
@@ -395,11 +398,6 @@ impl<'c> Walk<'_, 'c> {
     }
 
     fn server_setting(&mut self, directive: Directive<'c>, name: &[u8], server: Option<usize>) {
-        if name == b"server_name" {
-            for argument in directive.arguments().filter(|argument| argument.starts_with(b"~")) {
-                self.model.variables.define_captures(&argument);
-            }
-        }
         let Some(server) = server.and_then(|server| self.model.servers.get_mut(server)) else { return };
         match name {
             b"listen" => {
@@ -460,204 +458,11 @@ impl<'c> Walk<'_, 'c> {
         self.at(scope, |scope| scope.overridden = scope.passes.len());
     }
 
-    fn pass(
-        &mut self,
-        directive: Directive<'c>,
-        module: &'static Module,
-        scope: usize,
-        kind: ScopeKind,
-    ) -> Result<(), Error> {
-        let span = directive.span();
-        let name = directive.name();
-        if name == b"memcached_pass".as_slice() {
-            // nginx has no such variable; its module looks for one that the configuration defines.
-            self.model.variables.refer_name(b"memcached_key".to_vec(), span);
-        }
-        let Some(value) = directive.argument(0) else {
-            if name == b"tunnel_pass".as_slice() {
-                self.add_pass(module, name, scope, span, PassTo::Anything);
-            }
-            return Ok(());
-        };
-        if module.variables && template::has_variables(&value) {
-            if let Err(problem) = template::parts(&value) {
-                self.sink.refuse(problem, span)?;
-            }
-            self.model.variables.refer(&value, span);
-            self.add_pass(module, name, scope, span, PassTo::Template(value));
-            return Ok(());
-        }
-        match self.literal(&value, module, kind, span, &name) {
-            Ok(entry) => self.add_pass(module, name, scope, span, PassTo::Entry(entry)),
-            Err(problem) => self.sink.refuse(problem, span)?,
-        }
-        Ok(())
-    }
-
-    fn literal(
-        &mut self,
-        value: &[u8],
-        module: &Module,
-        kind: ScopeKind,
-        span: Span,
-        name: &[u8],
-    ) -> Result<usize, Problem> {
-        let (rest, grammar) = module.strip_scheme(value)?;
-        let url = address::parse(rest, grammar).map_err(|problem| Problem::Address {
-            problem,
-            what: "upstream",
-            url: text(rest),
-        })?;
-        let no_uri = matches!(kind, ScopeKind::Location { no_uri: true } | ScopeKind::If | ScopeKind::LimitExcept);
-        if url.has_uri && no_uri {
-            return Err(Problem::UriPart { directive: text(name) });
-        }
-        self.model.groups.of_pass(&url, span)
-    }
-
-    fn add_pass(
-        &mut self,
-        module: &'static Module,
-        directive: Cow<'c, [u8]>,
-        scope: usize,
-        span: Span,
-        to: PassTo<'c>,
-    ) {
-        let pass = self.model.passes.len();
-        self.model.passes.push(Pass { module, directive, scope, span, to });
-        self.at(scope, |scope| {
-            scope.overridden = scope.passes.len();
-            scope.passes.push(pass);
-        });
-    }
-
-    /// A pass of a module that nginx does not ship counts where its argument can be an address or a group.
-    fn foreign_pass(&mut self, directive: Directive<'c>, scope: usize) {
-        let Some(value) = directive.argument(0) else { return };
-        let to = if template::has_variables(&value) {
-            PassTo::Template(value)
-        } else {
-            // Some such modules take a scheme; what follows it is the address.
-            let address = match value.windows(3).position(|window| window == b"://") {
-                Some(scheme) => value.get(scheme + 3..).unwrap_or_default(),
-                None => &value,
-            };
-            let Ok(url) = address::parse(address, Grammar { default_port: None, uri_part: true }) else {
-                return;
-            };
-            let local = address.starts_with(b"/") || address.starts_with(b"@");
-            let is_group = || self.model.groups.at_run_time(url.written, None, false).is_some();
-            if local || !(url.has_port || url.host == Host::Unix || is_group()) {
-                return;
-            }
-            match self.model.groups.of_pass(&url, directive.span()) {
-                Ok(entry) => PassTo::Entry(entry),
-                Err(_) => return,
-            }
-        };
-        self.add_pass(&passes::UNKNOWN, directive.name(), scope, directive.span(), to);
-    }
-
     /// Directives that only matter for the variables or name look-ups they stand for.
     fn other(&mut self, directive: Directive<'c>, name: &[u8]) {
         let script =
             name.windows(7).any(|window| window == b"_by_lua") || name.starts_with(b"js_") || name.starts_with(b"perl");
         self.model.has_scripts |= script;
         self.model.variables.define_by(directive, name);
-    }
-
-    fn upstream(&mut self, directive: Directive<'c>) -> Result<(), Error> {
-        let span = directive.span();
-        let Some(name) = directive.argument(0) else { return Ok(()) };
-        let mut block = Block {
-            name: text(&name).into(),
-            span,
-            servers: Vec::new(),
-            dynamic: None,
-            resolver: None,
-            resolves: None,
-            has_zone: false,
-            once: Vec::new(),
-        };
-        let default_port = (self.model.kind == Kind::Http).then_some(80);
-        let mut rules = ServerRules { default_port, backup_refused: false };
-        for inner in directive.children() {
-            self.group_directive(inner, &mut block, &mut rules)?;
-        }
-        if !directive.is_closed() {
-            return Ok(());
-        }
-        block.servers.shrink_to_fit();
-        if block.servers.is_empty() && block.dynamic.is_none() {
-            self.sink.refuse_at(Problem::EmptyUpstream, span, directive.close_line())?;
-        } else if !block.servers.is_empty()
-            && block.servers.iter().all(|server| server.state == super::endpoints::State::Backup)
-        {
-            self.sink.refuse(Problem::NoPrimary { group: block.name.to_string() }, span)?;
-        }
-        if let Some(server) = block.resolves
-            && !block.has_zone
-        {
-            let problem = Problem::ResolveWithoutZone { group: block.name.to_string() };
-            self.sink.refuse_at(problem, server, self.sink.config.nginx_line(span))?;
-        }
-        if let Err((problem, span)) = self.model.groups.of_block(block) {
-            self.sink.refuse(problem, span)?;
-        }
-        Ok(())
-    }
-
-    fn group_directive(
-        &mut self,
-        inner: Directive<'c>,
-        block: &mut Block,
-        rules: &mut ServerRules,
-    ) -> Result<(), Error> {
-        let name = inner.name();
-        let place = if self.model.kind == Kind::Http { rules::UPSTREAM } else { rules::STREAM_UPSTREAM };
-        match rules::check(&name, place, inner.is_block(), inner.argument_count()) {
-            Ok(Some(rule)) if rule.once && block.once.iter().any(|seen| **seen == *name) => {
-                self.sink.refuse(Problem::Duplicate { directive: text(&name) }, inner.span())?;
-            }
-            Ok(Some(rule)) if rule.once => block.once.push(name.to_vec()),
-            Ok(_) => {}
-            Err(problem) => return self.sink.refuse(problem, inner.span()),
-        }
-        if let Err(fault) = handlers::check(self.model.kind, inner, &name) {
-            self.sink.refuse(fault.problem, inner.span())?;
-        }
-        for value in handlers::values(inner, &name) {
-            self.model.variables.refer(&value, inner.span());
-        }
-        match &*name {
-            b"server" => match upstreams::server(inner, *rules) {
-                Ok((server, unknown)) => {
-                    if let Some(parameter) = unknown {
-                        self.sink.refuse(Problem::Parameter { parameter }, inner.span())?;
-                    }
-                    if server.run_time {
-                        block.resolves.get_or_insert(inner.span());
-                    }
-                    self.sink.count_server(inner.span())?;
-                    block.servers.push(server);
-                }
-                Err(problem) => self.sink.refuse(problem, inner.span())?,
-            },
-            b"zone" => block.has_zone = true,
-            b"ip_hash" | b"hash" | b"random" => rules.backup_refused = true,
-            b"resolver" => {
-                block.resolver = Some(self.services.resolver(inner, self.model.context(), self.sink)?);
-            }
-            b"state" => {
-                let file = text(&inner.argument(0).unwrap_or_default());
-                block.dynamic = Some(format!("the servers of this group are kept in the state file `{file}`"));
-            }
-            name if name.starts_with(b"balancer_by_lua") => {
-                self.model.has_scripts = true;
-                block.dynamic = Some("Lua code chooses the servers of this group".to_owned());
-            }
-            _ => {}
-        }
-        Ok(())
     }
 }
