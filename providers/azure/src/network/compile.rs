@@ -108,8 +108,12 @@ pub struct AzureNetwork {
     pub(super) tags: Tags,
     pub(super) aliases: HashMap<String, Vec<InterfaceId>>,
     pub(super) appliances: BTreeMap<IpAddr, IpAddr>,
-    /// Names of default rules.
-    pub(super) defaults: HashSet<NameId>,
+    /// Priorities of rules of groups, by their names.
+    pub(crate) priority: HashMap<NameId, i64>,
+    /// Priorities that are taken, by group and whether they are inbound.
+    pub(crate) priorities: HashMap<(NameId, bool), Vec<i64>>,
+    /// Addresses of the members of application security groups.
+    pub(crate) members: HashMap<NameId, AddressSet>,
     pub(super) unread_subnet: ReasonId,
     pub(super) unowned: ReasonId,
     pub(super) unread_network: ReasonId,
@@ -141,7 +145,8 @@ pub(super) struct Compiler {
     pub(super) subnet_at: HashMap<String, (NameId, usize)>,
     pub(super) subnets: HashMap<NameId, SubnetFacts>,
     pub(super) facts: Vec<Facts>,
-    pub(super) defaults: HashSet<NameId>,
+    pub(super) priority: HashMap<NameId, i64>,
+    pub(super) priorities: HashMap<(NameId, bool), Vec<i64>>,
     reasons: HashMap<(String, Option<&'static str>), ReasonId>,
     tags: Tags,
     aliases: HashMap<String, Vec<InterfaceId>>,
@@ -153,7 +158,10 @@ impl AzureNetwork {
     #[must_use]
     pub fn new(estate: Estate) -> Self {
         let mut names = Names::default();
-        let called = Called::new(ids(&estate), &mut names);
+        let in_force = estate.effective_groups.iter().flat_map(|(_, groups)| groups);
+        let in_force: Vec<ResourceId> =
+            in_force.filter_map(|group| ResourceId::parse(group.group.as_deref()?)).collect();
+        let called = Called::new(ids(&estate).chain(&in_force), &mut names);
         let compiler = Compiler {
             estate,
             builder: NetworkBuilder::new(names),
@@ -166,7 +174,8 @@ impl AzureNetwork {
             subnet_at: HashMap::default(),
             subnets: HashMap::default(),
             facts: Vec::new(),
-            defaults: HashSet::default(),
+            priority: HashMap::default(),
+            priorities: HashMap::default(),
             reasons: HashMap::default(),
             tags: Tags::default(),
             aliases: HashMap::default(),
@@ -204,6 +213,8 @@ impl Compiler {
         let applications = self.compile_applications();
         let vnets: Vec<String> = self.estate.vnets.keys().cloned().collect();
         let spaces = vnets.iter().filter_map(|vnet| Some((self.name(vnet), self.space(vnet)?))).collect();
+        let groups: Vec<(String, AddressSet)> = std::mem::take(&mut self.asg_members).into_iter().collect();
+        let members = groups.into_iter().map(|(group, own)| (self.name(&group), own)).collect();
         let mut hosts: HashMap<String, Vec<IpAddr>> = HashMap::default();
         let mut basic = HashSet::default();
         for (_, record) in self.estate.publics.values() {
@@ -251,7 +262,9 @@ impl Compiler {
             behind_application: self.reason(modelled, behind, None),
             floating: self.reason(modelled, floating, None),
             whichever: self.reason(modelled, whichever, None),
-            defaults: self.defaults,
+            priority: self.priority,
+            priorities: self.priorities,
+            members,
             network: self.builder.build(),
             called: self.called,
             facts: self.facts,

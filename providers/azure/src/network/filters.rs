@@ -21,7 +21,8 @@ pub(crate) const GROUP: Layer = Layer("azure.network-security-group");
 /// Admin rules and both groups of a direction are one stage: `AlwaysAllow` passes the groups too.
 const STAGE: u8 = 1;
 
-/// The last priority that a user's rule can have.
+/// The last priority that a user's rule can have; those of default rules are beyond it (Network security groups, security
+/// rules).
 pub(crate) const HIGHEST: i64 = 4096;
 
 /// A filter on one side, inbound and outbound.
@@ -178,9 +179,9 @@ impl Compiler {
         };
         let name = format!("{}/{}", self.text(list), rule.name);
         let name = self.builder.names().intern(&name);
-        // Priorities beyond 4096 are those of the default rules (Network security groups, security rules).
-        if matches!(of, Of::Group) && rule.priority > HIGHEST {
-            self.defaults.insert(name);
+        if matches!(of, Of::Group) {
+            self.priority.insert(name, rule.priority);
+            self.priorities.entry((list, rule.inbound)).or_default().push(rule.priority);
         }
         let fars = self.far(far, context);
         let nears = self.near(near, context);

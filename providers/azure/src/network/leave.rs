@@ -133,7 +133,7 @@ impl Leaving<'_> {
             }
             NextHop::Peering { link, network } => {
                 self.hop(pass(PEERING, Note::new("the peering {} leads there").about(link)));
-                self.deliver(network, Via::Link { subnet: self.subnet, link, network })
+                self.deliver(network, Via::Link { subnet: None, link, network })
             }
             NextHop::Endpoint => {
                 let note = Note::new("the route to the private endpoint {} leads there").about(route.name);
@@ -227,7 +227,7 @@ impl Leaving<'_> {
         match (owners.next(), owners.next()) {
             (Some(owner), None) => {
                 let network = self.azure.network.interface(owner).map_or(self.network, |interface| interface.network);
-                self.end(Via::Link { subnet: self.subnet, link: route.name, network }, Some(owner))
+                self.end(Via::Link { subnet: None, link: route.name, network }, Some(owner))
             }
             _ => self.end(Via::Nowhere, None),
         }

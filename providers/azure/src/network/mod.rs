@@ -26,7 +26,7 @@ use reachlint_model::{
 
 pub use compile::AzureNetwork;
 pub use estate::Estate;
-pub(crate) use filters::{ADMIN, GROUP};
+pub(crate) use filters::{ADMIN, GROUP, HIGHEST};
 
 use compile::Filters;
 
@@ -45,7 +45,7 @@ pub(crate) const MACHINE_STATE: Layer = Layer("azure.machine-state");
 /// A load balancer.
 pub(crate) const BALANCER: Layer = Layer("azure.load-balancer");
 /// A health probe of a load balancer.
-const PROBE: Layer = Layer("azure.health-probe");
+pub(crate) const PROBE: Layer = Layer("azure.health-probe");
 /// An application gateway.
 pub(crate) const APPLICATION: Layer = Layer("azure.application-gateway");
 /// A private endpoint.
@@ -83,6 +83,11 @@ impl AzureNetwork {
             let kind = HopKind::Gate { gate, packet };
             hops.push(Hop { kind, layer, direction, subject: filter.subject, note: None });
         }
+    }
+
+    /// Whether a rule of this name is a default one.
+    pub(crate) fn is_default(&self, rule: NameId) -> bool {
+        self.priority.get(&rule).is_some_and(|priority| *priority > HIGHEST)
     }
 
     /// The interface of a network that owns a private address.
@@ -166,7 +171,7 @@ impl Provider for AzureNetwork {
     }
 
     fn built_in(&self, rule: RuleId) -> bool {
-        self.network.rule(rule).and_then(|rule| rule.name).is_some_and(|name| self.defaults.contains(&name))
+        self.network.rule(rule).and_then(|rule| rule.name).is_some_and(|name| self.is_default(name))
     }
 
     fn exposure(&self, interface: InterfaceId, address: IpAddr) -> Exposure {
