@@ -308,7 +308,7 @@ fn a_new_rule_stands_before_the_one_that_decides_and_names_one_connection() {
     assert_eq!(
         remedy.cli,
         "az network nsg rule create --resource-group rg-shop --nsg-name nsg-web --name \
-         reachlint-tcp-8080-from-10-0-0-5-to-10-0-0-9 --priority 4070 --direction Inbound --access Allow --protocol Tcp \
+         reachlint-tcp-8080-from-10-0-0-5-to-10-0-0-9 --priority 4087 --direction Inbound --access Allow --protocol Tcp \
          --source-address-prefixes 10.0.0.5 --destination-address-prefixes 10.0.0.9 --destination-port-ranges 8080 \
          --subscription 11111111-1111-1111-1111-111111111111"
     );

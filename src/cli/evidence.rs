@@ -108,7 +108,8 @@ pub(super) fn gather(options: &EvidenceOptions, settings: &Settings, wanted: &[W
     if options.snapshot.is_empty() {
         return live(options, settings, wanted);
     }
-    let snapshot = evidence::load(&options.snapshot, only)?;
+    let paths = [options.snapshot.as_slice(), &options.service_tags].concat();
+    let snapshot = evidence::load(&paths, only)?;
     let mut recorded = by_name(&snapshot.names);
     if options.dns {
         for name in resolve::questions(wanted, &settings.resolve) {

@@ -57,10 +57,13 @@ pub(super) struct NginxOptions {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Evidence")]
 pub(super) struct EvidenceOptions {
-    /// Files or folders with what `aws ec2 describe-*` or `reachlint collect` wrote; without it, evidence is collected
-    /// live.
+    /// Files or folders with what `aws ec2 describe-*`, `az … list` or `reachlint collect` wrote; without it, evidence
+    /// is collected live.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(super) snapshot: Vec<PathBuf>,
+    /// Addresses of Azure's service tags, as `az network list-service-tags` prints them or the weekly file has them.
+    #[arg(long, value_name = "FILE", requires = "snapshot")]
+    pub(super) service_tags: Vec<PathBuf>,
     /// The cloud whose evidence counts where there is evidence of several.
     #[arg(long, value_name = "CLOUD")]
     pub(super) provider: Option<CloudName>,

@@ -269,3 +269,68 @@ impl Intake for Estate {
 pub(super) fn refers(reference: Option<&Reference>) -> Option<String> {
     reference.filter(|reference| !reference.id.is_empty()).map(|reference| key(&reference.id))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    const HEAD: &str = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Network";
+
+    fn take(estate: &mut Estate, document: &Value) -> Result<Option<Vec<(String, usize)>>, String> {
+        estate.document("file.json", document.to_string().as_bytes())
+    }
+
+    #[test]
+    fn one_bad_part_is_an_error_that_names_it() {
+        let wrong = |document: Value, parts: &[&str]| {
+            let why = take(&mut Estate::new(), &document).unwrap_err();
+            assert!(parts.iter().all(|part| why.contains(part)), "{why}");
+        };
+        let rule = json!({"name": "odd", "priority": 100, "direction": "Inbound", "access": "Allow", "protocol": "Tcp",
+            "sourceAddressPrefix": "*", "sourcePortRange": "*", "destinationAddressPrefix": "*", "destinationPortRange": "80-"});
+        let id = format!("{HEAD}/networkSecurityGroups/nsg");
+        wrong(json!([{"id": id, "securityRules": [rule]}]), &["/nsg`", "rule `odd`", "`80-`"]);
+        let id = format!("{HEAD}/networkInterfaces/nic");
+        let nic = json!({"id": id, "ipConfigurations": [{"name": "a", "privateIPAddress": "10.0.0"}]});
+        wrong(json!([nic]), &["/nic`", "IP configuration `a`", "`10.0.0`"]);
+        wrong(json!([{"id": id, "ipConfigurations": 7}]), &["/nic`"]);
+        let id = format!("{HEAD}/routeTables/rt");
+        let route = json!({"name": "r", "addressPrefix": "10.0.0.0/99", "nextHopType": "None"});
+        wrong(
+            json!([{"id": id, "properties": {"routes": [{"name": "r", "properties": route}]}}]),
+            &["/rt`", "route `r`"],
+        );
+        let id = format!("{HEAD}/loadBalancers/lb");
+        let rule = json!({"name": "x", "protocol": "Sctp?", "frontendPort": 1, "backendPort": 1});
+        wrong(json!([{"id": id, "loadBalancingRules": [rule]}]), &["/lb`", "rule `x`", "`Sctp?`"]);
+    }
+
+    #[test]
+    fn what_is_read_is_counted_and_what_is_not_used_is_said() {
+        let mut estate = Estate::new();
+        let documents = json!({"value": [
+            {"id": format!("{HEAD}/virtualNetworks/v"), "properties": {"addressSpace": {"addressPrefixes": ["10.0.0.0/8"]}}},
+            {"id": "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/a"},
+        ], "nextLink": "https://next"});
+        let found = take(&mut estate, &documents).unwrap().unwrap();
+        let expected = [(VNET.to_owned(), 1), ("not used: microsoft.storage/storageaccounts".to_owned(), 1)];
+        assert_eq!(found, expected);
+        assert!(estate.is_cut(VNET) && !estate.is_cut(NIC));
+        take(&mut estate, &json!([{"id": format!("{HEAD}/VIRTUALNETWORKS/V")}])).unwrap();
+        assert!(!estate.is_cut(VNET));
+        assert_eq!(estate.vnets.len(), 1, "the same network in another case");
+        assert_eq!(take(&mut estate, &json!({"Vpcs": []})).unwrap(), None);
+    }
+
+    #[test]
+    fn a_power_state_is_taken_from_whoever_has_it() {
+        let mut estate = Estate::new();
+        let id = "/subscriptions/s/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/vm";
+        take(&mut estate, &json!([{"id": id}])).unwrap();
+        take(&mut estate, &json!([{"id": id, "powerState": "VM deallocated"}])).unwrap();
+        take(&mut estate, &json!([{"id": id}])).unwrap();
+        assert_eq!(estate.machines.values().next().unwrap().1.power().as_deref(), Some("deallocated"));
+    }
+}

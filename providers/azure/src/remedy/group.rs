@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::ops::Range;
 
 use reachlint_model::{
-    Action, Hop, HopKind, Identity, ListId, NameId, Packet, Peer, PortRange, Prefix, Protocol, ProtocolMatch, Remedy,
-    Rule, RuleId, RuleList, Side,
+    Action, AddressSet, Hop, HopKind, Identity, Interface, ListId, NameId, Packet, Peer, PortRange, Prefix, Protocol,
+    ProtocolMatch, Remedy, Rule, RuleId, RuleList, Side,
 };
 
 use super::words::{Command, Value, is_argument, plain, ports, protocol, resource};
@@ -17,13 +17,34 @@ const LOWEST: i64 = 100;
 /// How far before the rule that decides a new one may come.
 const WINDOW: usize = 50;
 
-/// The other end of a new rule.
+/// One end of a new rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Far<'a> {
-    /// The members of an application security group.
-    Group(&'a ResourceId),
+enum End<'a> {
+    /// The members of an application security group, and how many others there are.
+    Group(&'a ResourceId, u64),
     /// One address.
     Host(IpAddr),
+}
+
+impl End<'_> {
+    /// For the name of a rule, and for its place among those of neighbours.
+    fn word(&self) -> String {
+        match self {
+            Self::Group(group, _) => group.name().to_owned(),
+            Self::Host(host) => host.to_string().replace([':', '.'], "-"),
+        }
+    }
+
+    fn sentence(&self) -> String {
+        match self {
+            Self::Group(group, 0) => format!("application security group {}", plain(group.name())),
+            Self::Group(group, others) => {
+                let s = if *others == 1 { "" } else { "s" };
+                format!("application security group {}, with {others} other member{s}", plain(group.name()))
+            }
+            Self::Host(host) => host.to_string(),
+        }
+    }
 }
 
 /// A new rule that lets exactly one connection through.
@@ -37,8 +58,9 @@ pub(super) struct Opening<'a> {
     before: i64,
     protocol: Protocol,
     ports: PortRange,
-    far: Far<'a>,
-    far_address: IpAddr,
+    source: End<'a>,
+    destination: End<'a>,
+    /// The address of the group's own side.
     near: IpAddr,
 }
 
@@ -63,7 +85,7 @@ pub(super) fn open(azure: &AzureNetwork, hop: &Hop, rule: Option<RuleId>) -> Opt
     let HopKind::Gate { gate, packet } = hop.kind else { return None };
     let gate = azure.network.gate(gate)?;
     let (_, list) = azure.network.lists(gate).next()?;
-    Some(opening(azure, list.name, gate.side, &packet, rule)?.remedy())
+    Some(opening(azure, list.name, gate.side, &packet, rule, None)?.remedy())
 }
 
 /// Replaces a rule by what the packet needs.
@@ -78,12 +100,12 @@ pub(super) fn narrow(azure: &AzureNetwork, hop: &Hop, list: ListId, rule: RuleId
     let first = first(azure, rules, &packet, side);
     let needs =
         first.is_none_or(|(id, _)| id == rule || azure.network.rule(id).is_some_and(|one| one.name == old.name));
-    let mut opening = opening(azure, rules.name, side, &packet, Some(rule))?;
+    let mut opening = opening(azure, rules.name, side, &packet, Some(rule), Some(old))?;
     if opening.priority.is_none() {
         // Once the wide rule is gone, the new one may as well stand behind where it was.
         let denies = denied_at(azure, rules, rule, &packet, side);
         let taken = azure.priorities.get(&(rules.name, side == Side::Source)).map(Vec::as_slice).unwrap_or_default();
-        opening.priority = free(taken, opening.before + 1..denies, opening.far_address, packet.destination_ports);
+        opening.priority = free(taken, opening.before + 1..denies, &opening.key());
     }
     // A rule for one address and port is wide only beside others.
     let single =
@@ -131,28 +153,30 @@ fn opening<'a>(
     side: Side,
     packet: &Packet,
     decides: Option<RuleId>,
+    instead: Option<&Rule>,
 ) -> Option<Opening<'a>> {
     let group = azure.called.resource(list, KIND).filter(|group| may_be_named(group))?;
     let inbound = side == Side::Source;
-    let (near, far, whose, other) = if inbound {
-        (packet.destination, packet.source, packet.destination_identity, packet.source_identity)
-    } else {
-        (packet.source, packet.destination, packet.source_identity, packet.destination_identity)
-    };
+    let near = if inbound { packet.destination } else { packet.source };
+    // A new rule in place of another one must admit nobody whom that one did not.
+    let bound = instead.filter(|_| inbound).map(|old| sources(azure, old));
+    let source = end(azure, packet.source, packet.source_identity, packet.destination_identity, bound.as_ref());
     let before = decides.and_then(|rule| azure.network.rule(rule)?.name).and_then(|name| azure.priority.get(&name));
     let before = before.copied().unwrap_or(HIGHEST + 1).min(HIGHEST + 1);
     let taken = azure.priorities.get(&(list, inbound)).map(Vec::as_slice).unwrap_or_default();
-    Some(Opening {
+    let mut opening = Opening {
         group,
         inbound,
-        priority: free(taken, LOWEST..before, far, packet.destination_ports),
+        priority: None,
         before,
         protocol: packet.protocol,
         ports: packet.destination_ports,
-        far: far_end(azure, far, other, whose),
-        far_address: far,
+        source,
+        destination: End::Host(packet.destination),
         near,
-    })
+    };
+    opening.priority = free(taken, LOWEST..before, &opening.key());
+    Some(opening)
 }
 
 fn may_be_named(id: &ResourceId) -> bool {
@@ -163,38 +187,53 @@ fn may_be_named(id: &ResourceId) -> bool {
 ///
 /// Several senders are often refused by one rule, and each change is worked out alone; so the priority depends on the
 /// connection, and neighbours get different ones.
-fn free(taken: &[i64], within: Range<i64>, far: IpAddr, ports: PortRange) -> Option<i64> {
+fn free(taken: &[i64], within: Range<i64>, key: &str) -> Option<i64> {
     let free: Vec<i64> = within.rev().filter(|priority| !taken.contains(priority)).take(WINDOW).collect();
-    let bits = match far {
-        IpAddr::V4(address) => u128::from(address.to_bits()),
-        IpAddr::V6(address) => address.to_bits(),
-    };
-    let room = u128::try_from(free.len()).ok().filter(|room| *room > 0)?;
-    let at = (bits % room + u128::from(ports.first()) * 7) % room;
-    free.get(usize::try_from(at).ok()?).copied()
+    let hash = key.bytes().fold(0_usize, |hash, byte| hash.wrapping_mul(31).wrapping_add(usize::from(byte)));
+    free.get(hash.checked_rem(free.len())?).copied()
 }
 
-/// The far end by its application security group, where that says no more than who it is: both ends are in one virtual
-/// network, as a rule by group demands (Application security groups), nothing translated the address, and nobody else is
-/// a member.
-fn far_end(azure: &AzureNetwork, far: IpAddr, other: Identity, whose: Identity) -> Far<'_> {
-    let host = Far::Host(far);
-    let (Identity::Interface(other), Identity::Interface(whose)) = (other, whose) else { return host };
-    let (Some(interface), Some(near)) = (azure.network.interface(other), azure.network.interface(whose)) else {
-        return host;
-    };
-    let own = azure.network.addresses(interface).iter().any(|address| address.private == far);
-    if interface.network != near.network || !own {
+/// Who sends, by the application security group with the fewest members that the address is in. Both ends have to be in
+/// one virtual network for that (Application security groups), and nothing may have translated the address.
+fn end<'a>(
+    azure: &'a AzureNetwork,
+    address: IpAddr,
+    who: Identity,
+    other: Identity,
+    bound: Option<&AddressSet>,
+) -> End<'a> {
+    let host = End::Host(address);
+    let (Identity::Interface(id), Some(interface)) = (who, interface(azure, who)) else { return host };
+    let own = azure.network.addresses(interface).iter().any(|known| known.private == address);
+    // On the way out the other end is not known, and is an address in any case.
+    let apart = self::interface(azure, other).is_some_and(|other| other.network != interface.network);
+    if !own || apart || azure.network.interface(id).is_none() {
         return host;
     }
-    let groups = azure.network.groups(interface).iter();
-    let mut groups = groups.filter(|group| {
-        azure.members.get(&group.0).is_some_and(|members| {
-            members.contains(far) && members.size_v4() + u64::try_from(members.size_v6()).unwrap_or(u64::MAX) == 1
-        })
+    let groups = azure.network.groups(interface).iter().filter_map(|group| {
+        let members = azure.members.get(&group.0).filter(|members| members.contains(address))?;
+        let id = azure.called.resource(group.0, "/applicationsecuritygroups").filter(|id| may_be_named(id))?;
+        let size = members.size_v4().saturating_add(u64::try_from(members.size_v6()).unwrap_or(u64::MAX));
+        bound.is_none_or(|bound| members.is_subset(bound)).then_some((size, id))
     });
-    let group = groups.find_map(|group| azure.called.resource(group.0, "/applicationsecuritygroups"));
-    group.filter(|group| may_be_named(group)).map_or(host, Far::Group)
+    let fewest = groups.min_by_key(|(size, id)| (*size, id.key.clone()));
+    fewest.map_or(host, |(size, id)| End::Group(id, size.saturating_sub(1)))
+}
+
+fn interface(azure: &AzureNetwork, who: Identity) -> Option<&Interface> {
+    match who {
+        Identity::Interface(id) => azure.network.interface(id),
+        Identity::Nobody | Identity::Unknown(_) => None,
+    }
+}
+
+/// The addresses that a rule is about on its far side.
+fn sources(azure: &AzureNetwork, rule: &Rule) -> AddressSet {
+    match rule.peer {
+        Peer::Any => AddressSet::everything(),
+        Peer::Set(id) => azure.network.set(id).cloned().unwrap_or_default(),
+        peer => block(azure, peer).map(AddressSet::from).unwrap_or_default(),
+    }
 }
 
 /// The name that a rule has within its group.
@@ -214,7 +253,8 @@ fn block(azure: &AzureNetwork, peer: Peer) -> Option<Prefix> {
 
 /// Whether a rule is the new one already.
 fn is(azure: &AzureNetwork, rule: &Rule, new: &Opening<'_>) -> bool {
-    let Far::Host(host) = new.far else { return false };
+    let (far, _) = new.ends();
+    let End::Host(host) = *far else { return false };
     block(azure, rule.peer) == Some(Prefix::host(host))
         && rule.protocol == ProtocolMatch::Only(new.protocol)
         && rule.ports == new.ports
@@ -261,20 +301,25 @@ fn about<'a>(
 }
 
 impl Opening<'_> {
+    /// The far and the near end.
+    fn ends(&self) -> (&End<'_>, &End<'_>) {
+        if self.inbound { (&self.source, &self.destination) } else { (&self.destination, &self.source) }
+    }
+
+    /// A text that differs between connections.
+    fn key(&self) -> String {
+        format!("{} {} {}", self.source.word(), self.destination.word(), self.ports)
+    }
+
     /// A name that says what the rule is for; it holds letters, digits, dots, hyphens and underscores only.
     fn name(&self) -> String {
-        let far = match &self.far {
-            Far::Group(group) => group.name().to_owned(),
-            Far::Host(host) => host.to_string().replace([':', '.'], "-"),
-        };
-        let near = self.near.to_string().replace([':', '.'], "-");
-        let (from, to) = if self.inbound { (far, near) } else { (near, far) };
+        let (from, to) = (self.source.word(), self.destination.word());
         let text = format!("reachlint-{}-{}-from-{from}-to-{to}", protocol(self.protocol).to_lowercase(), self.ports);
         let mut text: String =
             text.chars().map(|c| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' }).collect();
         // A rule's name has at most 80 characters (Azure resource naming rules).
         text.truncate(80);
-        text
+        text.trim_end_matches(['-', '.']).to_owned()
     }
 
     fn direction(&self) -> &'static str {
@@ -289,7 +334,6 @@ impl Opening<'_> {
     }
 
     fn cli(&self, priority: i64) -> String {
-        let near = self.near.to_string();
         let command = Command::new("network nsg rule create")
             .option("--resource-group", &self.group.group)
             .option("--nsg-name", self.group.name())
@@ -298,32 +342,25 @@ impl Opening<'_> {
             .option("--direction", self.direction())
             .option("--access", "Allow")
             .option("--protocol", protocol(self.protocol));
-        let (far_group, far_host, own) = if self.inbound {
-            ("--source-asgs", "--source-address-prefixes", "--destination-address-prefixes")
-        } else {
-            ("--destination-asgs", "--destination-address-prefixes", "--source-address-prefixes")
+        let command = match &self.source {
+            End::Group(group, _) => command.option("--source-asgs", &group.text),
+            End::Host(host) => command.option("--source-address-prefixes", &host.to_string()),
         };
-        let command = match &self.far {
-            Far::Group(group) => command.option(far_group, &group.text),
-            Far::Host(host) => command.option(far_host, &host.to_string()),
+        let command = match &self.destination {
+            End::Group(group, _) => command.option("--destination-asgs", &group.text),
+            End::Host(host) => command.option("--destination-address-prefixes", &host.to_string()),
         };
         command
-            .option(own, &near)
             .option("--destination-port-ranges", &ports(self.ports))
             .option("--subscription", &self.group.subscription)
             .done()
     }
 
     fn terraform(&self, priority: i64) -> String {
-        let (name, near) = (self.name(), self.near.to_string());
-        let (group, host, own) = if self.inbound {
-            ("source_application_security_group_ids", "source_address_prefix", "destination_address_prefix")
-        } else {
-            ("destination_application_security_group_ids", "destination_address_prefix", "source_address_prefix")
-        };
-        let far = match &self.far {
-            Far::Group(id) => (group, Value::Texts(vec![id.text.clone()])),
-            Far::Host(address) => (host, address.to_string().as_str().into()),
+        let name = self.name();
+        let end = |end: &End<'_>, group: &'static str, host: &'static str| match end {
+            End::Group(id, _) => (group, Value::Texts(vec![id.text.clone()])),
+            End::Host(address) => (host, address.to_string().as_str().into()),
         };
         let arguments = [
             ("name", name.as_str().into()),
@@ -333,21 +370,16 @@ impl Opening<'_> {
             ("direction", self.direction().into()),
             ("access", "Allow".into()),
             ("protocol", protocol(self.protocol).into()),
-            far,
+            end(&self.source, "source_application_security_group_ids", "source_address_prefix"),
             ("source_port_range", "*".into()),
-            (own, near.as_str().into()),
+            end(&self.destination, "destination_application_security_group_ids", "destination_address_prefix"),
             ("destination_port_range", ports(self.ports).as_str().into()),
         ];
         resource("azurerm_network_security_rule", &[self.group.name(), &name], &arguments)
     }
 
     fn console(&self, priority: Option<i64>) -> String {
-        let far = match &self.far {
-            Far::Group(group) => format!("application security group {}", plain(group.name())),
-            Far::Host(host) => host.to_string(),
-        };
-        let near = self.near.to_string();
-        let (source, destination) = if self.inbound { (far, near) } else { (near, far) };
+        let (source, destination) = (self.source.sentence(), self.destination.sentence());
         let tab = self.direction();
         let path = place(self.group, tab);
         let what = format!(
@@ -358,7 +390,7 @@ impl Opening<'_> {
         let why = if self.before > HIGHEST {
             "the default rules".to_owned()
         } else {
-            format!("the rule with {}, which decides now", self.before)
+            format!("the rule with {}, which decides now,", self.before)
         };
         match priority {
             Some(priority) => {
