@@ -30,7 +30,7 @@ fn differences(size: &Size, seed: u64) -> Vec<String> {
     let wanted = wanted(&config, &config.endpoints().unwrap(), Path::new(""));
     let providers = snapshot.providers();
     let nodes = providers[0].select(&expected.from.parse().unwrap());
-    let nodes: Vec<Node> = nodes.into_iter().map(|interface| Node { provider: 0, interface }).collect();
+    let nodes: Vec<Node> = nodes.into_iter().map(|interface| Node { provider: 0, interface, address: None }).collect();
     assert_eq!(nodes.len(), 1);
     let ephemeral = PortRange::LINUX_EPHEMERAL;
     let subject = Subject { providers: &providers, nodes: &nodes, wanted: &wanted, ephemeral };

@@ -7,7 +7,7 @@ mod wanted;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
-use reachlint_model::{Interface, InterfaceId, PortRange, Protocol, Provider, Verdict};
+use reachlint_model::{Interface, InterfaceId, PortRange, Protocol, Provider, Selector, Verdict};
 
 use crate::evaluate::{Evaluator, Explanation, Query};
 use crate::report::{Flow, FlowVerdict, Place, Source, Target};
@@ -70,6 +70,24 @@ pub struct Node {
     pub provider: usize,
     /// The interface.
     pub interface: InterfaceId,
+    /// The address it sends from, where that is not the machine's own.
+    pub address: Option<IpAddr>,
+}
+
+/// The interfaces that a selector means, over all clouds.
+#[must_use]
+pub fn nodes(providers: &[&dyn Provider], selector: &Selector) -> Vec<Node> {
+    let mut nodes = Vec::new();
+    for (at, provider) in providers.iter().enumerate() {
+        for interface in provider.select(selector) {
+            let address = match selector {
+                Selector::Address(address) => provider.sender(interface, *address),
+                _ => None,
+            };
+            nodes.push(Node { provider: at, interface, address });
+        }
+    }
+    nodes
 }
 
 /// The answer to a name.
@@ -208,7 +226,10 @@ impl Auditor<'_> {
         let loopback = to.is_loopback() || to.is_unspecified();
         let source = match &wanted.source {
             WantedSource::Bind(address) => Some(*address),
-            _ => provider.source_address(node.interface, to).or_else(|| loopback.then_some(to)),
+            _ => {
+                let own = node.address.filter(|own| own.is_ipv4() == to.is_ipv4());
+                own.or_else(|| provider.source_address(node.interface, to)).or_else(|| loopback.then_some(to))
+            }
         };
         let key = (at, Some(to), host.to_owned(), Some(port), wanted.protocol.0, source);
         if self.is_known(&key, &wanted.place) {
@@ -226,7 +247,11 @@ impl Auditor<'_> {
         };
         let query =
             Query { provider: node.provider, from: node.interface, source, to, port, protocol: wanted.protocol };
-        let mut explanation = self.evaluator.explain(&query);
+        let service = provider.service(host);
+        let mut explanation = match service {
+            Some(service) => self.evaluator.explain_to_service(&query, service),
+            None => self.evaluator.explain(&query),
+        };
         let mut cause = Cause::Judged;
         if let WantedSource::Unknown(why) = &wanted.source {
             // The path was judged for the host's own address, which is not the one that will be used.
@@ -302,7 +327,8 @@ impl Auditor<'_> {
         let address = provider.and_then(|provider| {
             let network = provider.network();
             let interface = network.interface(node.interface)?;
-            network.addresses(interface).first().map(|address| address.private.to_string())
+            let first = network.addresses(interface).first().map(|address| address.private);
+            node.address.or(first).map(|address| address.to_string())
         });
         let mut flow = Flow {
             id: String::new(),

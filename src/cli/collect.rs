@@ -5,8 +5,8 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use reachlint_aws::collect::Collected;
-use reachlint_model::Selector;
+use reachlint_aws::collect::{Collected, advice};
+use reachlint_model::{Manifest, Selector};
 
 use super::CliError;
 use super::evidence::origin;
@@ -79,12 +79,33 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
     let settings = Settings { from, ..settings };
     let collected = collect(&arguments.live, &settings, &wanted, arguments.all)?;
     write(&arguments.output, &collected)?;
-    let failures = &collected.manifest.failures;
-    for failure in failures {
-        let region = failure.region.as_ref().map_or(String::new(), |region| format!(" in {region}"));
-        say(&format!("warning: {} failed{region} with {}; what it tells is unknown", failure.call, failure.error));
-    }
+    warn(&collected.manifest);
     Ok(exit::OK)
+}
+
+/// What could not be read. A role is refused for all Regions at once.
+fn warn(manifest: &Manifest) {
+    let several =
+        manifest.scopes.iter().any(|scope| Some(&scope.account) != manifest.scopes.first().map(|it| &it.account));
+    let mut told: Vec<String> = Vec::new();
+    for failure in &manifest.failures {
+        let account = failure.account.as_ref().map_or(String::new(), |account| format!(" in account {account}"));
+        let line = if failure.call == "sts:AssumeRole" {
+            let (error, message) = (&failure.error, &failure.message);
+            format!("warning: {} failed{account} with {error} ({message}); {}", failure.call, advice(failure))
+        } else {
+            let account = if several { account } else { String::new() };
+            let region = failure.region.as_ref().map_or(String::new(), |region| format!(" in {region}"));
+            format!(
+                "warning: {} failed{account}{region} with {}; what it tells is unknown",
+                failure.call, failure.error
+            )
+        };
+        if !told.contains(&line) {
+            say(&line);
+            told.push(line);
+        }
+    }
 }
 
 /// Refuses a folder that holds something.

@@ -103,8 +103,12 @@ mod tests {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     folders.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "conf" || extension == "json") {
-                    on_disk.insert(path.strip_prefix(&root).unwrap().display().to_string());
+                    continue;
+                }
+                let path = path.strip_prefix(&root).unwrap().display().to_string();
+                // What else is there is for other commands.
+                if path.ends_with(".conf") || path.starts_with("aws/") {
+                    on_disk.insert(path);
                 }
             }
         }

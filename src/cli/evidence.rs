@@ -6,7 +6,7 @@ use reachlint_model::{Failure, NameAnswer, Provider, Selector};
 
 use super::CliError;
 use super::options::{EvidenceOptions, Settings};
-use crate::audit::{Node, Wanted};
+use crate::audit::{self, Node, Wanted};
 use crate::evidence::{self, Snapshot};
 use crate::resolve::{self, Resolver, normal};
 
@@ -26,10 +26,7 @@ impl Gathered {
     pub(super) fn nodes(&self, from: &[Selector]) -> Result<Vec<Node>, CliError> {
         let mut nodes: Vec<Node> = Vec::new();
         for selector in from {
-            let mut found: Vec<Node> = Vec::new();
-            for (provider, network) in self.snapshot.networks.iter().enumerate() {
-                found.extend(network.select(selector).into_iter().map(|interface| Node { provider, interface }));
-            }
+            let found = audit::nodes(&self.snapshot.providers(), selector);
             if let Some(failure) = self.unread(selector, found.is_empty()) {
                 return Err(CliError::no_evidence(
                     format!(
@@ -60,8 +57,9 @@ impl Gathered {
             Selector::Tag { value, .. } => (value.clone(), true),
             Selector::Name(name) => (name.clone(), !["i-", "eni-"].iter().any(|start| name.starts_with(start))),
         };
-        let lists =
-            |failure: &&Failure| matches!(&*failure.call, "ec2:DescribeInstances" | "ec2:DescribeNetworkInterfaces");
+        // An account that let nobody in may have machines too.
+        let calls = ["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "sts:AssumeRole"];
+        let lists = |failure: &&Failure| calls.contains(&&*failure.call);
         // An instance that a tag led to may be the one whose interfaces could not be read.
         let about = |failure: &&Failure| {
             let resources = &failure.resources;

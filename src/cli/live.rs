@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use reachlint_aws::collect::{self, Collected, Event, Options, this_instance};
+use reachlint_aws::collect::{self, Accounts, CollectError, Collected, Event, Options, this_instance};
 use reachlint_model::Selector;
 
 use super::CliError;
@@ -48,9 +48,17 @@ pub(super) fn collect(
         addresses.dedup();
         collect::Wanted::Evidence { from, addresses }
     };
+    let roles = live.assume_role.iter().map(|text| text.parse());
+    let accounts = Accounts {
+        roles: roles.collect::<Result<_, String>>().map_err(wrong)?,
+        external_id: live.external_id.clone(),
+        only: live.account.clone(),
+        organization: live.organization,
+    };
     let options = Options {
         profile: live.profile.clone(),
         regions,
+        accounts,
         endpoint_url: live.endpoint_url.clone(),
         ..Options::new(what, humantime::format_rfc3339_seconds(SystemTime::now()).to_string())
     };
@@ -68,8 +76,21 @@ fn literal(wanted: &Wanted) -> Option<IpAddr> {
     }
 }
 
-fn failed(error: &collect::CollectError) -> CliError {
-    CliError::no_evidence(error.to_string(), "docs/evidence.md lists credentials, permissions and offline ways")
+fn wrong(why: String) -> CliError {
+    CliError::usage(why, "docs/evidence.md, several accounts and Regions, has examples")
+}
+
+fn failed(error: &CollectError) -> CliError {
+    match error {
+        CollectError::TwoRoles { .. }
+        | CollectError::NoAccount { .. }
+        | CollectError::NoRoleName
+        | CollectError::NameAlone { .. }
+        | CollectError::NoWay { .. } => wrong(error.to_string()),
+        _ => {
+            CliError::no_evidence(error.to_string(), "docs/evidence.md lists credentials, permissions and offline ways")
+        }
+    }
 }
 
 /// One line for each call, on a terminal only: a log of a nightly run wants the result.
@@ -77,11 +98,18 @@ fn progress(watched: bool, event: &Event) {
     if !watched {
         return;
     }
+    let place = |account: &Option<String>, region: &str| match account {
+        Some(account) => format!("{account} {region}"),
+        None => region.to_owned(),
+    };
     match event {
-        Event::Read { region, call, records, pages } => {
-            say(&format!("{region}  {call}: {records} in {pages} {}", if *pages == 1 { "page" } else { "pages" }));
+        Event::Read { account, region, call, records, pages } => {
+            let pages = format!("{pages} {}", if *pages == 1 { "page" } else { "pages" });
+            say(&format!("{}  {call}: {records} in {pages}", place(account, region)));
         }
-        Event::Failed { region, call, error } => say(&format!("{region}  {call}: {error}")),
+        Event::Failed { account, region, call, error } => {
+            say(&format!("{}  {call}: {error}", place(account, region)));
+        }
     }
 }
 

@@ -84,9 +84,21 @@ pub(super) struct LiveOptions {
     /// Profile of the AWS configuration files.
     #[arg(long, value_name = "NAME")]
     pub(super) profile: Option<String>,
-    /// AWS Region; may be repeated.
+    /// AWS Region, in each account; may be repeated.
     #[arg(long, value_name = "REGION")]
     pub(super) region: Vec<String>,
+    /// Role to read another account as: its ARN, or a name that the role has in every account; may be repeated.
+    #[arg(long, value_name = "ROLE")]
+    pub(super) assume_role: Vec<String>,
+    /// External id that the roles ask for.
+    #[arg(long, value_name = "ID", requires = "assume_role")]
+    pub(super) external_id: Option<String>,
+    /// AWS account to read, and no others; may be repeated. Without it, that of the credentials and those of the roles.
+    #[arg(long, value_name = "ID")]
+    pub(super) account: Vec<String>,
+    /// Every active account of the organization, with the role that `--assume-role NAME` names.
+    #[arg(long, requires = "assume_role", conflicts_with = "account")]
+    pub(super) organization: bool,
     /// Where the EC2 API answers, for test servers and VPC endpoints.
     #[arg(long, value_name = "URL")]
     pub(super) endpoint_url: Option<String>,

@@ -86,14 +86,28 @@ impl<'n> Evaluator<'n> {
 
     /// The verdict alone.
     pub fn verdict(&mut self, query: &Query) -> Verdict {
-        let Some((leave, enter, _)) = self.walk(query) else { return Verdict::Unknown };
+        let Some((leave, enter, _)) = self.walk(query, false) else { return Verdict::Unknown };
         judge(&self.path, leave, enter, &mut |_| {})
     }
 
     /// The verdict with everything that led to it.
     pub fn explain(&mut self, query: &Query) -> Explanation {
+        self.explain_walk(query, false)
+    }
+
+    /// The same for a service of a cloud that has no interface anywhere: what comes to it over the internet is filtered on
+    /// the way out only.
+    pub fn explain_to_service(&mut self, query: &Query, service: &str) -> Explanation {
+        let mut explanation = self.explain_walk(query, true);
+        if explanation.landing.interface.is_none() && explanation.verdict == Verdict::Allowed {
+            explanation.reasons.push(format!("the receiver is {service}, so only the way out is filtered"));
+        }
+        explanation
+    }
+
+    fn explain_walk(&mut self, query: &Query, to_service: bool) -> Explanation {
         let mut explanation = Explanation::default();
-        let Some((leave, enter, arrival)) = self.walk(query) else { return explanation };
+        let Some((leave, enter, arrival)) = self.walk(query, to_service) else { return explanation };
         let verdict = judge(&self.path, leave, enter, &mut |judged| {
             let provider = if judged.entering { arrival.provider } else { query.provider };
             let network = if judged.entering { enter } else { leave };
@@ -109,7 +123,7 @@ impl<'n> Evaluator<'n> {
     }
 
     /// Lays the path of a connection; the networks of the two halves, and where it ends.
-    fn walk(&mut self, query: &Query) -> Option<(&'n Network, &'n Network, Landing)> {
+    fn walk(&mut self, query: &Query, to_service: bool) -> Option<(&'n Network, &'n Network, Landing)> {
         self.path.clear();
         let leaving = *self.providers.get(query.provider)?;
         let packet = Packet {
@@ -122,6 +136,10 @@ impl<'n> Evaluator<'n> {
             destination_identity: Identity::Nobody,
         };
         let mut crossing = leaving.leave(query.from, &packet, &mut self.path.leave);
+        // Nobody's interface, and the name tells that there is none.
+        if to_service && crossing.via == Via::Internet && !self.providers.iter().any(|known| known.answers(query.to)) {
+            crossing.via = Via::Service;
+        }
         let to = self.receiving(query.provider, &crossing);
         if to != query.provider {
             // Interfaces are numbered by each provider for itself, and no cloud knows another's groups.

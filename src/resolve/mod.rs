@@ -4,12 +4,16 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::{IpAddr, ToSocketAddrs};
 
 use reachlint_aws::network::is_private_name;
-use reachlint_model::{NameAnswer as Recorded, Provider};
+use reachlint_model::{Lookup, NameAnswer as Recorded, Provider};
 
 use crate::audit::{NameAnswer, Names, Node, Wanted, WantedTarget, host_address};
 
-/// Everything that can answer a name, the first that does wins: what the user says, the cloud's own names, the
-/// snapshot's answers.
+/// Everything that can answer a name, the first that does wins: what the user says, the cloud's own evidence (a private
+/// zone of nginx's network before the names of the cloud itself), the snapshot's answers.
+///
+/// The cloud's evidence goes before recorded answers, which may come from a machine that another resolver answers: a
+/// private zone hides whatever public DNS says of its names. Where it knows that the cloud answers a name, but not with
+/// what, a recorded answer counts.
 pub struct Resolver<'a> {
     /// `--resolve` and `[resolve]`.
     pub given: BTreeMap<String, Vec<IpAddr>>,
@@ -27,18 +31,24 @@ impl Names for Resolver<'_> {
         if let Some(addresses) = self.given.get(&key).filter(|addresses| !addresses.is_empty()) {
             return NameAnswer::Addresses(addresses.clone());
         }
-        let cloud = self.providers.get(node.provider).and_then(|provider| provider.lookup(node.interface, host));
-        if let Some(addresses) = cloud.filter(|addresses| !addresses.is_empty()) {
-            return NameAnswer::Addresses(addresses);
-        }
-        match self.recorded.get(&key) {
-            Some(recorded) if !recorded.addresses.is_empty() => NameAnswer::Addresses(recorded.addresses.clone()),
-            Some(recorded) => {
+        let provider = self.providers.get(node.provider);
+        let undecided = match provider.map_or(Lookup::Silent, |provider| provider.lookup(node.interface, host)) {
+            Lookup::Addresses(addresses) if !addresses.is_empty() => return NameAnswer::Addresses(addresses),
+            Lookup::Absent(why) => return NameAnswer::None(why),
+            Lookup::Undecided(why) => Some(why),
+            Lookup::Addresses(_) | Lookup::Silent => None,
+        };
+        match (self.recorded.get(&key), undecided) {
+            (Some(recorded), _) if !recorded.addresses.is_empty() => NameAnswer::Addresses(recorded.addresses.clone()),
+            (_, Some(why)) => NameAnswer::None(format!("{why}; pass `--resolve {host}=ADDRESS`")),
+            (Some(recorded), None) => {
                 let why = recorded.error.as_deref().unwrap_or("the resolver had no answer");
                 NameAnswer::None(format!("{why}; pass `--resolve {host}=ADDRESS`"))
             }
-            None if self.asked => NameAnswer::None(format!("nobody answered it; pass `--resolve {host}=ADDRESS`")),
-            None => NameAnswer::None(format!(
+            (None, None) if self.asked => {
+                NameAnswer::None(format!("nobody answered it; pass `--resolve {host}=ADDRESS`"))
+            }
+            (None, None) => NameAnswer::None(format!(
                 "the snapshot has no answer for it and the resolver was not asked; pass `--resolve {host}=ADDRESS` or \
                  `--dns`"
             )),

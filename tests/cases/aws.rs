@@ -32,6 +32,15 @@ pub(super) fn id_key(listing: &str) -> &'static str {
         "TransitGatewayVpcAttachments" => "TransitGatewayAttachmentId",
         "TransitGatewayRouteTables" => "TransitGatewayRouteTableId",
         "TransitGatewayPolicyTables" => "TransitGatewayPolicyTableId",
+        "DBInstances" => "DBInstanceIdentifier",
+        "DBClusters" => "DBClusterIdentifier",
+        "CacheClusters" => "CacheClusterId",
+        "ReplicationGroups" => "ReplicationGroupId",
+        "DomainStatusList" => "DomainName",
+        "HostedZones" => "Id",
+        "tasks" => "taskArn",
+        "containerInstances" => "containerInstanceArn",
+        "LoadBalancerDescriptions" => "LoadBalancerName",
         other => panic!("the harness does not know how records of `{other}` are identified"),
     }
 }
@@ -58,8 +67,33 @@ pub(super) fn documents(evidence: &Map<String, Value>, case: &Case) -> Vec<(Stri
             }
             continue;
         }
-        // The one answer that is a single record.
-        if listing == "VpcBlockPublicAccessOptions" {
+        // A hosted zone with its VPCs is an answer of its own.
+        if listing == "HostedZone" {
+            for (id, answer) in records.as_object().unwrap() {
+                let mut answer = answer.clone();
+                answer["HostedZone"]["Id"] = json!(format!("/hostedzone/{id}"));
+                documents.push((format!("zone-{}.json", documents.len()), answer));
+            }
+            continue;
+        }
+        // What is asked about a zone, or about a Classic Load Balancer by its name.
+        let asked = match listing.as_str() {
+            "ResourceRecordSets" => Some("HostedZoneId"),
+            "InstanceStates" | "LoadBalancerAttributes" => Some("LoadBalancerName"),
+            _ => None,
+        };
+        if let Some(asked) = asked {
+            for (id, answer) in records.as_object().unwrap() {
+                let mut document = json!({ asked: id, listing: answer });
+                if case.cut.contains(id) {
+                    document["NextToken"] = json!("more");
+                }
+                documents.push((format!("{listing}-{}.json", documents.len()), document));
+            }
+            continue;
+        }
+        // The answers that are a single record.
+        if listing == "VpcBlockPublicAccessOptions" || listing == "addon" {
             documents.push((format!("{listing}.json"), json!({ listing: records })));
             continue;
         }

@@ -12,7 +12,7 @@ use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use reachlint::audit::{Node, Subject, destination, judge, wanted};
+use reachlint::audit::{self, Subject, destination, judge, wanted};
 use reachlint::evidence::from_documents;
 use reachlint::nginx::{Config, MemoryFiles, Options};
 use reachlint::report::{Confidence, Finding, Flow, StepOutcome};
@@ -227,10 +227,7 @@ pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<
     let wanted = wanted(&config, &endpoints, Path::new(""));
     let providers = snapshot.providers();
     let from = case.from.as_ref().or(base.from.as_ref()).unwrap().parse().unwrap();
-    let nodes = providers.iter().enumerate().flat_map(|(provider, network)| {
-        network.select(&from).into_iter().map(move |interface| Node { provider, interface })
-    });
-    let nodes: Vec<_> = nodes.collect();
+    let nodes = audit::nodes(&providers, &from);
     assert!(!nodes.is_empty(), "nginx is nowhere in the evidence");
     let ephemeral = case.options.ephemeral.as_ref().map_or(PortRange::LINUX_EPHEMERAL, |text| text.parse().unwrap());
     let subject = Subject { providers: &providers, nodes: &nodes, wanted: &wanted, ephemeral };

@@ -18,6 +18,8 @@ mod estate;
 mod server;
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod bad_days;
 #[cfg(test)]
 mod moto;

@@ -1,9 +1,9 @@
 """An estate with planted faults in moto, on a port of its own.
 
 Prints one line of JSON (where the server answers, and ids of what was made) and serves until its standard input ends,
-so that it never outlives the test run. With an argument, the file of an IAM policy, it makes two users before it
-serves: one with that policy and one whose policy lacks ec2:DescribeNetworkAcls. From then on keys, signatures and
-permissions are checked.
+so that it never outlives the test run. With an argument, the folder of the documented policies, it makes users before it
+serves: one with the policy to read, one whose policy lacks ec2:DescribeNetworkAcls, and one who may only assume the role
+that it makes too. From then on keys, signatures and permissions are checked.
 """
 
 import json
@@ -36,8 +36,18 @@ ACCOUNT = "123456789012"
 class Region:
     """One region's client, with the few things that the estate is made of."""
 
-    def __init__(self, url, name):
-        self.ec2 = boto3.client("ec2", region_name=name, endpoint_url=url)
+    def __init__(self, url, name, account=ACCOUNT):
+        keys = {}
+        if account != ACCOUNT:
+            sts = boto3.client("sts", region_name=name, endpoint_url=url)
+            role = f"arn:aws:iam::{account}:role/audit"
+            made = sts.assume_role(RoleArn=role, RoleSessionName="seed")["Credentials"]
+            keys = {
+                "aws_access_key_id": made["AccessKeyId"],
+                "aws_secret_access_key": made["SecretAccessKey"],
+                "aws_session_token": made["SessionToken"],
+            }
+        self.ec2 = boto3.client("ec2", region_name=name, endpoint_url=url, **keys)
 
     def vpc(self, block, **more):
         return self.ec2.create_vpc(CidrBlock=block, **more)["Vpc"]["VpcId"]
@@ -93,6 +103,30 @@ def block(text):
 
 def six(text):
     return {"Ipv6Ranges": [{"CidrIpv6": text}]}
+
+
+def neighbour(url, here, vpc):
+    """The other side of two peerings, in another account of the organization: one in this region, one in the next."""
+    organizations = boto3.client("organizations", region_name="us-east-1", endpoint_url=url)
+    organizations.create_organization(FeatureSet="ALL")
+    made = organizations.create_account(AccountName="neighbour", Email="neighbour@example.com")
+    account = made["CreateAccountStatus"]["AccountId"]
+    near, far = Region(url, "us-east-1", account), Region(url, "eu-west-1", account)
+    for region, name, second in [(near, "us-east-1", 60), (far, "eu-west-1", 70)]:
+        theirs = region.vpc(f"10.{second}.0.0/16")
+        link = here.ec2.create_vpc_peering_connection(
+            VpcId=vpc, PeerVpcId=theirs, PeerOwnerId=account, PeerRegion=name
+        )["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+        region.ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=link)
+        here.route(vpc, f"10.{second}.0.0/16", link)
+        region.route(theirs, "10.10.0.0/16", link)
+        subnet = region.subnet(theirs, f"10.{second}.1.0/24")
+        # moto knows groups of one account only, so no rule refers to nginx's.
+        lets_in = block("10.10.1.0/24")
+        region.machine(subnet, region.group(theirs, "theirs", (8012, lets_in)), f"10.{second}.1.20", "theirs")
+        shut = region.group(theirs, "theirs-shut", (8012, block("10.10.99.0/24")))
+        region.machine(subnet, shut, f"10.{second}.1.21", "theirs-shut")
+    return account
 
 
 def seed(url):
@@ -181,6 +215,7 @@ def seed(url):
     far.machine(shore, far.group(abroad, "far-shut", (8009, block("10.10.99.0/24"))), "10.50.1.21", "far-shut")
 
     return {
+        "neighbour": neighbour(url, here, vpc),
         "edges": [{"instance": instance, "interface": interface} for instance, interface in edges],
         "prefix_list": prefixes,
         "acl": acl,
@@ -189,7 +224,12 @@ def seed(url):
     }
 
 
-def users(url, policy):
+def users(url, folder):
+    documents = {}
+    for name in ("aws-read-only", "aws-assume-role", "aws-trust"):
+        with open(os.path.join(folder, f"{name}.json"), encoding="utf-8") as file:
+            documents[name] = file.read()
+    policy = json.loads(documents["aws-read-only"])
     iam = boto3.client("iam", region_name="us-east-1", endpoint_url=url)
     lesser = json.loads(json.dumps(policy))
     for statement in lesser["Statement"]:
@@ -200,7 +240,16 @@ def users(url, policy):
         iam.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=json.dumps(document))
         key = iam.create_access_key(UserName=name)["AccessKey"]
         keys[name] = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
-    return keys
+    # What the role may do, who may have it, and what those need for that.
+    caller = iam.create_user(UserName="caller")["User"]["Arn"]
+    trust = json.loads(documents["aws-trust"])
+    trust["Statement"][0]["Principal"]["AWS"] = caller
+    role = iam.create_role(RoleName="reachlint", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="reachlint", PolicyName="read", PolicyDocument=documents["aws-read-only"])
+    iam.put_user_policy(UserName="caller", PolicyName="assume", PolicyDocument=documents["aws-assume-role"])
+    key = iam.create_access_key(UserName="caller")["AccessKey"]
+    keys["caller"] = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
+    return {"keys": keys, "role": role}
 
 
 def main():
@@ -210,8 +259,7 @@ def main():
     url = f"http://{host}:{port}"
     told = {"url": url, **seed(url)}
     if len(sys.argv) > 1:
-        with open(sys.argv[1], encoding="utf-8") as file:
-            told["keys"] = users(url, json.load(file))
+        told.update(users(url, sys.argv[1]))
         settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
     print(json.dumps(told), flush=True)
     sys.stdin.read()

@@ -29,6 +29,6 @@ pub use network::{Address, Interface, InterfaceId, InterfaceState, Network, Netw
 pub use packet::{Identity, Packet, Protocol};
 pub use path::{Arrival, Crossing, Half, Hop, HopKind, Note, Onward, Outcome, Path, Via};
 pub use ports::PortRange;
-pub use provider::{Cloud, Door, Exposure, Intake, Provider, Selector, SelectorError};
+pub use provider::{Cloud, Door, Exposure, Intake, Lookup, Provider, Selector, SelectorError};
 pub use remedy::{Fix, Remedy};
 pub use verdict::{Reason, ReasonCode, ReasonId, Verdict};

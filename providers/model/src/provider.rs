@@ -115,6 +115,20 @@ pub struct Exposure {
     pub public: Result<bool, ReasonId>,
 }
 
+/// What a cloud's own evidence says of a name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Lookup {
+    /// Nothing.
+    Silent,
+    /// Every address that it may be answered with, at least one.
+    Addresses(Vec<IpAddr>),
+    /// The cloud answers it, and the evidence does not tell with what: why, in a clause. An answer that was recorded
+    /// elsewhere may.
+    Undecided(String),
+    /// The cloud answers that it has no address, so nobody else is asked: why, in a clause.
+    Absent(String),
+}
+
 /// Evidence of one cloud as it is read, before it is compiled.
 pub trait Intake: fmt::Debug {
     /// Which cloud.
@@ -148,10 +162,22 @@ pub trait Provider: fmt::Debug {
     fn select(&self, selector: &Selector) -> Vec<InterfaceId>;
 
     /// The addresses of a name that this cloud's own evidence answers, as the machine behind `from` would be told.
-    fn lookup(&self, from: InterfaceId, host: &str) -> Option<Vec<IpAddr>>;
+    fn lookup(&self, from: InterfaceId, host: &str) -> Lookup;
+
+    /// The service of the cloud that a name belongs to, where the service has no interface in any network: nothing
+    /// filters on its side.
+    fn service(&self, _host: &str) -> Option<&'static str> {
+        None
+    }
 
     /// The address from which the interface opens connections to `destination`, if it has one of that family.
     fn source_address(&self, from: InterfaceId, destination: IpAddr) -> Option<IpAddr>;
+
+    /// The address that something behind an address of the interface opens connections from, where it has one of its own
+    /// beside that of the machine: a pod of a cluster.
+    fn sender(&self, _from: InterfaceId, _address: IpAddr) -> Option<IpAddr> {
+        None
+    }
 
     /// Whether an arriving packet to this public address is for an interface of this cloud.
     fn answers(&self, public: IpAddr) -> bool;

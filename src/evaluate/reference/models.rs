@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use reachlint_model::{
     Action, Address, AddressSet, Arrival, Cloud, Crossing, Direction, Exposure, Fix, Gate, GateId, Group, Half, Hop,
-    HopKind, Identity, InterfaceId, InterfaceState, Layer, ListId, NameId, Narrow, Network, NetworkBuilder,
+    HopKind, Identity, InterfaceId, InterfaceState, Layer, ListId, Lookup, NameId, Narrow, Network, NetworkBuilder,
     NewInterface, Outcome, Packet, Path, Peer, PortRange, Prefix, Protocol, ProtocolMatch, Provider, Reason,
     ReasonCode, ReasonId, Remedy, Rule, RuleId, Selector, Side, Verdict, Via,
 };
@@ -337,8 +337,8 @@ impl Provider for Fake {
         Vec::new()
     }
 
-    fn lookup(&self, _: InterfaceId, _: &str) -> Option<Vec<IpAddr>> {
-        None
+    fn lookup(&self, _: InterfaceId, _: &str) -> Lookup {
+        Lookup::Silent
     }
 
     fn source_address(&self, _: InterfaceId, _: IpAddr) -> Option<IpAddr> {

@@ -1,5 +1,6 @@
 //! The SDK, configured: one TLS library, short timeouts, and retries that spread out.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
 
 use aws_config::imds;
@@ -8,6 +9,7 @@ use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_credential_types::provider::future::ProvideCredentials as Provided;
+use aws_sdk_ec2::config::retry::{ClientRateLimiter, RetryPartition};
 use aws_sdk_ec2::config::{
     Credentials, ProvideCredentials, RuntimeComponents, SharedCredentialsProvider, SharedHttpClient,
 };
@@ -18,6 +20,7 @@ use aws_smithy_http_client::{Builder, Connector, tls};
 use super::fault::clean;
 use super::whole::WholeAnswers;
 use super::{CollectError, Options, Patience};
+use crate::records::Listing;
 
 /// Credentials that expire within this time are asked for anew.
 const MARGIN: Duration = Duration::from_mins(5);
@@ -25,6 +28,10 @@ const MARGIN: Duration = Duration::from_mins(5);
 const METADATA_PATIENCE: Duration = Duration::from_secs(1);
 /// Longest wait for credentials, which may come from a person who has to log in.
 const CREDENTIALS_PATIENCE: Duration = Duration::from_mins(1);
+
+/// Requests that an API takes at once, and how many more each second (EC2 API, throttling).
+const BURST: f64 = 100.0;
+const REFILL: f64 = 20.0;
 
 /// HTTPS with ring.
 fn http(proxy: ProxyConfig) -> SharedHttpClient {
@@ -36,11 +43,33 @@ fn http(proxy: ProxyConfig) -> SharedHttpClient {
     })
 }
 
-/// Waits twice as long each time, at random within that. The SDK's adaptive mode is not used: its one limiter for
-/// all calls of a region falls to half a request a second when a single call is throttled, and 15 calls then take
-/// 40 seconds, while the allowance of EC2 is one for each call and is full again after five (EC2 API, throttling).
+/// Waits twice as long each time, at random within that.
 fn retries(patience: &Patience) -> RetryConfig {
     RetryConfig::standard().with_max_attempts(patience.attempts.max(1)).with_initial_backoff(patience.backoff)
+}
+
+/// Retries that moreover hold back further requests to an API that was throttled: each API has an allowance of its
+/// own, of 100 requests and 20 more each second (EC2 API, throttling), and so has a limiter of its own.
+///
+/// Without that the SDK has one limiter for all calls of a region, which begins with nothing and half a request a
+/// second: one throttled call then holds up itself for ten seconds and all others with it.
+fn adaptive(config: &SdkConfig) -> RetryConfig {
+    let retries = config.retry_config().cloned().unwrap_or_else(RetryConfig::standard);
+    RetryConfig::adaptive()
+        .with_max_attempts(retries.max_attempts())
+        .with_initial_backoff(retries.initial_backoff())
+        .with_max_backoff(retries.max_backoff())
+}
+
+fn allowance(api: Listing, region: &str) -> RetryPartition {
+    let limiter = ClientRateLimiter::builder()
+        .maximum_bucket_capacity(BURST)
+        .current_bucket_capacity(BURST)
+        .token_refill_rate(REFILL)
+        // At its first answer the SDK keeps a fifth of this as the rate of requests so far.
+        .tokens_retrieved_per_second(5.0 * REFILL)
+        .build();
+    RetryPartition::custom(format!("{region} {}", api.permission())).client_rate_limiter(limiter).build()
 }
 
 fn timeouts(patience: &Patience) -> TimeoutConfig {
@@ -76,15 +105,39 @@ pub(super) async fn load(options: &Options) -> Result<SdkConfig, CollectError> {
         Ok(Err(error)) => return Err(none(&super::fault::chain(&error))),
         Err(_) => return Err(none("no source of credentials answered in time")),
     };
-    let held = SharedCredentialsProvider::new(Held { first, source });
-    Ok(config.into_builder().credentials_provider(held).build())
+    Ok(config.into_builder().credentials_provider(held(first, source)).build())
 }
 
-/// The client of one region.
-pub(super) fn ec2(config: &SdkConfig, region: &str) -> aws_sdk_ec2::Client {
-    let builder =
-        aws_sdk_ec2::config::Builder::from(config).region(Region::new(region.to_owned())).interceptor(WholeAnswers);
-    aws_sdk_ec2::Client::from_conf(builder.build())
+/// Credentials that are there already, for as long as they hold.
+pub(super) fn held(first: Credentials, source: SharedCredentialsProvider) -> SharedCredentialsProvider {
+    SharedCredentialsProvider::new(Held { first, source })
+}
+
+/// The clients of one region: one for each API, so that one that is throttled does not hold up the others.
+#[derive(Debug)]
+pub(super) struct Ec2 {
+    region: String,
+    config: aws_sdk_ec2::Config,
+    clients: BTreeMap<Listing, aws_sdk_ec2::Client>,
+}
+
+impl Ec2 {
+    pub(super) fn new(config: &SdkConfig, region: &str) -> Self {
+        let builder = aws_sdk_ec2::config::Builder::from(config)
+            .region(Region::new(region.to_owned()))
+            .retry_config(adaptive(config))
+            .interceptor(WholeAnswers);
+        Self { region: region.to_owned(), config: builder.build(), clients: BTreeMap::new() }
+    }
+
+    /// The client for an API; always the same one, which knows how it was throttled.
+    pub(super) fn of(&mut self, api: Listing) -> aws_sdk_ec2::Client {
+        let client = self.clients.entry(api).or_insert_with(|| {
+            let allowance = allowance(api, &self.region);
+            aws_sdk_ec2::Client::from_conf(self.config.to_builder().retry_partition(allowance).build())
+        });
+        client.clone()
+    }
 }
 
 /// The client that tells whose credentials they are. It is not worth waiting for: an account without a way to STS
@@ -140,8 +193,11 @@ pub(super) async fn this_instance(endpoint: Option<&str>) -> Result<(String, Str
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
+
+    use aws_config::retry::RetryMode;
 
     use super::*;
 
@@ -176,6 +232,22 @@ mod tests {
 
     fn ask(endpoint: &str) -> Result<(String, String), CollectError> {
         super::super::runtime().unwrap().block_on(this_instance(Some(endpoint)))
+    }
+
+    /// A limiter that two APIs share would hold up the one for the other.
+    #[test]
+    fn each_api_is_held_back_by_itself() {
+        let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
+        let mut clients = Ec2::new(&config, "eu-west-1");
+        let mut named = BTreeSet::new();
+        for api in Listing::ALL {
+            let client = clients.of(api);
+            assert_eq!(client.config().retry_config().map(RetryConfig::mode), Some(RetryMode::Adaptive));
+            assert!(named.insert(client.config().retry_partition().unwrap().to_string()), "{api:?} shares a limiter");
+            assert_eq!(clients.of(api).config().retry_partition(), client.config().retry_partition());
+        }
+        let mut elsewhere = Ec2::new(&config, "eu-west-2");
+        assert!(!named.contains(&elsewhere.of(Listing::Vpcs).config().retry_partition().unwrap().to_string()));
     }
 
     #[test]

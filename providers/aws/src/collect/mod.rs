@@ -3,10 +3,14 @@
 //! Nothing here decides anything about a connection. What comes out is the same bytes as files would be, so live
 //! runs and runs on files are one path. Only calls that read are made; [`PERMISSIONS`] lists them all.
 
+mod accounts;
 mod calls;
 mod client;
 mod convert;
+mod error;
 mod fault;
+mod organization;
+mod places;
 mod plan;
 mod whole;
 mod write;
@@ -17,19 +21,24 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_config::SdkConfig;
 use reachlint_model::{Cloud, Failure, Manifest, SNAPSHOT_SCHEMA, Scope, Selector};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::records::Listing;
+use accounts::ASSUME_ROLE;
+pub use accounts::{Accounts, Role, is_account};
 use calls::Ask;
+pub use error::{CollectError, advice};
 use fault::Fault;
-use plan::Plan;
+use organization::LIST_ACCOUNTS;
+use places::Place;
 
-/// Calls under way at the same time in one region. The account's allowance is shared with everybody in it (EC2 API,
-/// request throttling).
+/// Calls under way at the same time in one account and region. The account's allowance is shared with everybody in it
+/// (EC2 API, request throttling).
 const AT_ONCE: usize = 8;
+/// Calls under way at the same time in all accounts and regions together.
+const AT_ONCE_OVERALL: usize = 48;
 /// Call and permission that tell whose credentials they are.
 const IDENTITY: &str = "sts:GetCallerIdentity";
 
@@ -64,6 +73,12 @@ pub const PERMISSIONS: [Permission; 16] = [
     permission(Listing::NatGateways, "address translation on the way out"),
     permission(Listing::Addresses, "elastic addresses"),
     Permission { action: IDENTITY, purpose: "which account was read; AWS grants it to everybody" },
+];
+
+/// Permissions that the credentials need to read several accounts, beside [`PERMISSIONS`] in each of them.
+pub const ACCOUNT_PERMISSIONS: [Permission; 2] = [
+    Permission { action: ASSUME_ROLE, purpose: "the way into other accounts" },
+    Permission { action: LIST_ACCOUNTS, purpose: "which accounts the organization has" },
 ];
 
 /// What to collect.
@@ -128,8 +143,10 @@ pub struct Options {
     pub profile: Option<String>,
     /// An access key that goes before all of those.
     pub access_key: Option<AccessKey>,
-    /// Regions to read; without any, the one that the environment or the profile names.
+    /// Regions to read in each account; without any, the one that the environment or the profile names.
     pub regions: Vec<String>,
+    /// Accounts to read.
+    pub accounts: Accounts,
     /// Address of the API, where it is not that of AWS.
     pub endpoint_url: Option<String>,
     /// What to collect.
@@ -148,6 +165,7 @@ impl Options {
             profile: None,
             access_key: None,
             regions: Vec::new(),
+            accounts: Accounts::default(),
             endpoint_url: None,
             wanted,
             collected_at,
@@ -161,6 +179,8 @@ impl Options {
 pub enum Event {
     /// A call was read to its last page.
     Read {
+        /// Account that was asked, where it is not just that of the credentials.
+        account: Option<String>,
         /// Region that was asked.
         region: String,
         /// Permission that names the call.
@@ -172,6 +192,8 @@ pub enum Event {
     },
     /// A call failed, after all retries.
     Failed {
+        /// Account that was asked, where it is not just that of the credentials.
+        account: Option<String>,
         /// Region that was asked.
         region: String,
         /// Permission that names the call.
@@ -188,70 +210,6 @@ pub struct Collected {
     pub documents: Vec<(String, Vec<u8>)>,
     /// What they cover, and which calls failed.
     pub manifest: Manifest,
-}
-
-/// Why nothing was collected.
-#[derive(Debug, thiserror::Error)]
-pub enum CollectError {
-    /// Nobody named a region.
-    #[error("no AWS region is set; name one with `--region`, AWS_REGION or the profile's `region`")]
-    NoRegion,
-    /// There are no credentials, or they cannot be had.
-    #[error(
-        "no AWS credentials were found ({detail}); set up a profile with `aws configure` or log in with \
-         `aws sso login`, or run where an instance profile or role gives them"
-    )]
-    NoCredentials {
-        /// What the chain of credentials says.
-        detail: String,
-    },
-    /// `self` was not resolved.
-    #[error("`self` was not resolved to an instance; name the instance by its id")]
-    ItselfUnresolved,
-    /// The metadata service did not answer.
-    #[error(
-        "the metadata service of EC2 did not say which instance this is ({detail}); name the machine by instance id, \
-         address or tag, or run on the instance itself"
-    )]
-    NotAnInstance {
-        /// What went wrong.
-        detail: String,
-    },
-    /// Not one call brought anything.
-    #[error("nothing could be read from AWS: {}", first(.failures))]
-    NothingRead {
-        /// The calls that failed.
-        failures: Vec<Failure>,
-    },
-    /// The system refuses what any program needs.
-    #[error("collection could not start: {0}")]
-    Start(#[from] std::io::Error),
-    /// A record could not be written as JSON, which is a bug.
-    #[error("a record could not be written, which is a bug in reachlint: {0}")]
-    Write(#[from] serde_json::Error),
-}
-
-/// The first failure, and what to do about it.
-fn first(failures: &[Failure]) -> String {
-    let Some(failure) = failures.iter().find(|failure| failure.call != IDENTITY).or(failures.first()) else {
-        return "no call was made".to_owned();
-    };
-    let region = failure.region.as_ref().map_or(String::new(), |region| format!(" in {region}"));
-    let message = if failure.message.is_empty() { String::new() } else { format!(" ({})", failure.message) };
-    let next = match failure.error.as_str() {
-        "UnauthorizedOperation" | "AccessDenied" | "AccessDeniedException" => {
-            format!("grant {} and the other read permissions", failure.call)
-        }
-        "AuthFailure" | "ExpiredToken" | "RequestExpired" | "InvalidClientTokenId" | "SignatureDoesNotMatch" => {
-            "renew the credentials, and check the clock and that the region is enabled".to_owned()
-        }
-        "ConnectionFailed" if failure.message.contains("certificate") => {
-            "name the file of the certificates to trust in SSL_CERT_FILE".to_owned()
-        }
-        "Timeout" | "ConnectionFailed" => "check the region's name, the network and the proxy".to_owned(),
-        _ => "see the message, or try again later".to_owned(),
-    };
-    format!("{} failed{region} with {}{message}; {next}", failure.call, failure.error)
 }
 
 /// Collects, and tells `progress` of each call that ended.
@@ -293,6 +251,13 @@ async fn identity(client: aws_sdk_sts::Client) -> Identity {
 }
 
 async fn run(options: &Options, progress: &(dyn Fn(Event) + Sync)) -> Result<Collected, CollectError> {
+    options.accounts.check()?;
+    if let (Wanted::Everything, [Role::Named(name)]) = (&options.wanted, options.accounts.roles.as_slice())
+        && options.accounts.only.is_empty()
+        && !options.accounts.organization
+    {
+        return Err(CollectError::NameAlone { name: name.clone() });
+    }
     let config = client::load(options).await?;
     let mut regions: Vec<String> = options.regions.clone();
     if regions.is_empty() {
@@ -301,21 +266,12 @@ async fn run(options: &Options, progress: &(dyn Fn(Event) + Sync)) -> Result<Col
     regions.sort();
     regions.dedup();
     let (events, mut heard) = mpsc::unbounded_channel();
-    let whose = tokio::spawn(identity(client::sts(&config, &options.patience)));
-    let mut reading = JoinSet::new();
-    for region in regions {
-        reading.spawn(read(config.clone(), region, Plan::new(&options.wanted), events.clone()));
-    }
-    drop(events);
+    let collecting = tokio::spawn(places::read_all(options.clone(), config, regions, events));
     while let Some(event) = heard.recv().await {
         progress(event);
     }
-    let mut plans = Vec::new();
-    while let Some(joined) = reading.join_next().await {
-        plans.push(bug(joined));
-    }
-    plans.sort_by(|a, b| a.0.cmp(&b.0));
-    assemble(options, bug(whose.await), plans)
+    let (identity, places, refused) = bug(collecting.await)?;
+    assemble(options, identity, places, refused)
 }
 
 /// What a task came to. A task that panicked is a bug, and is shown as one.
@@ -326,63 +282,67 @@ fn bug<T>(joined: Result<T, tokio::task::JoinError>) -> T {
     }
 }
 
-/// Reads one region, round by round.
-async fn read(
-    config: SdkConfig,
-    region: String,
-    mut plan: Plan,
-    events: mpsc::UnboundedSender<Event>,
-) -> (String, Plan) {
-    let client = client::ec2(&config, &region);
+/// Reads one account and region, round by round.
+async fn read(mut place: Place, overall: Arc<Semaphore>, events: mpsc::UnboundedSender<Event>) -> Place {
     let slots = Arc::new(Semaphore::new(AT_ONCE));
     loop {
-        let asks = plan.next();
+        let asks = place.plan.next();
         if asks.is_empty() {
-            return (region, plan);
+            return place;
         }
         let mut calls = JoinSet::new();
         for ask in asks {
-            let (client, slots) = (client.clone(), Arc::clone(&slots));
+            let client = place.clients.of(ask.listing);
+            let (slots, overall) = (Arc::clone(&slots), Arc::clone(&overall));
             calls.spawn(async move {
-                // Nobody closes the semaphore, so a slot always comes.
+                // Nobody closes the semaphores, so a slot always comes.
                 let _slot = slots.acquire().await;
+                let _slot = overall.acquire().await;
                 calls::answer(&client, ask).await
             });
         }
         while let Some(joined) = calls.join_next().await {
             let answer = bug(joined);
-            let (region, call) = (region.clone(), answer.ask.listing.permission());
+            let (account, region) = (place.shown.clone(), place.region.clone());
+            let call = answer.ask.listing.permission();
             let event = match &answer.fault {
-                None => Event::Read { region, call, records: answer.count, pages: answer.pages },
-                Some(fault) => Event::Failed { region, call, error: fault.code.clone() },
+                None => Event::Read { account, region, call, records: answer.count, pages: answer.pages },
+                Some(fault) => Event::Failed { account, region, call, error: fault.code.clone() },
             };
             // Nobody hears when the caller is gone, and then nobody misses it.
             let _ = events.send(event);
-            plan.take(answer);
+            place.plan.take(answer);
         }
     }
 }
 
-/// Documents and manifest of what the regions brought.
-fn assemble(options: &Options, identity: Identity, plans: Vec<(String, Plan)>) -> Result<Collected, CollectError> {
+/// Documents and manifest of what the accounts and regions brought.
+fn assemble(
+    options: &Options,
+    identity: Identity,
+    places: Vec<Place>,
+    refused: Vec<Failure>,
+) -> Result<Collected, CollectError> {
     let mut failures = Vec::new();
-    let (account, principal) = match identity {
+    let (own, principal) = match identity {
         Ok((account, principal)) => (Some(account), principal),
         Err(fault) => {
             failures.push(failure(IDENTITY, fault, Vec::new(), None, None));
             (None, None)
         }
     };
-    let account = account.or_else(|| owner(&plans));
-    let folder = |region: &str| format!("{}/{}", file_safe(account.as_deref().unwrap_or("unknown")), file_safe(region));
-    let nothing = plans.iter().all(|(_, plan)| plan.read.is_empty());
+    failures.extend(refused);
+    let own = own.or_else(|| owner(&places));
+    let nothing = places.iter().all(|place| place.plan.read.is_empty());
     let (mut documents, mut scopes) = (Vec::new(), Vec::new());
-    for (region, mut plan) in plans {
+    for Place { account, region, principal: of, mut plan, .. } in places {
+        let (account, principal) = if account.is_some() { (account, of) } else { (own.clone(), principal.clone()) };
+        let folder = format!("{}/{}", file_safe(account.as_deref().unwrap_or("unknown")), file_safe(&region));
         plan.faults.sort_by(|(a, _), (b, _)| (a.listing, &a.filter, &a.list).cmp(&(b.listing, &b.filter, &b.list)));
         for (Ask { listing, resources, .. }, fault) in plan.faults {
             failures.push(failure(listing.permission(), fault, resources, account.as_deref(), Some(&region)));
         }
-        let (written, nameless) = write::documents(&folder(&region), &plan.read, plan.records)?;
+        let (written, nameless) = write::documents(&folder, &plan.read, plan.records)?;
         documents.extend(written);
         for listing in nameless {
             let fault = Fault::new("BrokenAnswer", "a record without an id was left out");
@@ -390,9 +350,9 @@ fn assemble(options: &Options, identity: Identity, plans: Vec<(String, Plan)>) -
         }
         scopes.push(Scope {
             provider: Cloud::Aws.word().to_owned(),
-            account: account.clone().unwrap_or_else(|| "unknown".to_owned()),
+            account: account.unwrap_or_else(|| "unknown".to_owned()),
             region: Some(region),
-            principal: principal.clone(),
+            principal,
         });
     }
     if nothing {
@@ -421,10 +381,11 @@ fn failure(call: &str, fault: Fault, resources: Vec<String>, account: Option<&st
     }
 }
 
-/// The account that owns what was read, where there is only one: in a shared VPC there are several, and then none
-/// of them is known to be the reader's.
-fn owner(plans: &[(String, Plan)]) -> Option<String> {
-    let interfaces = plans.iter().flat_map(|(_, plan)| &plan.records.interfaces);
+/// The account that owns what was read with the credentials themselves, where there is only one: in a shared VPC there
+/// are several, and then none of them is known to be the reader's.
+fn owner(places: &[Place]) -> Option<String> {
+    let own = places.iter().filter(|place| place.account.is_none());
+    let interfaces = own.flat_map(|place| &place.plan.records.interfaces);
     let owners: BTreeSet<&str> = interfaces.filter_map(|interface| interface.owner_id.as_deref()).collect();
     let mut owners = owners.into_iter().filter(|owner| !owner.is_empty());
     owners.next().filter(|_| owners.next().is_none()).map(str::to_owned)

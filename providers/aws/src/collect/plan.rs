@@ -36,6 +36,9 @@ const OF_A_VPC: [(Listing, &str); 8] = [
 pub(super) struct Plan {
     wanted: Wanted,
     addresses: BTreeSet<IpAddr>,
+    /// VPCs and groups that evidence of another account led to.
+    vpcs: BTreeSet<String>,
+    groups: BTreeSet<String>,
     round: usize,
     asked: HashSet<(Listing, String, String)>,
     pub(super) records: Records,
@@ -127,6 +130,8 @@ impl Plan {
         Self {
             wanted: wanted.clone(),
             addresses,
+            vpcs: BTreeSet::new(),
+            groups: BTreeSet::new(),
             round: 0,
             asked: HashSet::new(),
             records: Records::default(),
@@ -148,7 +153,12 @@ impl Plan {
             }
             (true, 1) => self.ask_entries(&mut asks),
             (true, _) => {}
-            (false, 0) => self.ask_interfaces(&mut asks),
+            (false, 0) => {
+                self.ask_interfaces(&mut asks);
+                if asks.is_empty() {
+                    self.follow(&mut asks);
+                }
+            }
             (false, MOST_ROUNDS..) => {}
             (false, round) => {
                 if round == 1 {
@@ -239,8 +249,13 @@ impl Plan {
                 Selector::Address(_) | Selector::Itself => {}
             }
         }
-        // Filters of different names must all match, so each kind of address is a call of its own. A VPC may use
-        // public addresses as private ones.
+        self.ask_addresses(asks);
+    }
+
+    /// Who has the addresses. Filters of different names must all match, so each kind of address is a call of its own. A
+    /// VPC may use public addresses as private ones.
+    fn ask_addresses(&mut self, asks: &mut Vec<Ask>) {
+        let listing = Listing::NetworkInterfaces;
         let text = |address: &IpAddr| address.to_string();
         let v4: BTreeSet<String> = self.addresses.iter().filter(|address| address.is_ipv4()).map(text).collect();
         let v6 = self.addresses.iter().filter(|address| address.is_ipv6()).map(text).collect();
@@ -268,6 +283,9 @@ impl Plan {
             vpcs.extend(own(interface.vpc_id.as_ref()).map(str::to_owned));
         }
         vpcs.extend(self.far_vpcs());
+        vpcs.extend(self.vpcs.iter().cloned());
+        groups.extend(self.groups.iter().cloned());
+        self.ask_addresses(asks);
         self.ask(asks, Listing::Instances, "instance-id", instances);
         self.ask(asks, Listing::SecurityGroups, "group-id", groups.clone());
         self.ask(asks, Listing::SecurityGroupRules, "group-id", groups);
@@ -361,5 +379,8 @@ impl Plan {
     }
 }
 
+mod lead;
 #[cfg(test)]
 mod tests;
+
+pub(super) use lead::Leads;

@@ -17,14 +17,18 @@ pub(super) enum Behind {
     Opaque(ReasonId),
     /// A load balancer, by its position.
     Balancer(usize),
+    /// A service that AWS runs, by its position.
+    Service(usize),
 }
 
-/// An Application or Network Load Balancer.
+/// An Application, Network or Classic Load Balancer.
 #[derive(Clone, Debug)]
 pub(super) struct Balancer {
-    /// `app/NAME/ID` or `net/NAME/ID`.
+    /// `app/NAME/ID`, `net/NAME/ID`, or the name alone of a Classic one.
     pub(super) name: NameId,
-    /// Application Load Balancers open connections of their own, Network Load Balancers pass on those of others.
+    pub(super) classic: bool,
+    /// Application and Classic Load Balancers open connections of their own, Network Load Balancers pass on those of
+    /// others.
     pub(super) application: bool,
     /// Its state, where it cannot take connections.
     pub(super) failed: Option<NameId>,
@@ -116,6 +120,13 @@ pub(super) struct Balancers {
     pub(super) groups: HashMap<NameId, TargetGroupFacts>,
 }
 
+impl Balancers {
+    /// A load balancer that an interface belongs to.
+    pub(super) fn position(&self, name: NameId) -> Option<usize> {
+        self.at.get(&name).copied()
+    }
+}
+
 impl Balancer {
     /// The listener that takes a new connection.
     pub(super) fn listener(&self, protocol: Protocol, ports: PortRange) -> Option<&ListenerFacts> {
@@ -156,6 +167,19 @@ impl Compiler {
             let name = name.to_owned();
             return Some(Behind::Balancer(self.balancer(&name)));
         }
+        if let Some(name) = name.filter(|name| !name.contains('/')) {
+            let (key, name) = (format!("elb/{}/{name}", self.text(raw.vpc)), name.to_owned());
+            return Some(match self.classic(&key) {
+                Some(at) => Behind::Balancer(at),
+                None => {
+                    let what = format!("the Classic Load Balancer `{name}`");
+                    Behind::Opaque(self.missing(Listing::ClassicBalancers, None, &what))
+                }
+            });
+        }
+        if let Some(at) = self.managed.seats.get(&raw.id) {
+            return Some(Behind::Service(*at));
+        }
         let balancer =
             matches!(kind, "network_load_balancer" | "gateway_load_balancer" | "load_balancer") || name.is_some();
         balancer.then(|| {
@@ -170,6 +194,98 @@ impl Compiler {
 
     fn not_modelled(&mut self, text: String) -> ReasonId {
         self.builder.reason(Reason { code: ReasonCode::NotModelled, text, permission: None })
+    }
+
+    /// A Classic Load Balancer: each listener sends to one port of all its machines that are in service, and answers by
+    /// itself that it cannot where none is (Classic Load Balancer guide, listeners and health checks).
+    fn classic(&mut self, key: &str) -> Option<usize> {
+        let key = self.builder.names().intern(key);
+        if let Some(at) = self.balancers.at.get(&key) {
+            return Some(*at);
+        }
+        let raw = self.estate.balancing.classic.iter().find(|known| known.key == key).cloned()?;
+        let alone = self.estate.balancing.classic.iter().filter(|known| known.name == raw.name).count() == 1;
+        let failed = self.estate.failure(Listing::ClassicHealth, Some(self.text(raw.name))).is_some();
+        let health = self.estate.balancing.classic_health.get(&raw.name).filter(|_| alone && !failed).cloned();
+        let unread = match health {
+            Some(_) => None,
+            None => {
+                let what = "which machines are in service behind load balancer";
+                Some(self.missing(Listing::ClassicHealth, Some(raw.name), what))
+            }
+        };
+        let mut listeners = Vec::new();
+        for (protocol, port, instance_port) in &raw.listeners {
+            let words = format!("{} {port}", self.text(*protocol));
+            let known = matches!(self.text(*protocol).to_ascii_uppercase().as_str(), "HTTP" | "HTTPS" | "TCP" | "SSL");
+            let strange = (!known).then(|| self.not_modelled(format!("the protocol of `{words}` is not known")));
+            let group = format!("{} port {port}", self.text(raw.name));
+            let group = self.builder.names().intern(&group);
+            let mut targets = Vec::new();
+            for instance in &raw.instances {
+                let state = health.iter().flatten().find(|(known, _)| known == instance).map(|(_, state)| *state);
+                targets.push(self.classic_target(*instance, *instance_port, state, unread));
+            }
+            let facts = TargetGroupFacts {
+                name: group,
+                kind: TargetKind::Instance,
+                targets: Ok(targets),
+                preserves: Preserves::Known(false),
+                cross_zone: CrossZone::Inherited,
+            };
+            self.balancers.groups.insert(group, facts);
+            let name = self.builder.names().intern(&words);
+            listeners.push(ListenerFacts {
+                name,
+                port: *port,
+                tcp: true,
+                udp: false,
+                strange,
+                forwards: true,
+                groups: vec![group],
+            });
+        }
+        let words: Vec<&str> = listeners.iter().map(|listener| self.text(listener.name)).collect();
+        let words = words.join(", ");
+        let heard = (!words.is_empty()).then(|| self.builder.names().intern(&words));
+        let cross_zone = self.estate.balancing.classic_cross_zone.get(&raw.name).copied().filter(|_| alone);
+        let cross_zone = cross_zone.ok_or_else(|| {
+            let what = "whether nodes send to machines of other zones, a setting of load balancer";
+            self.missing(Listing::ClassicAttributes, Some(raw.name), what)
+        });
+        let balancer = Balancer {
+            name: raw.name,
+            classic: true,
+            application: true,
+            failed: None,
+            listeners: Ok(listeners),
+            heard,
+            cross_zone,
+            ruled: Vec::new(),
+        };
+        let at = self.balancers.all.len();
+        self.balancers.all.push(balancer);
+        self.balancers.at.insert(key, at);
+        Some(at)
+    }
+
+    fn classic_target(
+        &mut self,
+        id: NameId,
+        port: u16,
+        state: Option<NameId>,
+        unread: Option<ReasonId>,
+    ) -> TargetFacts {
+        let health = match state.map(|state| self.text(state).to_owned()).as_deref() {
+            Some("InService") => Health::Healthy,
+            Some("OutOfService") => Health::Unused,
+            state => Health::Unsure(unread.unwrap_or_else(|| {
+                let state = state.unwrap_or("not told");
+                let text = format!("whether `{}` is in service is not known: its state is {state}", self.text(id));
+                self.builder.reason(Reason { code: ReasonCode::Undecidable, text, permission: None })
+            })),
+        };
+        TargetFacts { id, address: None, port: Some(port), zone: None, health }
     }
 
     fn balancer(&mut self, text: &str) -> usize {
@@ -214,7 +330,7 @@ impl Compiler {
         for id in groups {
             self.target_group(id);
         }
-        let balancer = Balancer { name, application, failed, listeners, heard, cross_zone, ruled };
+        let balancer = Balancer { name, classic: false, application, failed, listeners, heard, cross_zone, ruled };
         let at = self.balancers.all.len();
         self.balancers.all.push(balancer);
         self.balancers.at.insert(name, at);

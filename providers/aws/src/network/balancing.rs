@@ -4,7 +4,11 @@ use reachlint_model::{NameId, Names};
 use rustc_hash::FxHashMap as HashMap;
 
 use super::intake::id;
-use crate::records::{BalancingAttribute, Listener, LoadBalancer, TargetGroup, TargetHealthDescription, Text};
+use super::names::normal;
+use crate::records::{
+    BalancingAttribute, ClassicBalancer, ClassicHealth, Listener, LoadBalancer, TargetGroup, TargetHealthDescription,
+    Text,
+};
 
 /// A listener.
 #[derive(Clone, Debug)]
@@ -48,11 +52,38 @@ pub(super) struct RawTarget {
     pub(super) state: Option<NameId>,
 }
 
+/// The name of a load balancer in DNS.
+#[derive(Clone, Debug)]
+pub(super) struct RawBalancerHost {
+    pub(super) host: String,
+    pub(super) balancer: NameId,
+    pub(super) internal: bool,
+    /// Whether it has IPv4 and IPv6 addresses.
+    pub(super) families: (bool, bool),
+}
+
+/// A Classic Load Balancer.
+#[derive(Clone, Debug)]
+pub(super) struct RawClassic {
+    /// What it is called among load balancers: `elb/VPC/NAME`, as its name alone is one's of a Region and an account.
+    pub(super) key: NameId,
+    pub(super) name: NameId,
+    /// Protocol, port, and port of the machines.
+    pub(super) listeners: Vec<(NameId, u16, u16)>,
+    pub(super) instances: Vec<NameId>,
+}
+
 /// Everything about load balancers. They are called `app/NAME/ID`, the end of their ARN, as their interfaces say it;
 /// target groups by their ARN.
 #[derive(Debug, Default)]
 pub(super) struct Balancing {
     pub(super) states: HashMap<NameId, NameId>,
+    /// Names in DNS.
+    pub(super) hosts: Vec<RawBalancerHost>,
+    pub(super) classic: Vec<RawClassic>,
+    /// What is known of the machines behind a Classic Load Balancer, by its name.
+    pub(super) classic_health: HashMap<NameId, Vec<(NameId, NameId)>>,
+    pub(super) classic_cross_zone: HashMap<NameId, bool>,
     pub(super) listeners: HashMap<NameId, RawListeners>,
     pub(super) groups: HashMap<NameId, RawTargetGroup>,
     pub(super) targets: HashMap<NameId, Vec<RawTarget>>,
@@ -75,7 +106,52 @@ impl Balancing {
         let code = record.state.as_ref().and_then(|state| state.code.as_deref()).unwrap_or_default();
         let (name, code) = (names.intern(end_of(arn)), names.intern(code));
         self.states.entry(name).or_insert(code);
+        if let Some(host) = record.dns_name.as_deref().map(normal).filter(|host| !host.is_empty()) {
+            let internal = record.scheme.as_deref() == Some("internal");
+            // Elastic Load Balancing API, `IpAddressType`.
+            let families = match record.ip_address_type.as_deref() {
+                Some("dualstack") => (true, true),
+                Some("dualstack-without-public-ipv4") => (internal, true),
+                _ => (true, false),
+            };
+            if !self.hosts.iter().any(|known| known.balancer == name) {
+                self.hosts.push(RawBalancerHost { host, balancer: name, internal, families });
+            }
+        }
         Ok(())
+    }
+
+    pub(super) fn classic(&mut self, names: &mut Names, record: &ClassicBalancer<'_>) -> Result<(), String> {
+        let name = id(&record.name, "LoadBalancerName")?;
+        let key = names.intern(&format!("elb/{}/{name}", record.vpc.as_deref().unwrap_or_default()));
+        if self.classic.iter().any(|known| known.key == key) {
+            return Ok(());
+        }
+        let mut listeners = Vec::new();
+        for listener in record.listeners.iter().map(|description| &description.listener) {
+            let ports = port(Some(listener.load_balancer_port)).zip(port(Some(listener.instance_port)));
+            if let Some((own, theirs)) = ports {
+                listeners.push((names.intern(&listener.protocol), own, theirs));
+            }
+        }
+        listeners.sort_unstable_by_key(|(_, port, _)| *port);
+        let instances = record.instances.iter().map(|instance| names.intern(&instance.instance_id)).collect();
+        if let Some(host) = record.dns_name.as_deref().map(normal).filter(|host| !host.is_empty()) {
+            let internal = record.scheme.as_deref() == Some("internal");
+            // A Classic Load Balancer in a VPC has IPv4 only (Classic Load Balancer guide, IP address types).
+            self.hosts.push(RawBalancerHost { host, balancer: key, internal, families: (true, false) });
+        }
+        self.classic.push(RawClassic { key, name: names.intern(name), listeners, instances });
+        Ok(())
+    }
+
+    pub(super) fn classic_health(&mut self, names: &mut Names, balancer: &str, states: &[ClassicHealth<'_>]) {
+        let states = states.iter().map(|record| {
+            let state = record.state.as_deref().unwrap_or_default();
+            (names.intern(&record.instance_id), names.intern(state))
+        });
+        let states = states.collect();
+        self.classic_health.entry(names.intern(balancer)).or_insert(states);
     }
 
     pub(super) fn listeners(

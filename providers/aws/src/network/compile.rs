@@ -10,8 +10,12 @@ use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
 use super::access::PublicAccess;
 use super::balancer::{Balancers, Behind};
+use super::elsewhere::Elsewhere;
 use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
+use super::hosts::{Face, Host, Hosts};
+use super::managed::Managed;
 use super::transit::Transit;
+use super::zones::Zones;
 use crate::records::Listing;
 
 /// Security groups of an interface.
@@ -33,6 +37,10 @@ pub(super) struct Facts {
     pub(super) zone: NameId,
     /// Something stands behind the interface that decides further.
     pub(super) behind: Option<Behind>,
+    /// The EKS cluster of its machine.
+    pub(super) cluster: Option<NameId>,
+    /// For the interface of a single pod: the one of its machine that carries it, where a tag says so.
+    pub(super) branch: Option<Option<NameId>>,
 }
 
 /// A subnet with what serves it.
@@ -112,7 +120,12 @@ pub struct AwsNetwork {
     /// Why an address of a VPC has no known owner; the entry under `None` is for addresses of no known VPC.
     pub(super) unowned: HashMap<Option<NameId>, ReasonId>,
     pub(super) balancers: Balancers,
+    pub(super) managed: Managed,
+    pub(super) zones: Zones,
+    /// Names of load balancers and of services.
+    pub(super) hosts: Hosts,
     pub(super) unread_target: ReasonId,
+    pub(super) pod_address: ReasonId,
     pub(super) unread_peering: ReasonId,
     pub(super) unread_nat: ReasonId,
     pub(super) unread_subnet: ReasonId,
@@ -127,6 +140,8 @@ pub(super) struct Compiler {
     pub(super) estate: Estate,
     pub(super) builder: NetworkBuilder,
     pub(super) balancers: Balancers,
+    pub(super) managed: Managed,
+    pub(super) elsewhere: Elsewhere,
 }
 
 impl AwsNetwork {
@@ -134,7 +149,9 @@ impl AwsNetwork {
     #[must_use]
     pub fn new(mut estate: Estate) -> Self {
         let builder = NetworkBuilder::new(std::mem::take(&mut estate.names));
-        Compiler { estate, builder, balancers: Balancers::default() }.run()
+        let balancers = Balancers::default();
+        let (managed, elsewhere) = (Managed::default(), Elsewhere::default());
+        Compiler { estate, builder, balancers, managed, elsewhere }.run()
     }
 }
 
@@ -150,14 +167,19 @@ const WITHOUT_GROUPS: [&str; 7] = [
     "load_balancer",
 ];
 
+/// The tag of a pod's own interface that names the one which carries it.
+const TRUNK: &str = "vpcresources.k8s.aws/trunk-eni-id";
+
 impl Compiler {
     fn run(mut self) -> AwsNetwork {
+        self.compile_elsewhere();
         let group_owners = self.estate.groups.iter().filter_map(|(id, group)| Some((*id, group.owner?))).collect();
         let groups = self.compile_groups();
         let (tables, table_of, main_of) = self.compile_tables();
         let acl_of = self.compile_acls();
         let subnets = self.compile_subnets(&table_of, &main_of, &acl_of);
         let (facts, tags) = self.compile_interfaces(&groups);
+        let hosts = self.compile_hosts(&facts);
         let unowned = self.compile_unowned(&subnets);
         let resolvers = self.estate.vpcs.iter().filter_map(|(id, blocks)| Some((*id, resolver(*blocks.first()?)?)));
         let resolvers = resolvers.collect();
@@ -173,6 +195,12 @@ impl Compiler {
         let gateways = std::mem::take(&mut self.estate.gateways);
         AwsNetwork {
             unread_target: self.missing(Listing::NetworkInterfaces, None, "the interface of the target"),
+            pod_address: self.fixed(
+                ReasonCode::NotRead,
+                "the settings AWS_VPC_K8S_CNI_EXTERNALSNAT and POD_SECURITY_GROUP_ENFORCING_MODE of the VPC CNI, which \
+                 decide it, are not in the evidence; `aws eks describe-addon --addon-name vpc-cni` prints those that are \
+                 set",
+            ),
             unread_peering: self.missing(Listing::PeeringConnections, None, "the peering connection"),
             unread_nat: self.missing(Listing::NatGateways, None, "the NAT gateway"),
             unread_subnet: self.missing(Listing::Subnets, None, "the subnet"),
@@ -194,6 +222,9 @@ impl Compiler {
                 "several interfaces of that network own the address, and nothing tells which is meant",
             ),
             balancers: std::mem::take(&mut self.balancers),
+            managed: std::mem::take(&mut self.managed),
+            zones: std::mem::take(&mut self.estate.zones),
+            hosts,
             network: self.builder.build(),
             facts,
             subnets,
@@ -251,7 +282,10 @@ impl Compiler {
                 format!("{subject} is not in the evidence; add what {call} answers as a file, `collect` does not"),
                 true,
             ),
-            None => (format!("{subject} is not in the evidence, which lacks it from {call}"), true),
+            None => match vpc.and_then(|vpc| self.to_add(vpc)) {
+                Some(add) => (format!("{subject} is not in the evidence: {add}"), false),
+                None => (format!("{subject} is not in the evidence, which lacks it from {call}"), true),
+            },
         };
         Reason { code: ReasonCode::NotRead, text, permission: denied.then(|| call.to_owned()) }
     }
@@ -342,60 +376,11 @@ impl Compiler {
         subnets
     }
 
-    /// Reasons for addresses that nobody in the evidence owns, one for each VPC that a path can lead to.
-    fn compile_unowned(&mut self, subnets: &HashMap<NameId, SubnetFacts>) -> HashMap<Option<NameId>, ReasonId> {
-        let mut owners: HashMap<NameId, Option<NameId>> = subnets.values().map(|subnet| (subnet.vpc, None)).collect();
-        for side in self.estate.peerings.values().flat_map(|peering| &peering.sides) {
-            if let Some(vpc) = side.vpc {
-                owners.insert(vpc, side.owner);
-            }
-        }
-        let mut reasons = HashMap::default();
-        for (vpc, account) in owners {
-            let account_failed = |failure: &&reachlint_model::Failure| {
-                let hides = failure.call == Listing::NetworkInterfaces.permission() || failure.call.starts_with("sts:");
-                let theirs = failure.account.as_deref().zip(account);
-                hides && theirs.is_some_and(|(failed, id)| self.text(id) == failed)
-            };
-            let vpc_text = self.text(vpc);
-            let failed = self.estate.failures.iter().find(account_failed);
-            let failed = failed.or_else(|| self.estate.failure(Listing::NetworkInterfaces, None));
-            let reason = match failed {
-                Some(failure) => {
-                    let account =
-                        failure.account.as_ref().map_or(String::new(), |account| format!(" in account {account}"));
-                    Reason {
-                        code: ReasonCode::UnknownAddress,
-                        text: format!(
-                            "no interface of {vpc_text} with that address was read: {} failed{account} with {}",
-                            failure.call, failure.error
-                        ),
-                        permission: Some(failure.call.clone()),
-                    }
-                }
-                None => Reason {
-                    code: ReasonCode::UnknownAddress,
-                    text: format!("no interface in the evidence owns that address in {vpc_text}"),
-                    permission: None,
-                },
-            };
-            reasons.insert(Some(vpc), self.builder.reason(reason));
-        }
-        let outside = Reason {
-            code: ReasonCode::UnknownAddress,
-            text: "nothing in the evidence owns that address: it is outside, or in an account or region that was not \
-                   read"
-                .to_owned(),
-            permission: None,
-        };
-        reasons.insert(None, self.builder.reason(outside));
-        reasons
-    }
-
     // Interfaces.
 
     fn compile_interfaces(&mut self, groups: &HashMap<NameId, GroupFacts>) -> (Vec<Facts>, Tags) {
         let interfaces = std::mem::take(&mut self.estate.interfaces);
+        self.managed = self.compile_services(&interfaces);
         let elastic: HashMap<(NameId, Option<IpAddr>), IpAddr> =
             self.estate.elastic.iter().map(|(public, interface, private)| ((*interface, *private), *public)).collect();
         let (mut facts, mut tags) = (Vec::with_capacity(interfaces.len()), HashMap::<_, Vec<_>>::default());
@@ -437,9 +422,10 @@ impl Compiler {
             let delegated = self.estate.delegated.get(raw.delegated.clone()).unwrap_or_default().to_vec();
             let carried: Vec<Group> = carried.into_iter().map(Group).collect();
             let id = self.builder.interface(new, &addresses, &delegated, &carried);
-            let own = self.estate.tags.get(raw.tags.clone()).unwrap_or_default();
-            let machine = instance.and_then(|instance| self.estate.tags.get(instance.tags)).unwrap_or_default();
-            for tag in own.iter().chain(machine) {
+            let own = self.estate.tags.get(raw.tags.clone()).unwrap_or_default().to_vec();
+            let machine =
+                instance.and_then(|instance| self.estate.tags.get(instance.tags)).unwrap_or_default().to_vec();
+            for tag in own.iter().chain(&machine) {
                 let carriers = tags.entry(*tag).or_default();
                 if carriers.last() != Some(&id) {
                     carriers.push(id);
@@ -454,9 +440,75 @@ impl Compiler {
                 cut_from_internet: raw.cut_from_internet,
                 zone: raw.zone,
                 behind: self.behind(raw),
+                cluster: self.cluster(own.iter().chain(&machine)),
+                branch: self.is_branch(raw).then(|| self.tagged(raw, TRUNK)),
             });
         }
         (facts, tags)
+    }
+
+    /// The EKS cluster that a machine or an interface is tagged to be of, by EKS or by the VPC CNI.
+    fn cluster<'t>(&mut self, tags: impl Iterator<Item = &'t (NameId, NameId)>) -> Option<NameId> {
+        for (key, value) in tags {
+            let named = match self.text(*key) {
+                "cluster.k8s.amazonaws.com/name" | "eks:cluster-name" | "aws:eks:cluster-name" => return Some(*value),
+                key => key.strip_prefix("kubernetes.io/cluster/").map(str::to_owned),
+            };
+            if let Some(name) = named {
+                return Some(self.builder.names().intern(&name));
+            }
+        }
+        None
+    }
+
+    /// Whether an interface belongs to a single pod that has groups of its own (EKS guide, security groups for pods).
+    fn is_branch(&self, raw: &RawInterface) -> bool {
+        let text = |name: Option<NameId>| name.map(|name| self.text(name)).unwrap_or_default();
+        text(raw.kind) == "branch" || text(raw.description) == "aws-k8s-branch-eni"
+    }
+
+    fn tagged(&self, raw: &RawInterface, key: &str) -> Option<NameId> {
+        let tags = self.estate.tags.get(raw.tags.clone()).unwrap_or_default();
+        tags.iter().find(|(known, _)| self.text(*known) == key).map(|(_, value)| *value)
+    }
+
+    /// Names that the interfaces behind them answer.
+    fn compile_hosts(&mut self, facts: &[Facts]) -> Hosts {
+        let mut hosts = Hosts::default();
+        let mut behind: HashMap<usize, Vec<InterfaceId>> = HashMap::default();
+        for (id, facts) in (0..).map(InterfaceId).zip(facts) {
+            if let Some(Behind::Balancer(at)) = facts.behind {
+                behind.entry(at).or_default().push(id);
+            }
+        }
+        for raw in std::mem::take(&mut self.estate.balancing.hosts) {
+            let name = self.text(raw.balancer);
+            let what = format!("the load balancer `{}`", name.strip_prefix("elb/").unwrap_or(name));
+            let interfaces = self.balancers.position(raw.balancer).and_then(|at| behind.get(&at)).cloned();
+            let host = Host {
+                what,
+                interfaces: interfaces.unwrap_or_default(),
+                face: if raw.internal { Face::Private } else { Face::Public },
+                families: raw.families,
+                only_in: None,
+                unclear: false,
+            };
+            hosts.add(raw.host, host);
+        }
+        for (raw, own) in std::mem::take(&mut self.managed.hosts) {
+            let network = self.builder.network();
+            let interfaces = own.iter().flat_map(|id| network.called(network.name(*id))).copied().collect();
+            let host = Host {
+                what: raw.what,
+                interfaces,
+                face: if raw.public { Face::Both } else { Face::Private },
+                families: (true, true),
+                only_in: raw.only_in,
+                unclear: raw.unclear,
+            };
+            hosts.add(raw.host, host);
+        }
+        hosts
     }
 
     fn interface_gates(
@@ -481,7 +533,9 @@ impl Compiler {
             let known = groups.get(group).and_then(|facts| facts.ingress.zip(facts.egress));
             let (ingress, egress) = known.unwrap_or_else(|| {
                 let list = placeholders.get(group).copied().unwrap_or_else(|| {
-                    let unread = self.missing(Listing::SecurityGroupRules, Some(*group), "security group");
+                    let rules = Listing::SecurityGroupRules;
+                    let unread =
+                        self.missing_of_account(Some(raw.account), "it", rules, Some(*group), "security group");
                     self.builder.list(*group, [], Some((Action::Allow, unread)))
                 });
                 placeholders.insert(*group, list);

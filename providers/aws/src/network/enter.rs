@@ -132,7 +132,14 @@ impl Entering<'_> {
                 let balancer = self.aws.balancers.all.get(at);
                 self.half.hops.extend(balancer.map(|balancer| listen(balancer, &self.packet)));
             }
-            None => {}
+            Some(Behind::Service(at)) => {
+                let service = self.aws.managed.all.get(at);
+                self.half.hops.extend(service.map(|service| service.hop(&self.packet)));
+            }
+            None => {
+                let published = facts.instance.and_then(|id| self.aws.managed.published_hop(id, &self.packet));
+                self.half.hops.extend(published);
+            }
         }
         if from_subnet != Some(subnet) {
             let answer = self.aws.acl_hop(subnet, true, Direction::Return, self.packet.reply());

@@ -3,10 +3,12 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use reachlint_model::{Failure, Manifest, NameId, Names, PortRange, Prefix, ProtocolMatch};
+use reachlint_model::{Cloud, Failure, Manifest, NameId, Names, PortRange, Prefix, ProtocolMatch};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::balancing::Balancing;
+use super::managed::Services;
+use super::zones::Zones;
 use crate::records::Listing;
 
 /// The peer of a security-group rule before anything else is known.
@@ -167,6 +169,15 @@ pub(crate) struct RawNat {
     pub(crate) public: bool,
     pub(crate) private_address: Option<IpAddr>,
     pub(crate) public_address: Option<IpAddr>,
+    /// For one that serves all zones of its VPC: its own route table, and public addresses by zone.
+    pub(crate) regional: Option<RawRegional>,
+}
+
+/// What a NAT gateway has that is in no subnet.
+#[derive(Clone, Debug)]
+pub(crate) struct RawRegional {
+    pub(crate) table: Option<NameId>,
+    pub(crate) addresses: Vec<(NameId, IpAddr)>,
 }
 
 /// The switch of VPC Block Public Access in one account and Region.
@@ -191,6 +202,7 @@ pub(super) struct RawExclusion {
 /// A transit gateway; options that its record does not have are `None`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RawTransitGateway {
+    pub(super) owner: Option<NameId>,
     pub(super) available: bool,
     pub(super) references: Option<bool>,
 }
@@ -292,6 +304,8 @@ pub struct Estate {
     pub(super) gateways: HashMap<NameId, Vec<NameId>>,
     pub(super) elastic: Vec<(IpAddr, NameId, Option<IpAddr>)>,
     pub(super) balancing: Balancing,
+    pub(super) services: Services,
+    pub(super) zones: Zones,
     /// By account and Region.
     pub(super) public_access: HashMap<(NameId, NameId), RawPublicAccess>,
     /// By the VPC or subnet.
@@ -305,6 +319,8 @@ pub struct Estate {
     /// Number of documents of a listing in a folder that say more pages follow, and that do not.
     pub(super) pages: HashMap<(Listing, String), (usize, usize)>,
     pub(super) failures: Vec<Failure>,
+    /// Accounts and Regions that manifests say were read.
+    pub(super) scopes: HashSet<(NameId, NameId)>,
 }
 
 impl Estate {
@@ -314,9 +330,15 @@ impl Estate {
         Self::default()
     }
 
-    /// Takes over what a manifest says about calls that failed.
+    /// Takes over what a manifest says about what was read and about calls that failed.
     pub fn manifest(&mut self, manifest: &Manifest) {
-        let services = ["ec2:", "elasticloadbalancing:", "sts:"];
+        for scope in manifest.scopes.iter().filter(|scope| scope.provider == Cloud::Aws.word()) {
+            let place = (&scope.account, scope.region.as_deref().unwrap_or_default());
+            let place = (self.names.intern(place.0), self.names.intern(place.1));
+            self.scopes.insert(place);
+        }
+        let services =
+            ["ec2:", "elasticloadbalancing:", "sts:", "route53:", "rds:", "elasticache:", "es:", "ecs:", "eks:"];
         let ours = |failure: &&Failure| services.iter().any(|service| failure.call.starts_with(service));
         self.failures.extend(manifest.failures.iter().filter(ours).cloned());
     }

@@ -7,16 +7,16 @@ use reachlint_model::{NameId, PortRange, Prefix, Protocol, ProtocolMatch};
 
 use super::estate::{
     Destination, Estate, RawAcl, RawAttachment, RawEntry, RawExclusion, RawGroup, RawInstance, RawInterface, RawNat,
-    RawPeer, RawPeering, RawPublicAccess, RawRoute, RawRule, RawSide, RawSubnet, RawTable, RawTransitGateway,
-    RawTransitRoute, RawTransitRoutes, Target,
+    RawPeer, RawPeering, RawPublicAccess, RawRegional, RawRoute, RawRule, RawSide, RawSubnet, RawTable,
+    RawTransitGateway, RawTransitRoute, RawTransitRoutes, Target,
 };
 use crate::records::{
-    Association, BalancingAttribute, EgressOnlyInternetGateway, ElasticAddress, GroupReference, InternetGateway,
-    IpPermission, Listener, Listing, LoadBalancer, ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface,
-    PeerVpc, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions, Reservation, RouteTable, SecurityGroup,
-    SecurityGroupRule, Sink, Subnet, Tag, TargetGroup, TargetHealthDescription, Text, TransitGateway,
-    TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable,
-    TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection,
+    Association, BalancingAttribute, ClassicAttributes, ClassicHealth, EgressOnlyInternetGateway, ElasticAddress,
+    GroupReference, HostedZone, InternetGateway, IpPermission, Listener, Listing, LoadBalancer, ManagedPrefixList,
+    NatGateway, NetworkAcl, NetworkInterface, PeerVpc, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions,
+    Reservation, ResourceRecordSet, RouteTable, SecurityGroup, SecurityGroupRule, Service, Sink, Subnet, Tag,
+    TargetGroup, TargetHealthDescription, Text, TransitGateway, TransitGatewayAssociation, TransitGatewayPolicyTable,
+    TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection, ZoneVpc,
 };
 
 /// Makes a target of the id that a field of a route holds.
@@ -517,6 +517,18 @@ impl Sink for Estate {
             public: record.connectivity_type.as_deref() != Some("private"),
             private_address: primary.and_then(|entry| address(entry.private_ip.as_deref()?)),
             public_address: primary.and_then(|entry| address(entry.public_ip.as_deref()?)),
+            regional: (record.availability_mode.as_deref() == Some("regional")).then(|| RawRegional {
+                table: self.option(record.route_table_id.as_ref()),
+                addresses: record
+                    .nat_gateway_addresses
+                    .iter()
+                    .filter(|entry| entry.status.as_deref().is_none_or(|status| status == "succeeded"))
+                    .filter_map(|entry| {
+                        let public = address(entry.public_ip.as_deref()?)?;
+                        Some((self.names.intern(entry.availability_zone.as_deref()?), public))
+                    })
+                    .collect(),
+            }),
         };
         self.nats.entry(name).or_insert(nat);
         Ok(())
@@ -549,6 +561,36 @@ impl Sink for Estate {
 
     fn attributes(&mut self, of: &str, attributes: &[BalancingAttribute<'_>]) -> Result<(), String> {
         self.balancing.attributes(&mut self.names, of, attributes);
+        Ok(())
+    }
+
+    fn hosted_zone(&mut self, zone: &HostedZone<'_>, vpcs: Option<&[ZoneVpc<'_>]>) -> Result<(), String> {
+        id(&zone.id, "Id")?;
+        self.zones.zone(&mut self.names, zone, vpcs);
+        Ok(())
+    }
+
+    fn zone_records(&mut self, zone: &str, records: &[ResourceRecordSet<'_>], more: bool) -> Result<(), String> {
+        self.zones.records(&mut self.names, zone, records, more);
+        Ok(())
+    }
+
+    fn service(&mut self, record: Service<'_>) -> Result<(), String> {
+        match &record {
+            Service::ClassicBalancer(balancer) => self.balancing.classic(&mut self.names, balancer),
+            record => self.services.take(&mut self.names, record),
+        }
+    }
+
+    fn classic_health(&mut self, balancer: &str, states: &[ClassicHealth<'_>]) -> Result<(), String> {
+        self.balancing.classic_health(&mut self.names, balancer, states);
+        Ok(())
+    }
+
+    fn classic_attributes(&mut self, balancer: &str, attributes: &ClassicAttributes) -> Result<(), String> {
+        let name = self.name(balancer);
+        let crosses = attributes.cross_zone_load_balancing.as_ref().is_some_and(|setting| setting.enabled);
+        self.balancing.classic_cross_zone.entry(name).or_insert(crosses);
         Ok(())
     }
 
@@ -590,6 +632,7 @@ impl Sink for Estate {
         let name = self.name(id(&record.transit_gateway_id, "TransitGatewayId")?);
         let options = record.options.unwrap_or_default();
         let raw = RawTransitGateway {
+            owner: self.option(record.owner_id.as_ref()),
             // One that is being changed goes on.
             available: record.state.as_deref().is_none_or(|state| matches!(state, "available" | "modifying")),
             references: enabled(options.security_group_referencing_support.as_ref()),
@@ -610,6 +653,9 @@ impl Sink for Estate {
             v6: enabled(options.ipv6_support.as_ref()),
             appliance: enabled(options.appliance_mode_support.as_ref()) != Some(false),
         };
+        if let Some(owner) = self.option(record.vpc_owner_id.as_ref()) {
+            self.vpc_owners.entry(raw.vpc).or_insert(owner);
+        }
         self.transit.attachments.entry(name).or_insert(raw);
         Ok(())
     }
@@ -677,8 +723,13 @@ impl Sink for Estate {
     fn listed(&mut self, listing: Listing, more: bool) {
         // What is about one thing has pages of its own: the entries of a prefix list, the listeners of a load balancer,
         // the route table of a transit gateway.
-        let own =
-            [Listing::PrefixListEntries, Listing::Listeners, Listing::TransitAssociations, Listing::TransitRoutes];
+        let own = [
+            Listing::PrefixListEntries,
+            Listing::Listeners,
+            Listing::TransitAssociations,
+            Listing::TransitRoutes,
+            Listing::ZoneRecords,
+        ];
         let more = more && !own.contains(&listing);
         let (open, last) = self.pages.entry((listing, self.folder.clone())).or_default();
         *(if more { open } else { last }) += 1;

@@ -10,9 +10,12 @@ use reachlint_model::{
 use super::access::Door;
 use super::code;
 use super::compile::{AwsNetwork, Route, SECURITY_GROUP, is_private};
-use super::estate::{RawNat, Target};
+use super::estate::{RawNat, RawRegional, Target};
+use super::pods::{self, Fate};
 use super::route::{Choice, is_link_local, is_link_local_service};
-use super::{INTERNET_GATEWAY, LOOPBACK, NAT_GATEWAY, OPAQUE, PEERING, ROUTE, SERVICE, TRANSIT, fact, opaque};
+use super::{
+    INTERNET_GATEWAY, LOOPBACK, NAT_GATEWAY, OPAQUE, PEERING, POD_NETWORK, ROUTE, SERVICE, TRANSIT, fact, opaque,
+};
 
 /// Source ports that a NAT gateway opens connections from (VPC guide, network ACLs, ephemeral ports).
 const NAT_PORTS: (u16, u16) = (1024, u16::MAX);
@@ -26,7 +29,14 @@ pub(super) fn leave(aws: &AwsNetwork, from: InterfaceId, packet: &Packet, half: 
     Leaving::new(aws, from, packet, half).map_or(
         Crossing { packet: *packet, via: Via::Nowhere, destination: None },
         |mut leaving| {
-            if leaving.stays_inside() { leaving.loopback() } else { leaving.go() }
+            if leaving.stays_inside() {
+                return leaving.loopback();
+            }
+            match pods::fate(aws, from, packet.source, packet.destination) {
+                Fate::Kept => leaving.go(),
+                Fate::Translated(node) => leaving.as_node(node),
+                Fate::Unknown(reason) => leaving.as_whom(reason),
+            }
         },
     )
 }
@@ -68,6 +78,31 @@ impl<'a> Leaving<'a> {
 
     fn hop(&mut self, hop: Hop) {
         self.half.hops.push(hop);
+    }
+
+    /// A pod's packet goes out as its node's.
+    fn as_node(&mut self, node: InterfaceId) -> Crossing {
+        let aws = self.aws;
+        let Some(interface) = aws.network.interface(node) else { return self.end(Via::Nowhere) };
+        let Some(own) = aws.network.addresses(interface).first().copied() else { return self.end(Via::Nowhere) };
+        self.translate(POD_NETWORK, self.interface, own.private);
+        self.from = node;
+        self.interface = interface.id;
+        self.subnet = interface.subnet;
+        self.public = own.public;
+        self.packet.source_identity = Identity::Interface(node);
+        self.go()
+    }
+
+    /// Whether it does is not known, and with it who the sender is for everything that follows.
+    fn as_whom(&mut self, reason: ReasonId) -> Crossing {
+        let note = Note::new("from which address a pod's packet goes out of the VPC to {address}");
+        let note = note.at(self.packet.destination);
+        let kind = HopKind::Opaque(reason);
+        let hop =
+            Hop { kind, layer: POD_NETWORK, direction: Direction::Egress, subject: self.interface, note: Some(note) };
+        self.hop(hop);
+        self.end(Via::Nowhere)
     }
 
     fn end(&self, via: Via) -> Crossing {
@@ -375,8 +410,12 @@ impl<'a> Leaving<'a> {
     /// Out through an internet gateway: only with a public address, never to a private one (Reachability Analyzer,
     /// `IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS`, `IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS`).
     fn internet(&mut self, route: &Route, gateway: NameId) -> Crossing {
-        let to = self.packet.destination;
         self.leave_subnet(Identity::Nobody, false);
+        self.to_internet(route, gateway)
+    }
+
+    fn to_internet(&mut self, route: &Route, gateway: NameId) -> Crossing {
+        let to = self.packet.destination;
         self.pass(route, "leads to {}", gateway);
         self.packet.source_identity = Identity::Nobody;
         if self.is_detached(gateway) {
@@ -457,7 +496,57 @@ impl<'a> Leaving<'a> {
             self.hop(fact(NAT_GATEWAY, Direction::Egress, nat.id, Outcome::Block, note));
             return Step::Done(self.end(Via::Nowhere));
         }
-        self.through(nat)
+        match &nat.regional {
+            Some(regional) => self.through_regional(nat, regional),
+            None => self.through(nat),
+        }
+    }
+
+    /// A regional NAT gateway is in no subnet: it has a route table of its own and public addresses for each zone (VPC
+    /// guide, regional NAT gateways). Where it has none in the sender's zone, another zone's serve until it has.
+    fn through_regional(&mut self, nat: &RawNat, regional: &RawRegional) -> Step {
+        let aws = self.aws;
+        let here = aws.network.interface(self.from).filter(|interface| interface.subnet == self.subnet);
+        let zone = here.and_then(|_| aws.facts.get(self.from.0 as usize)).map(|facts| facts.zone);
+        let mut own = regional.addresses.iter().filter(|(of, _)| Some(*of) == zone).map(|(_, address)| *address);
+        let table = regional.table.and_then(|id| aws.tables.iter().find(|table| table.id == id));
+        let (Some(public), None, Some(table)) = (own.next(), own.next(), table) else {
+            let note = Note::new("the address of {} for this zone, and its route table").about(nat.id);
+            self.hop(opaque(Direction::Egress, nat.id, aws.unread_nat, note));
+            return Step::Done(self.end(Via::Nowhere));
+        };
+        self.behind_nat = true;
+        self.packet.source_identity = Identity::Nobody;
+        if let Some(ports) = PortRange::new(NAT_PORTS.0, NAT_PORTS.1) {
+            self.packet.source_ports = ports;
+        }
+        self.translate(NAT_GATEWAY, nat.id, public);
+        self.public = Some(public);
+        let to = self.packet.destination;
+        match self.aws.choose_in(table, to) {
+            Choice::Route(route) => match route.target {
+                Target::Internet(gateway) => Step::Done(self.to_internet(&route, gateway)),
+                _ => {
+                    let note = Note::new("the route {} of the NAT gateway leads there").about(route.name);
+                    self.hop(opaque(Direction::Egress, nat.id, aws.appliance, note));
+                    Step::Done(self.end(Via::Nowhere))
+                }
+            },
+            Choice::Unread(reason) => {
+                self.hop(opaque(Direction::Egress, nat.id, reason, Note::new("the routes of {}").about(nat.id)));
+                Step::Done(self.end(Via::Nowhere))
+            }
+            Choice::None(table) => {
+                let note = Note::new("no route of {} leads to {address}").about(table).at(to);
+                self.hop(fact(ROUTE, Direction::Egress, table, Outcome::Block, note));
+                Step::Done(self.end(Via::Nowhere))
+            }
+            Choice::Blackhole(route) => {
+                let note = Note::new("the route {} is a blackhole: its target is gone").about(route.name);
+                self.hop(fact(ROUTE, Direction::Egress, route.name, Outcome::Block, note));
+                Step::Done(self.end(Via::Nowhere))
+            }
+        }
     }
 
     fn through(&mut self, nat: &RawNat) -> Step {

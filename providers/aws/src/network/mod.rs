@@ -8,22 +8,27 @@ mod balancer;
 mod balancing;
 mod code;
 mod compile;
+mod elsewhere;
 mod enter;
 mod estate;
 mod exposure;
 mod filters;
+mod hosts;
 mod intake;
 mod leave;
+mod managed;
 mod names;
 mod onward;
+mod pods;
 mod route;
 mod transit;
+mod zones;
 
 use std::net::IpAddr;
 
 use reachlint_model::{
-    Arrival, Cloud, Crossing, Direction, Exposure, Family, Fix, Half, Hop, HopKind, InterfaceId, Layer, ListId, NameId,
-    Network, Note, Onward, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
+    Arrival, Cloud, Crossing, Direction, Exposure, Family, Fix, Half, Hop, HopKind, InterfaceId, Layer, ListId, Lookup,
+    NameId, Network, Note, Onward, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
 };
 
 pub use code::CODES;
@@ -56,6 +61,10 @@ pub(crate) const INSTANCE_STATE: Layer = Layer("aws.instance-state");
 pub(crate) const LOAD_BALANCER: Layer = Layer("aws.load-balancer");
 /// A target group of a load balancer.
 pub(crate) const TARGET_GROUP: Layer = Layer("aws.target-group");
+/// The network plugin of an EKS cluster.
+const POD_NETWORK: Layer = Layer("aws.pod-network");
+/// A service that AWS runs behind an interface.
+pub(crate) const MANAGED: Layer = Layer("aws.managed-service");
 /// A service of AWS that has no interface.
 const SERVICE: Layer = Layer("aws.service");
 /// Something that is not modelled, or not in the evidence.
@@ -144,8 +153,12 @@ impl Provider for AwsNetwork {
         found
     }
 
-    fn lookup(&self, from: InterfaceId, host: &str) -> Option<Vec<IpAddr>> {
+    fn lookup(&self, from: InterfaceId, host: &str) -> Lookup {
         names::lookup(self, from, host)
+    }
+
+    fn service(&self, host: &str) -> Option<&'static str> {
+        names::service(host)
     }
 
     fn source_address(&self, from: InterfaceId, destination: IpAddr) -> Option<IpAddr> {
@@ -153,6 +166,10 @@ impl Provider for AwsNetwork {
         let family = Family::of(destination);
         let mut own = self.network.addresses(interface).iter().map(|address| address.private);
         own.find(|address| Family::of(*address) == family)
+    }
+
+    fn sender(&self, from: InterfaceId, address: IpAddr) -> Option<IpAddr> {
+        pods::is_pod(self, from, address).then_some(address)
     }
 
     fn answers(&self, public: IpAddr) -> bool {

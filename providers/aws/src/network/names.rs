@@ -1,10 +1,40 @@
-//! Names that EC2 gives to instances, read without DNS.
+//! Names that the resolver of a VPC answers, read without DNS; and those that EC2 gives to machines.
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use reachlint_model::{InterfaceId, NameId};
+use reachlint_model::{InterfaceId, Lookup, NameId};
 
 use super::compile::AwsNetwork;
+use super::zones;
+
+/// Names that stand for other names more often than this go in circles.
+const MOST_NAMES: u8 = 8;
+
+/// A name as it is compared: lower case, without the dot of the root.
+pub(super) fn normal(host: &str) -> String {
+    host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
+}
+
+/// What the evidence says of a name, as the resolver of the VPC answers the machine behind `from`: its private zones
+/// before all others, as the resolver asks them first.
+pub(super) fn lookup(aws: &AwsNetwork, from: InterfaceId, host: &str) -> Lookup {
+    answer(aws, from, &normal(host), 0)
+}
+
+/// The same, after some names that stand for others.
+pub(super) fn answer(aws: &AwsNetwork, from: InterfaceId, host: &str, depth: u8) -> Lookup {
+    if depth > MOST_NAMES {
+        return Lookup::Undecided("names that stand for each other go in a circle".to_owned());
+    }
+    match zones::answer(aws, from, host, depth) {
+        Lookup::Silent => {}
+        told => return told,
+    }
+    match of_machine(aws, from, host) {
+        Some(addresses) => Lookup::Addresses(addresses),
+        None => aws.hosts.answer(aws, from, host),
+    }
+}
 
 /// The address that a name of EC2's own means to the machine behind `from`.
 ///
@@ -12,8 +42,7 @@ use super::compile::AwsNetwork;
 /// `i-….eu-west-1.compute.internal` the instance, and `ec2-198-51-100-7.….amazonaws.com` the public address, which
 /// the resolver of the same VPC turns into the private one (VPC guide, DNS attributes). A peered VPC does so only
 /// if the peering is told to (EC2 API, `AllowDnsResolutionFromRemoteVpc`).
-pub(super) fn lookup(aws: &AwsNetwork, from: InterfaceId, host: &str) -> Option<Vec<IpAddr>> {
-    let host = host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase();
+fn of_machine(aws: &AwsNetwork, from: InterfaceId, host: &str) -> Option<Vec<IpAddr>> {
     let (label, domain) = host.split_once('.')?;
     if domain == "ec2.internal" || domain.ends_with(".compute.internal") {
         if let Some(address) = label.strip_prefix("ip-").and_then(dashed) {
@@ -48,11 +77,24 @@ fn inside(aws: &AwsNetwork, from: InterfaceId, public: IpAddr) -> Option<IpAddr>
     })
 }
 
-fn resolves_privately(aws: &AwsNetwork, here: NameId, there: NameId) -> bool {
+pub(super) fn resolves_privately(aws: &AwsNetwork, here: NameId, there: NameId) -> bool {
     aws.peerings.values().filter(|peering| peering.active).any(|peering| {
         peering.sides.iter().any(|side| side.vpc == Some(here))
             && peering.sides.iter().any(|side| side.vpc == Some(there) && side.private_dns)
     })
+}
+
+/// The service that a public name belongs to which has no interface in any VPC: functions and APIs answer at addresses of
+/// the service itself (Lambda guide, function URLs; API Gateway guide, endpoint types).
+pub(super) fn service(host: &str) -> Option<&'static str> {
+    let host = normal(host);
+    let domain = host.strip_suffix(".cn").unwrap_or(&host);
+    let labels: Vec<&str> = domain.split('.').collect();
+    match labels.as_slice() {
+        [_, "lambda-url", _, "on", "aws"] => Some("a function URL of Lambda"),
+        [_, "execute-api", _, "amazonaws", "com"] => Some("an API of API Gateway"),
+        _ => None,
+    }
 }
 
 /// The address that stands in a name of EC2's own.

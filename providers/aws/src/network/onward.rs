@@ -271,9 +271,24 @@ impl Balancing<'_> {
         let source_ports = PortRange::new(NODE_PORTS.0, NODE_PORTS.1).unwrap_or(PortRange::ALL);
         let packet = Packet { source, source_ports, ..packet };
         let crossing = leave::leave(self.aws, self.at, &packet, &mut path.leave);
+        self.outbound_acl(&crossing, path);
         let arrival = enter::enter(self.aws, &crossing, &mut path.enter);
         if let Some(at) = arrival.interface {
             self.again(group, crossing.packet, at, path);
+        }
+    }
+
+    /// A Classic Load Balancer asks the network ACL of its subnet also on the way to a machine in the same subnet
+    /// (Reachability Analyzer, `ELB_ACL_RESTRICTION`).
+    fn outbound_acl(&self, crossing: &Crossing, path: &mut Path) {
+        let Some(Behind::Balancer(at)) = self.aws.facts.get(self.at.0 as usize).and_then(|facts| facts.behind) else {
+            return;
+        };
+        let subnet = |id: InterfaceId| self.aws.network.interface(id).map(|interface| interface.subnet);
+        let classic = self.aws.balancers.all.get(at).is_some_and(|balancer| balancer.classic);
+        if let Some(own) = subnet(self.at).filter(|own| classic && crossing.destination.and_then(subnet) == Some(*own))
+        {
+            path.leave.hops.push(self.aws.acl_hop(own, true, Direction::Egress, crossing.packet));
         }
     }
 

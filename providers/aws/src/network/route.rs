@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use reachlint_model::{NameId, PortRange, Protocol, ReasonId};
 
-use super::compile::{AwsNetwork, PREFIX_LIST, Route, is_private};
+use super::compile::{AwsNetwork, PREFIX_LIST, Route, Table, is_private};
 
 /// The choice of a route table.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +28,11 @@ impl AwsNetwork {
             Err(reason) => return Choice::Unread(reason),
         };
         let Some(table) = table else { return Choice::Unread(self.unread_subnet) };
+        self.choose_in(table, destination)
+    }
+
+    /// The choice of one table.
+    pub(super) fn choose_in(&self, table: &Table, destination: IpAddr) -> Choice {
         // The lists of gateway endpoints hold public addresses of S3 and DynamoDB only (VPC guide, gateway endpoints).
         let may_match = table.unread.iter().find(|(_, public_only)| !(*public_only && is_private(destination)));
         if let Some((reason, _)) = may_match {

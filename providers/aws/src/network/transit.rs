@@ -210,7 +210,13 @@ impl Compiler {
         for listing in listings {
             let broken = self.estate.failure(listing, None).is_some() || self.estate.truncated(listing);
             if broken || !self.estate.has(listing) {
-                return Err(self.missing(listing, None, "what decides where the transit gateway sends"));
+                return Err(self.missing_of(
+                    raw,
+                    gateway,
+                    listing,
+                    None,
+                    "what decides where the transit gateway sends",
+                ));
             }
         }
         let associations = Listing::TransitAssociations;
@@ -220,9 +226,24 @@ impl Compiler {
         };
         let own: HashSet<NameId> = raw.tables.iter().filter(|(_, of)| **of == gateway).map(|(id, _)| *id).collect();
         if own.is_empty() || !own.iter().all(whole) {
-            return Err(self.missing(associations, Some(id), "the route table of attachment"));
+            return Err(self.missing_of(raw, gateway, associations, Some(id), "the route table of attachment"));
         }
         Ok(None)
+    }
+
+    /// Why something of a gateway is not there. Only the account that owns it sees its route tables (VPC transit gateways
+    /// guide, shared transit gateways).
+    fn missing_of(
+        &mut self,
+        raw: &RawTransit,
+        gateway: NameId,
+        listing: Listing,
+        id: Option<NameId>,
+        what: &str,
+    ) -> ReasonId {
+        let owner = raw.gateways.get(&gateway).and_then(|gateway| gateway.owner);
+        let subject = self.text(gateway).to_owned();
+        self.missing_of_account(owner, &subject, listing, id, what)
     }
 
     fn transit_routes(&mut self, table: NameId, raw: &[super::estate::RawTransitRoute]) -> Vec<Route> {
@@ -365,6 +386,10 @@ impl AwsNetwork {
         }
         let facts =
             |subnet: &NameId| self.subnets.get(subnet).map(|facts| (facts.acl.map(|acl| acl.egress), facts.table));
+        if far.subnets.iter().all(|subnet| facts(subnet).is_none()) {
+            // Nothing of that VPC was read, so the account or Region to add is what helps.
+            return Err(Stop::unknown(far.id, self.unowned(Some(far.vpc))));
+        }
         let alike = far.subnets.iter().all(|other| facts(other).is_some() && facts(other) == facts(&one));
         if alike { Ok(one) } else { Err(Stop::unknown(far.id, self.transit.several)) }
     }

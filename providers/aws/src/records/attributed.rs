@@ -8,20 +8,32 @@ use serde_json::value::RawValue;
 
 use super::read::{Listing, Sink};
 use super::{
-    BalancingAttribute, Listener, PrefixListEntry, TargetHealthDescription, Text, TransitGatewayAssociation,
-    TransitGatewayRoute,
+    Addon, BalancingAttribute, ClassicAttributes, ClassicHealth, ContainerInstance, EcsTask, HostedZone, Listener,
+    PrefixListEntry, ResourceRecordSet, Service, TargetHealthDescription, Text, TransitGatewayAssociation,
+    TransitGatewayRoute, ZoneVpc,
 };
 
 /// Whether a listing's records do not say what they are about, or only where there is one.
 pub(super) fn is_attributed(listing: Listing) -> bool {
-    let certain = matches!(listing, Listing::PrefixListEntries | Listing::Listeners | Listing::TargetHealth);
-    certain || is_common(listing)
+    use Listing::{ClassicHealth, Listeners, PrefixListEntries, TargetHealth, ZoneRecords};
+    matches!(listing, PrefixListEntries | Listeners | TargetHealth | ZoneRecords | ClassicHealth) || is_common(listing)
 }
 
 /// Whether a listing stands under a word that other services use as well.
 pub(super) fn is_common(listing: Listing) -> bool {
-    use Listing::{LoadBalancerAttributes, TargetGroupAttributes, TransitAssociations, TransitRoutes};
+    use Listing::{
+        Addons, ClassicAttributes, ContainerInstances, LoadBalancerAttributes, TargetGroupAttributes, Tasks,
+        TransitAssociations, TransitRoutes, ZoneVpcs,
+    };
     matches!(listing, TargetGroupAttributes | LoadBalancerAttributes | TransitAssociations | TransitRoutes)
+        || matches!(listing, ZoneVpcs | Tasks | ContainerInstances | Addons | ClassicAttributes)
+}
+
+/// Whether a word is the id of a hosted zone, such as `Z0123456789ABCDEFGHIJ`.
+pub(super) fn is_zone_id(word: &str) -> bool {
+    let id = word.strip_prefix("/hostedzone/").unwrap_or(word);
+    let letters = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit();
+    id.starts_with('Z') && id.len() >= 8 && id.chars().all(letters)
 }
 
 /// Whether a key is an id under which an answer stands.
@@ -49,14 +61,31 @@ pub(super) struct Page {
     pub(super) asked: Vec<(String, String)>,
     /// What is still to be attributed.
     pub(super) parts: Vec<(Listing, Box<RawValue>)>,
+    /// A hosted zone.
+    pub(super) zone: Option<Box<RawValue>>,
 }
 
 impl Page {
     /// What makes it certain that the parts are evidence: what was asked about, or an id in the file's name.
     pub(super) fn about<'p>(&'p self, file: &'p str) -> Option<&'p str> {
         let asked = self.asked.iter().map(|(_, id)| id.as_str()).find(|id| !id.is_empty());
-        let named = asked.or_else(|| id_in(file, "pl-")).or_else(|| id_in(file, "tgw-rtb-"));
-        named.filter(|_| !self.parts.is_empty())
+        let named = asked.or_else(|| id_in(file, "pl-")).or_else(|| id_in(file, "tgw-rtb-")).or_else(|| zone_in(file));
+        let own =
+            self.parts.iter().any(|(listing, records)| is_of_ecs(*listing, records.get())).then_some("an ARN of ECS");
+        named.or(own).filter(|_| !self.parts.is_empty())
+    }
+
+    /// A hosted zone with its VPCs.
+    fn zone(&self, sink: &mut dyn Sink, found: &mut Vec<(Listing, usize)>) -> Result<(), String> {
+        let wrong = |error: serde_json::Error| error.to_string();
+        let Some(zone) = &self.zone else { return Ok(()) };
+        let zone: HostedZone<'_> = serde_json::from_str(zone.get()).map_err(wrong)?;
+        let vpcs = self.parts.iter().find(|(listing, _)| *listing == Listing::ZoneVpcs);
+        let vpcs: Option<Vec<ZoneVpc<'_>>> =
+            vpcs.map(|(_, records)| serde_json::from_str(records.get())).transpose().map_err(wrong)?;
+        sink.hosted_zone(&zone, vpcs.as_deref())?;
+        found.push((Listing::ZoneVpcs, 1));
+        Ok(())
     }
 
     /// Hands on what can be attributed; what was found.
@@ -65,6 +94,7 @@ impl Page {
             self.asked.iter().find(|(key, id)| key == parameter && !id.is_empty()).map(|(_, id)| id.as_str())
         };
         let mut found = Vec::new();
+        self.zone(sink, &mut found)?;
         for (listing, records) in &self.parts {
             let mut answer = Answer { more: self.more, more_routes: Some(self.more_routes), ..Answer::default() };
             let records = records.get();
@@ -92,6 +122,42 @@ impl Page {
                         answer.targets = Some(serde_json::from_str(records).map_err(wrong)?);
                     }
                     group
+                }
+                Listing::ZoneVpcs => continue,
+                Listing::ZoneRecords => {
+                    let zone = asked("HostedZoneId").or_else(|| zone_in(file));
+                    if zone.is_some() {
+                        answer.zone_records = Some(serde_json::from_str(records).map_err(wrong)?);
+                    }
+                    zone
+                }
+                Listing::Tasks | Listing::ContainerInstances => {
+                    found.extend(of_ecs(*listing, records, sink)?);
+                    continue;
+                }
+                Listing::Addons => {
+                    if let Ok(addon) = serde_json::from_str::<Addon<'_>>(records)
+                        && !addon.addon_name.is_empty()
+                        && !addon.cluster_name.is_empty()
+                    {
+                        sink.service(Service::Addon(addon))?;
+                        found.push((Listing::Addons, 1));
+                    }
+                    continue;
+                }
+                Listing::ClassicHealth | Listing::ClassicAttributes => {
+                    let Some(balancer) = asked("LoadBalancerName") else { continue };
+                    let count = if *listing == Listing::ClassicHealth {
+                        let states: Vec<ClassicHealth<'_>> = serde_json::from_str(records).map_err(wrong)?;
+                        sink.classic_health(balancer, &states)?;
+                        states.len()
+                    } else {
+                        let attributes: ClassicAttributes = serde_json::from_str(records).map_err(wrong)?;
+                        sink.classic_attributes(balancer, &attributes)?;
+                        1
+                    };
+                    found.push((*listing, count));
+                    continue;
                 }
                 Listing::TransitAssociations | Listing::TransitRoutes => {
                     let table = asked("TransitGatewayRouteTableId").or_else(|| id_in(file, "tgw-rtb-"));
@@ -134,6 +200,8 @@ pub(super) struct Answer<'a> {
     associations: Option<Vec<TransitGatewayAssociation<'a>>>,
     #[serde(rename = "Routes", borrow)]
     routes: Option<Vec<TransitGatewayRoute<'a>>>,
+    #[serde(rename = "ResourceRecordSets", borrow)]
+    zone_records: Option<Vec<ResourceRecordSet<'a>>>,
     #[serde(rename = "AdditionalRoutesAvailable")]
     more_routes: Option<bool>,
     #[serde(rename = "NextToken", alias = "NextMarker", borrow)]
@@ -174,8 +242,44 @@ impl Answer<'_> {
             sink.transit_routes(of, routes, more || self.more_routes == Some(true))?;
             found.push((Listing::TransitRoutes, routes.len()));
         }
+        if let Some(records) = self.zone_records.as_ref().filter(|_| is_zone_id(of)) {
+            sink.zone_records(of, records, more)?;
+            found.push((Listing::ZoneRecords, records.len()));
+        }
         Ok(found)
     }
+}
+
+/// Whether this is what ECS prints; other services have tasks too.
+fn is_of_ecs(listing: Listing, records: &str) -> bool {
+    matches!(listing, Listing::Tasks | Listing::ContainerInstances) && records.contains(":ecs:")
+}
+
+fn of_ecs(listing: Listing, records: &str, sink: &mut dyn Sink) -> Result<Option<(Listing, usize)>, String> {
+    if !is_of_ecs(listing, records) {
+        return Ok(None);
+    }
+    let wrong = |error: serde_json::Error| error.to_string();
+    let mut count = 0;
+    if listing == Listing::Tasks {
+        let tasks: Vec<EcsTask<'_>> = serde_json::from_str(records).map_err(wrong)?;
+        for task in tasks.into_iter().filter(|task| !task.task_arn.is_empty()) {
+            sink.service(Service::Task(task))?;
+            count += 1;
+        }
+    } else {
+        let machines: Vec<ContainerInstance<'_>> = serde_json::from_str(records).map_err(wrong)?;
+        for machine in machines.into_iter().filter(|machine| !machine.container_instance_arn.is_empty()) {
+            sink.service(Service::ContainerInstance(machine))?;
+            count += 1;
+        }
+    }
+    Ok((count > 0).then_some((listing, count)))
+}
+
+/// The id of a hosted zone in a file name such as `records-Z0123456789ABCDEFGHIJ.json`.
+fn zone_in(name: &str) -> Option<&str> {
+    name.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| is_zone_id(word))
 }
 
 /// The id with this beginning in a file name such as `entries-pl-0123456789abcdef0.json`.

@@ -14,6 +14,15 @@ pub struct LoadBalancer<'a> {
     /// Its id.
     #[serde(borrow)]
     pub load_balancer_arn: Text<'a>,
+    /// Its name in DNS.
+    #[serde(rename = "DNSName", borrow, skip_serializing_if = "Option::is_none")]
+    pub dns_name: Option<Text<'a>>,
+    /// `internal` or `internet-facing`, which says what addresses that name has.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub scheme: Option<Text<'a>>,
+    /// `ipv4`, `dualstack` or `dualstack-without-public-ipv4`.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub ip_address_type: Option<Text<'a>>,
     /// Whether it works.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub state: Option<LoadBalancerState<'a>>,

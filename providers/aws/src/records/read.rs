@@ -9,12 +9,13 @@ use serde_json::value::RawValue;
 use super::attributed::{self, Page};
 use super::window::{Fault, Piece, Window, piece};
 use super::{
-    BalancingAttribute, EgressOnlyInternetGateway, ElasticAddress, InternetGateway, Listener, LoadBalancer,
-    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PrefixListEntry, PublicAccessExclusion,
-    PublicAccessOptions, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, SecurityGroupVpcAssociation,
-    Subnet, TargetGroup, TargetHealthDescription, Text, TransitGateway, TransitGatewayAssociation,
-    TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc,
-    VpcPeeringConnection,
+    BalancingAttribute, CacheCluster, ClassicAttributes, ClassicBalancer, ClassicHealth, DbCluster, DbInstance,
+    EgressOnlyInternetGateway, ElasticAddress, HostedZone, InternetGateway, Listener, LoadBalancer, ManagedPrefixList,
+    NatGateway, NetworkAcl, NetworkInterface, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions,
+    ReplicationGroup, Reservation, ResourceRecordSet, RouteTable, SearchDomain, SecurityGroup, SecurityGroupRule,
+    SecurityGroupVpcAssociation, Service, Subnet, TargetGroup, TargetHealthDescription, Text, TransitGateway,
+    TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable,
+    TransitGatewayVpcAttachment, Vpc, VpcEndpoint, VpcPeeringConnection, ZoneVpc,
 };
 
 /// Keys of a document of something else that are kept.
@@ -83,11 +84,41 @@ pub enum Listing {
     TransitAssociations,
     /// `search-transit-gateway-routes`.
     TransitRoutes,
+    /// `route53 list-hosted-zones`.
+    HostedZones,
+    /// `route53 get-hosted-zone`.
+    ZoneVpcs,
+    /// `route53 list-resource-record-sets`.
+    ZoneRecords,
+    /// `rds describe-db-instances`.
+    DbInstances,
+    /// `rds describe-db-clusters`.
+    DbClusters,
+    /// `elasticache describe-cache-clusters`.
+    CacheClusters,
+    /// `elasticache describe-replication-groups`.
+    ReplicationGroups,
+    /// `opensearch describe-domains`.
+    SearchDomains,
+    /// `describe-vpc-endpoints`.
+    VpcEndpoints,
+    /// `ecs describe-tasks`.
+    Tasks,
+    /// `ecs describe-container-instances`.
+    ContainerInstances,
+    /// `eks describe-addon`.
+    Addons,
+    /// `elb describe-load-balancers`.
+    ClassicBalancers,
+    /// `elb describe-instance-health`.
+    ClassicHealth,
+    /// `elb describe-load-balancer-attributes`.
+    ClassicAttributes,
 }
 
 impl Listing {
     /// Every listing.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 45] = [
         Self::NetworkInterfaces,
         Self::Instances,
         Self::SecurityGroups,
@@ -118,11 +149,26 @@ impl Listing {
         Self::TransitPolicyTables,
         Self::TransitAssociations,
         Self::TransitRoutes,
+        Self::HostedZones,
+        Self::ZoneVpcs,
+        Self::ZoneRecords,
+        Self::DbInstances,
+        Self::DbClusters,
+        Self::CacheClusters,
+        Self::ReplicationGroups,
+        Self::SearchDomains,
+        Self::VpcEndpoints,
+        Self::Tasks,
+        Self::ContainerInstances,
+        Self::Addons,
+        Self::ClassicBalancers,
+        Self::ClassicHealth,
+        Self::ClassicAttributes,
     ];
 
     /// What live collection does not ask for: what is read from files only, and associations of groups, on which nothing
     /// hangs.
-    pub const OFFLINE: [Self; 15] = [
+    pub const OFFLINE: [Self; 30] = [
         Self::SecurityGroupVpcAssociations,
         Self::LoadBalancers,
         Self::Listeners,
@@ -138,6 +184,21 @@ impl Listing {
         Self::TransitPolicyTables,
         Self::TransitAssociations,
         Self::TransitRoutes,
+        Self::HostedZones,
+        Self::ZoneVpcs,
+        Self::ZoneRecords,
+        Self::DbInstances,
+        Self::DbClusters,
+        Self::CacheClusters,
+        Self::ReplicationGroups,
+        Self::SearchDomains,
+        Self::VpcEndpoints,
+        Self::Tasks,
+        Self::ContainerInstances,
+        Self::Addons,
+        Self::ClassicBalancers,
+        Self::ClassicHealth,
+        Self::ClassicAttributes,
     ];
 
     /// The top-level key under which the AWS CLI prints it.
@@ -174,6 +235,21 @@ impl Listing {
             Self::TransitPolicyTables => "TransitGatewayPolicyTables",
             Self::TransitAssociations => "Associations",
             Self::TransitRoutes => "Routes",
+            Self::HostedZones => "HostedZones",
+            Self::ZoneVpcs => "VPCs",
+            Self::ZoneRecords => "ResourceRecordSets",
+            Self::DbInstances => "DBInstances",
+            Self::DbClusters => "DBClusters",
+            Self::CacheClusters => "CacheClusters",
+            Self::ReplicationGroups => "ReplicationGroups",
+            Self::SearchDomains => "DomainStatusList",
+            Self::VpcEndpoints => "VpcEndpoints",
+            Self::Tasks => "tasks",
+            Self::ContainerInstances => "containerInstances",
+            Self::Addons => "addon",
+            Self::ClassicBalancers => "LoadBalancerDescriptions",
+            Self::ClassicHealth => "InstanceStates",
+            Self::ClassicAttributes => "LoadBalancerAttributes",
         }
     }
 
@@ -211,6 +287,21 @@ impl Listing {
             Self::TransitPolicyTables => "ec2:DescribeTransitGatewayPolicyTables",
             Self::TransitAssociations => "ec2:GetTransitGatewayRouteTableAssociations",
             Self::TransitRoutes => "ec2:SearchTransitGatewayRoutes",
+            Self::HostedZones => "route53:ListHostedZones",
+            Self::ZoneVpcs => "route53:GetHostedZone",
+            Self::ZoneRecords => "route53:ListResourceRecordSets",
+            Self::DbInstances => "rds:DescribeDBInstances",
+            Self::DbClusters => "rds:DescribeDBClusters",
+            Self::CacheClusters => "elasticache:DescribeCacheClusters",
+            Self::ReplicationGroups => "elasticache:DescribeReplicationGroups",
+            Self::SearchDomains => "es:DescribeDomains",
+            Self::VpcEndpoints => "ec2:DescribeVpcEndpoints",
+            Self::Tasks => "ecs:DescribeTasks",
+            Self::ContainerInstances => "ecs:DescribeContainerInstances",
+            Self::Addons => "eks:DescribeAddon",
+            Self::ClassicBalancers => "elasticloadbalancing:DescribeLoadBalancers",
+            Self::ClassicHealth => "elasticloadbalancing:DescribeInstanceHealth",
+            Self::ClassicAttributes => "elasticloadbalancing:DescribeLoadBalancerAttributes",
         }
     }
 
@@ -378,6 +469,31 @@ pub trait Sink {
     /// # Errors
     /// See [`Sink::interface`].
     fn transit_routes(&mut self, table: &str, found: &[TransitGatewayRoute<'_>], more: bool) -> Result<(), String>;
+    /// A hosted zone, and the VPCs that it is associated with, where the document says so.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn hosted_zone(&mut self, zone: &HostedZone<'_>, vpcs: Option<&[ZoneVpc<'_>]>) -> Result<(), String>;
+    /// Records of a hosted zone; `more` says that there are others.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn zone_records(&mut self, zone: &str, records: &[ResourceRecordSet<'_>], more: bool) -> Result<(), String>;
+    /// A record of a service that AWS runs in a VPC.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn service(&mut self, record: Service<'_>) -> Result<(), String>;
+    /// How the machines behind a Classic Load Balancer are.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn classic_health(&mut self, balancer: &str, states: &[ClassicHealth<'_>]) -> Result<(), String>;
+    /// Settings of a Classic Load Balancer.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn classic_attributes(&mut self, balancer: &str, attributes: &ClassicAttributes) -> Result<(), String>;
     /// A document had this listing; `more` when it says that further pages follow.
     fn listed(&mut self, listing: Listing, more: bool);
 }
@@ -507,7 +623,7 @@ impl Document<'_> {
                 let count = self.records(listing)?;
                 self.found.push((listing, count));
             }
-            (None, id) if attributed::is_id(id) => {
+            (None, id) if attributed::is_id(id) || self.is_zone(id)? => {
                 let sink = &mut *self.sink;
                 let found =
                     self.window.value(|text| piece(text, |answer: attributed::Answer<'_>| answer.hand_on(id, sink)))?;
@@ -516,7 +632,28 @@ impl Document<'_> {
             (None, "NextToken" | "NextMarker") => {
                 page.more |= self.text()?.is_some_and(|token| !token.is_empty());
             }
-            (None, "PrefixListId" | "LoadBalancerArn" | "TargetGroupArn" | "TransitGatewayRouteTableId") => {
+            // A hosted zone stands beside the VPCs that it is associated with.
+            (None, "HostedZone") => {
+                page.zone = Some(self.window.value(|text| piece(text, |raw: Box<RawValue>| Ok(raw)))?);
+            }
+            // The one domain of `describe-domain`.
+            (None, "DomainStatus") => {
+                self.key.get_or_insert_with(|| key.clone());
+                let sink = &mut *self.sink;
+                self.window.value(|text| {
+                    piece(text, |record: SearchDomain<'_>| sink.service(Service::SearchDomain(record)))
+                })?;
+                self.found.push((Listing::SearchDomains, 1));
+            }
+            (
+                None,
+                "PrefixListId"
+                | "LoadBalancerArn"
+                | "TargetGroupArn"
+                | "TransitGatewayRouteTableId"
+                | "HostedZoneId"
+                | "LoadBalancerName",
+            ) => {
                 let id = self.text()?.unwrap_or_default();
                 page.asked.push((key.clone(), id));
             }
@@ -535,6 +672,11 @@ impl Document<'_> {
         Ok(())
     }
 
+    /// Whether a key is the id of a hosted zone over answers about it.
+    fn is_zone(&mut self, key: &str) -> Result<bool, Fault> {
+        Ok(attributed::is_zone_id(key) && self.window.peek()? == Some(b'{'))
+    }
+
     fn text(&mut self) -> Result<Option<String>, Fault> {
         self.window.value(|text| piece(text, |text: Option<Text<'_>>| Ok(text.map(|text| text.to_string()))))
     }
@@ -544,6 +686,11 @@ impl Document<'_> {
         macro_rules! each {
             ($record:ident, $method:ident) => {
                 window.elements(|text| piece(text, |record: $record<'_>| sink.$method(record)))
+            };
+        }
+        macro_rules! service {
+            ($record:ident) => {
+                window.elements(|text| piece(text, |record: $record<'_>| sink.service(Service::$record(record))))
             };
         }
         match listing {
@@ -572,6 +719,16 @@ impl Document<'_> {
             Listing::TransitAttachments => each!(TransitGatewayVpcAttachment, transit_attachment),
             Listing::TransitTables => each!(TransitGatewayRouteTable, transit_table),
             Listing::TransitPolicyTables => each!(TransitGatewayPolicyTable, transit_policy_table),
+            Listing::HostedZones => {
+                window.elements(|text| piece(text, |record: HostedZone<'_>| sink.hosted_zone(&record, None)))
+            }
+            Listing::DbInstances => service!(DbInstance),
+            Listing::DbClusters => service!(DbCluster),
+            Listing::CacheClusters => service!(CacheCluster),
+            Listing::ReplicationGroups => service!(ReplicationGroup),
+            Listing::SearchDomains => service!(SearchDomain),
+            Listing::VpcEndpoints => service!(VpcEndpoint),
+            Listing::ClassicBalancers => service!(ClassicBalancer),
             // An interface can only carry a group of another VPC while the association is in force, so the
             // interface already says all that the association would.
             Listing::SecurityGroupVpcAssociations => {
@@ -584,7 +741,14 @@ impl Document<'_> {
             | Listing::TargetGroupAttributes
             | Listing::LoadBalancerAttributes
             | Listing::TransitAssociations
-            | Listing::TransitRoutes => window.elements(skip),
+            | Listing::TransitRoutes
+            | Listing::ZoneVpcs
+            | Listing::ZoneRecords
+            | Listing::Tasks
+            | Listing::ContainerInstances
+            | Listing::Addons
+            | Listing::ClassicHealth
+            | Listing::ClassicAttributes => window.elements(skip),
         }
     }
 }

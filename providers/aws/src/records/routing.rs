@@ -245,6 +245,12 @@ pub struct NatGateway<'a> {
     /// `public` or `private`.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub connectivity_type: Option<Text<'a>>,
+    /// `regional` for one that is in no subnet and serves all zones of its VPC.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub availability_mode: Option<Text<'a>>,
+    /// Route table of a regional one.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub route_table_id: Option<Text<'a>>,
     /// Its addresses.
     #[serde(borrow, skip_serializing_if = "Vec::is_empty")]
     pub nat_gateway_addresses: Vec<NatGatewayAddress<'a>>,
@@ -269,4 +275,10 @@ pub struct NatGatewayAddress<'a> {
     /// Whether new connections use it first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub is_primary: Option<bool>,
+    /// The zone that a regional gateway uses it for.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub availability_zone: Option<Text<'a>>,
+    /// Whether it is in use: `succeeded`.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub status: Option<Text<'a>>,
 }

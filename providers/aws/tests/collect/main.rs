@@ -1,6 +1,8 @@
 //! Live collection against a server that answers as the EC2 API does, and as it does on a bad day.
 
 #[cfg(test)]
+mod accounts;
+#[cfg(test)]
 mod estate;
 #[cfg(test)]
 mod server;
@@ -22,7 +24,7 @@ mod tests {
     use crate::estate::{ACCOUNT, interface, reply};
     use crate::server::{Form, Reply, Server, filters, set};
 
-    fn options(server: &Server, wanted: Wanted) -> Options {
+    pub(crate) fn options(server: &Server, wanted: Wanted) -> Options {
         Options {
             access_key: Some(AccessKey {
                 id: "AKIAIOSFODNN7EXAMPLE".to_owned(),
@@ -223,6 +225,8 @@ mod tests {
         assert_eq!(collected.manifest.failures, []);
         assert_eq!(server.asked("DescribeSubnets").len(), 3);
         assert_eq!(ids(&collected, "describe-subnets", "Subnets", "SubnetId"), ["subnet-1", "subnet-2"]);
+        assert_eq!(collected.documents.len(), 15, "all others arrive too");
+        assert_eq!(server.actions().len(), 18, "and are asked once");
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// A request's form, by field.
+/// A request's form, by field, and in `Key` the id of the access key that signed it.
 pub(crate) type Form = BTreeMap<String, String>;
 
 /// What the server does with a request.
@@ -19,6 +19,8 @@ pub(crate) enum Reply {
     Error(u16, &'static str, String),
     /// Answers with a body of its own.
     Raw(u16, &'static str),
+    /// Answers as services do that speak JSON.
+    Json(u16, String),
     /// Closes the connection without an answer.
     Reset,
     /// Does not answer for a while.
@@ -61,16 +63,21 @@ impl Server {
 
 fn serve(mut stream: TcpStream, notes: &Mutex<Vec<Form>>, reply: &dyn Fn(&str, &Form, usize) -> Reply) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let mut length = 0;
+    let (mut length, mut target, mut key) = (0, None, String::new());
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).unwrap_or(0) == 0 {
             return;
         }
-        if let Some((name, value)) = line.split_once(':')
-            && name.eq_ignore_ascii_case("content-length")
-        {
-            length = value.trim().parse().unwrap();
+        match line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim())) {
+            Some((name, value)) if name == "content-length" => length = value.parse().unwrap(),
+            Some((name, value)) if name == "x-amz-target" => target = value.rsplit('.').next().map(str::to_owned),
+            // AWS4-HMAC-SHA256 Credential=KEY/day/region/service/aws4_request, …
+            Some((name, value)) if name == "authorization" => {
+                let id = value.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next());
+                key = id.unwrap_or_default().to_owned();
+            }
+            _ => {}
         }
         if line == "\r\n" {
             break;
@@ -78,7 +85,13 @@ fn serve(mut stream: TcpStream, notes: &Mutex<Vec<Form>>, reply: &dyn Fn(&str, &
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).unwrap();
-    let form = parse(std::str::from_utf8(&body).unwrap());
+    let body = std::str::from_utf8(&body).unwrap();
+    // A call in JSON is noted as a form with the whole of it in one field.
+    let mut form = match target {
+        Some(action) => Form::from([("Action".to_owned(), action), ("Body".to_owned(), body.to_owned())]),
+        None => parse(body),
+    };
+    form.insert("Key".to_owned(), key);
     let action = form["Action"].clone();
     let before = {
         let mut seen = notes.lock().unwrap();
@@ -87,7 +100,7 @@ fn serve(mut stream: TcpStream, notes: &Mutex<Vec<Form>>, reply: &dyn Fn(&str, &
         before
     };
     let (status, kind, body) = match reply(&action, &form, before) {
-        Reply::Answer(inside) if action == "GetCallerIdentity" => (
+        Reply::Answer(inside) if matches!(&*action, "GetCallerIdentity" | "AssumeRole") => (
             200,
             "text/xml",
             format!(
@@ -108,6 +121,7 @@ fn serve(mut stream: TcpStream, notes: &Mutex<Vec<Form>>, reply: &dyn Fn(&str, &
             ),
         ),
         Reply::Raw(status, body) => (status, "text/html", body.to_owned()),
+        Reply::Json(status, body) => (status, "application/x-amz-json-1.1", body),
         Reply::Reset => return,
         Reply::Silence(time) => return thread::sleep(time),
     };

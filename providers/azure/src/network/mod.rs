@@ -20,8 +20,8 @@ mod words;
 use std::net::IpAddr;
 
 use reachlint_model::{
-    Arrival, Cloud, Crossing, Direction, Exposure, Family, Fix, Half, Hop, HopKind, InterfaceId, Layer, ListId, NameId,
-    Network, Note, Onward, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
+    Arrival, Cloud, Crossing, Direction, Exposure, Family, Fix, Half, Hop, HopKind, InterfaceId, Layer, ListId, Lookup,
+    NameId, Network, Note, Onward, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
 };
 
 pub use compile::AzureNetwork;
@@ -142,9 +142,10 @@ impl Provider for AzureNetwork {
         found
     }
 
-    fn lookup(&self, _from: InterfaceId, host: &str) -> Option<Vec<IpAddr>> {
+    fn lookup(&self, _from: InterfaceId, host: &str) -> Lookup {
         // The label of a public address is a name in Azure's own public zone (Public IP addresses, DNS name label).
-        self.hosts.get(&host.trim_end_matches('.').to_ascii_lowercase()).cloned()
+        let known = self.hosts.get(&host.trim_end_matches('.').to_ascii_lowercase()).cloned();
+        known.map_or(Lookup::Silent, Lookup::Addresses)
     }
 
     fn source_address(&self, from: InterfaceId, destination: IpAddr) -> Option<IpAddr> {

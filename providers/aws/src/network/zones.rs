@@ -1,0 +1,286 @@
+//! Private hosted zones of Route 53: what the resolver of a VPC answers from them.
+//!
+//! Only the VPCs that a zone is associated with are answered from it, the zone with the longest matching domain answers,
+//! and what it has no record of does not exist, whatever public DNS says (Route 53 guide, considerations when working
+//! with a private hosted zone).
+
+use std::net::IpAddr;
+
+use reachlint_model::{Family, InterfaceId, Lookup, NameId, Names};
+use rustc_hash::FxHashMap as HashMap;
+
+use super::compile::AwsNetwork;
+use super::names;
+use crate::records::{HostedZone, Listing, ResourceRecordSet, ZoneVpc};
+
+/// A hosted zone.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Zone {
+    /// Its domain as it is compared; none while only its records were read.
+    domain: Option<String>,
+    /// Whether it is private, where a record says so.
+    private: Option<bool>,
+    /// The VPCs that it is associated with, where they were read.
+    vpcs: Option<Vec<NameId>>,
+    /// Records by name, where they were read.
+    records: Option<HashMap<String, Vec<Record>>>,
+    /// Number of documents that say more records follow, and that do not.
+    pages: (usize, usize),
+}
+
+/// Records of one name and type.
+#[derive(Clone, Debug)]
+struct Record {
+    kind: Kind,
+    /// Its set among those of a routing policy.
+    set: Option<String>,
+    weight: Option<i64>,
+    secondary: bool,
+    /// Whether something can take it out of the answers.
+    checked: bool,
+    values: Vec<String>,
+    alias: Option<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    A,
+    Aaaa,
+    Cname,
+    Ns,
+    Other,
+}
+
+/// All hosted zones, by their ids.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Zones(HashMap<NameId, Zone>);
+
+/// A name of a zone file as it is compared: Route 53 writes odd characters as `\052` (Route 53 guide, domain names).
+fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, escaped)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let code = escaped.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
+        match code {
+            Some(code) => {
+                plain.push(char::from(code));
+                rest = escaped.get(3..).unwrap_or_default();
+            }
+            None => {
+                plain.push('\\');
+                rest = escaped;
+            }
+        }
+    }
+    plain.push_str(rest);
+    names::normal(&plain)
+}
+
+fn short(id: &str) -> &str {
+    id.strip_prefix("/hostedzone/").unwrap_or(id)
+}
+
+/// Whether a name is that of a domain or below it.
+fn is_in(name: &str, domain: &str) -> bool {
+    name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+}
+
+impl Zones {
+    pub(super) fn zone(&mut self, names: &mut Names, record: &HostedZone<'_>, vpcs: Option<&[ZoneVpc<'_>]>) {
+        let zone = self.0.entry(names.intern(short(&record.id))).or_default();
+        zone.domain = Some(plain(&record.name));
+        zone.private = zone.private.or(record.config.as_ref().map(|config| config.private_zone));
+        if let Some(vpcs) = vpcs {
+            zone.vpcs = Some(vpcs.iter().map(|vpc| names.intern(&vpc.vpc_id)).collect());
+        }
+    }
+
+    pub(super) fn records(&mut self, names: &mut Names, id: &str, records: &[ResourceRecordSet<'_>], more: bool) {
+        let zone = self.0.entry(names.intern(short(id))).or_default();
+        *(if more { &mut zone.pages.0 } else { &mut zone.pages.1 }) += 1;
+        let all = zone.records.get_or_insert_default();
+        for record in records {
+            let name = plain(&record.name);
+            let kind = match &*record.kind {
+                "A" => Kind::A,
+                "AAAA" => Kind::Aaaa,
+                "CNAME" => Kind::Cname,
+                "NS" => Kind::Ns,
+                "SOA" => {
+                    zone.domain.get_or_insert_with(|| name.clone());
+                    Kind::Other
+                }
+                _ => Kind::Other,
+            };
+            let alias = record.alias_target.as_ref();
+            let known = all.entry(name).or_default();
+            let set = record.set_identifier.as_deref().map(str::to_owned);
+            // The same page may be there twice.
+            if known.iter().any(|known| known.kind == kind && known.set == set && kind != Kind::Other) {
+                continue;
+            }
+            known.push(Record {
+                kind,
+                set,
+                weight: record.weight,
+                secondary: record.failover.as_deref() == Some("SECONDARY"),
+                checked: record.health_check_id.is_some() || alias.is_some_and(|alias| alias.evaluate_target_health),
+                values: record.resource_records.iter().map(|value| value.value.to_string()).collect(),
+                alias: alias.map(|alias| plain(&alias.dns_name)),
+            });
+        }
+    }
+}
+
+/// What a zone has for a name.
+enum Found<'z> {
+    Records(&'z [Record]),
+    /// Another server answers.
+    Delegated,
+    Nothing,
+}
+
+impl Zone {
+    /// By the rules of DNS: a wildcard stands for what does not exist below it, and a name exists where anything below
+    /// it does (RFC 4592).
+    fn find<'z>(&self, records: &'z HashMap<String, Vec<Record>>, host: &str) -> Found<'z> {
+        let Some(domain) = self.domain.as_deref() else { return Found::Nothing };
+        let mut above = Some(host);
+        while let Some(name) = above.filter(|name| *name != domain && is_in(name, domain)) {
+            let found = records.get(name);
+            if found.is_some_and(|found| found.iter().any(|record| record.kind == Kind::Ns)) {
+                return Found::Delegated;
+            }
+            above = name.split_once('.').map(|(_, above)| above);
+        }
+        let exists = |name: &str| records.keys().any(|known| is_in(known, name));
+        let own = records.get(host);
+        if let Some(own) = own {
+            return Found::Records(own);
+        }
+        if exists(host) {
+            return Found::Nothing;
+        }
+        let mut encloser = host.split_once('.').map(|(_, above)| above);
+        while let Some(name) = encloser.filter(|name| is_in(name, domain)) {
+            let wild = records.get(&format!("*.{name}"));
+            if let Some(wild) = wild {
+                return Found::Records(wild);
+            }
+            if name == domain || exists(name) {
+                break;
+            }
+            encloser = name.split_once('.').map(|(_, above)| above);
+        }
+        Found::Nothing
+    }
+}
+
+/// The sets that can be the answer. One of the weight 0 is none while others are (Route 53 guide, weighted records), and
+/// a secondary one none while nothing can take the primary one out (Route 53 guide, failover records). Which of the
+/// others it is, health, latency and place decide, which the evidence does not tell: all of them count.
+fn possible(sets: &[&Record]) -> Vec<usize> {
+    let heavy = |record: &&Record| record.weight.is_some_and(|weight| weight > 0);
+    let weighted = sets.iter().any(heavy) && !sets.iter().any(|record| heavy(record) && record.checked);
+    let firm = sets.iter().any(|record| !record.secondary && !record.checked);
+    let stays = |record: &Record| !(weighted && record.weight == Some(0)) && !(firm && record.secondary);
+    sets.iter().enumerate().filter(|(_, record)| stays(record)).map(|(at, _)| at).collect()
+}
+
+/// The answer of the private zones of the VPC that an interface is in.
+pub(super) fn answer(aws: &AwsNetwork, from: InterfaceId, host: &str, depth: u8) -> Lookup {
+    let Some(vpc) = aws.network.interface(from).map(|interface| interface.network) else { return Lookup::Silent };
+    let mut zones: Vec<(&str, NameId, &Zone)> = aws
+        .zones
+        .0
+        .iter()
+        .filter_map(|(id, zone)| Some((zone.domain.as_deref()?, *id, zone)))
+        .filter(|(domain, _, zone)| zone.private != Some(false) && is_in(host, domain))
+        .collect();
+    zones.sort_unstable_by_key(|(domain, id, _)| (std::cmp::Reverse(domain.len()), *id));
+    for (domain, id, zone) in zones {
+        let id = aws.network.name(id);
+        match &zone.vpcs {
+            Some(vpcs) if !vpcs.contains(&vpc) => continue,
+            Some(_) => {}
+            None => {
+                return Lookup::Undecided(format!(
+                    "whether the hosted zone `{domain}` ({id}) answers {} was not read; {} tells",
+                    aws.network.name(vpc),
+                    Listing::ZoneVpcs.permission()
+                ));
+            }
+        }
+        let cut = zone.pages.0 > 0 && zone.pages.1 == 0;
+        let Some(records) = zone.records.as_ref().filter(|_| !cut) else {
+            return Lookup::Undecided(format!(
+                "all records of the private zone `{domain}` ({id}), which answers it, were not read; {} tells",
+                Listing::ZoneRecords.permission()
+            ));
+        };
+        return match zone.find(records, host) {
+            Found::Records(found) => together(aws, from, host, found, depth, domain),
+            Found::Delegated => Lookup::Undecided(format!("the private zone `{domain}` leaves it to another server")),
+            Found::Nothing => Lookup::Absent(format!(
+                "the private zone `{domain}` ({id}) answers {} and has no record of it, so no public answer counts",
+                aws.network.name(vpc)
+            )),
+        };
+    }
+    Lookup::Silent
+}
+
+/// All answers that records of one name can give.
+fn together(aws: &AwsNetwork, from: InterfaceId, host: &str, records: &[Record], depth: u8, domain: &str) -> Lookup {
+    let mut addresses: Vec<IpAddr> = Vec::new();
+    for kind in [Kind::Cname, Kind::A, Kind::Aaaa] {
+        let family = |address: &IpAddr| match kind {
+            Kind::A => Family::of(*address) == Family::V4,
+            Kind::Aaaa => Family::of(*address) == Family::V6,
+            _ => true,
+        };
+        let sets: Vec<&Record> = records.iter().filter(|record| record.kind == kind).collect();
+        for record in possible(&sets).into_iter().filter_map(|at| sets.get(at)) {
+            let aliased = record.alias.as_deref();
+            let named = record.values.first().filter(|_| kind == Kind::Cname && aliased.is_none());
+            let named = named.map(|value| plain(value));
+            if let Some(target) = aliased.or(named.as_deref()) {
+                match names::answer(aws, from, target, depth + 1) {
+                    Lookup::Addresses(found) => addresses.extend(found.into_iter().filter(family)),
+                    Lookup::Silent => {
+                        return Lookup::Undecided(format!(
+                            "`{host}` is another name of `{target}`, which the evidence does not answer"
+                        ));
+                    }
+                    Lookup::Undecided(why) => {
+                        return Lookup::Undecided(format!("`{host}` is another name of `{target}`: {why}"));
+                    }
+                    Lookup::Absent(_) => {}
+                }
+                continue;
+            }
+            let values = record.values.iter().filter_map(|value| value.trim().parse::<IpAddr>().ok());
+            addresses.extend(values.filter(family));
+        }
+    }
+    addresses.sort_unstable();
+    addresses.dedup();
+    if addresses.is_empty() {
+        return Lookup::Absent(format!("the private zone `{domain}` answers it without an address"));
+    }
+    Lookup::Addresses(addresses)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_in, plain};
+
+    #[test]
+    fn names_are_compared_without_escapes_case_and_root() {
+        assert_eq!(plain("\\052.Corp.Example."), "*.corp.example");
+        assert_eq!(plain("a\\b.example"), "a\\b.example");
+        assert!(is_in("a.corp.example", "corp.example") && is_in("corp.example", "corp.example"));
+        assert!(!is_in("acorp.example", "corp.example"));
+    }
+}
