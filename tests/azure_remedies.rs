@@ -96,7 +96,8 @@ impl Trap {
         let config = Config::read(Path::new("nginx.conf"), &files, &Options::default()).unwrap();
         let wanted = wanted(&config, &config.endpoints().unwrap(), Path::new(""));
         let found = providers[0].select(&"vm-nginx".parse().unwrap());
-        let nodes: Vec<Node> = found.into_iter().map(|interface| Node { provider: 0, interface, address: None }).collect();
+        let nodes: Vec<Node> =
+            found.into_iter().map(|interface| Node { provider: 0, interface, address: None }).collect();
         let subject =
             Subject { providers: &providers, nodes: &nodes, wanted: &wanted, ephemeral: PortRange::LINUX_EPHEMERAL };
         let names = Resolver {

@@ -99,7 +99,10 @@ pub(super) struct LiveOptions {
     /// Every active account of the organization, with the role that `--assume-role NAME` names.
     #[arg(long, requires = "assume_role", conflicts_with = "account")]
     pub(super) organization: bool,
-    /// Where the EC2 API answers, for test servers and VPC endpoints.
+    /// Azure subscription; may be repeated.
+    #[arg(long, value_name = "ID")]
+    pub(super) subscription: Vec<String>,
+    /// Where the EC2 API answers, or Azure Resource Manager, for test servers, VPC endpoints and national clouds.
     #[arg(long, value_name = "URL")]
     pub(super) endpoint_url: Option<String>,
 }

@@ -118,7 +118,11 @@ impl Estate {
                 let known = self.machines.entry(id.key.clone()).or_insert_with(|| (id, machine.clone()));
                 // `az vm list` tells the power state only when it is asked for details.
                 if known.1.power().is_none() {
+                    let tags = std::mem::take(&mut known.1.tags);
                     known.1 = machine;
+                    known.1.tags.extend(tags);
+                } else if known.1.tags.is_empty() {
+                    known.1.tags = machine.tags;
                 }
             }
             SCALE_SET => keep(&mut self.scale_sets, resource)?,
@@ -194,6 +198,34 @@ impl Estate {
                     || id.is_none_or(|id| failure.resources.iter().any(|known| known.eq_ignore_ascii_case(id))))
         };
         self.failures.iter().find(about)
+    }
+}
+
+#[cfg(feature = "live")]
+impl Estate {
+    /// The scale sets of a subscription.
+    pub(crate) fn scale_set_ids(&self, subscription: &str) -> Vec<ResourceId> {
+        let all = self.scale_sets.values().map(|(id, _)| id);
+        all.filter(|id| id.subscription.eq_ignore_ascii_case(subscription)).cloned().collect()
+    }
+
+    /// The virtual networks of a subscription.
+    pub(crate) fn vnet_ids(&self, subscription: &str) -> Vec<ResourceId> {
+        let all = self.vnets.values().map(|(id, _)| id);
+        all.filter(|id| id.subscription.eq_ignore_ascii_case(subscription)).cloned().collect()
+    }
+
+    /// A subscription and a region to ask for the addresses of service tags, where a rule or route names one that is data.
+    pub(crate) fn needs_service_tags(&self) -> Option<(String, String)> {
+        let rules = self.groups.values().flat_map(|group| &group.rules);
+        let admin = self.admin.iter().flat_map(|(_, rules)| rules.rules.iter().map(|rule| &rule.rule));
+        let mut ends = rules.chain(admin).flat_map(|rule| rule.source.tags.iter().chain(&rule.destination.tags));
+        let mut routes = self.tables.values().flat_map(|(_, table)| &table.routes);
+        let tag = ends.any(|tag| super::tags::is_data(tag));
+        let route =
+            routes.any(|route| route.addressprefix.as_deref().is_some_and(|text| text.parse::<Prefix>().is_err()));
+        let (id, vnet) = self.vnets.values().find(|(_, vnet)| !vnet.location.is_empty())?;
+        (tag || route).then(|| (id.subscription.clone(), vnet.location.clone()))
     }
 }
 

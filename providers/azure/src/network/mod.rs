@@ -90,6 +90,14 @@ impl AzureNetwork {
         self.priority.get(&rule).is_some_and(|priority| *priority > HIGHEST)
     }
 
+    /// The resource of an interface whose routes in force would tell more than its subnet's.
+    #[cfg(feature = "live")]
+    pub(crate) fn asks_for_routes(&self, id: InterfaceId) -> Option<crate::records::ResourceId> {
+        let interface = self.network.interface(id)?;
+        let routes = self.subnets.get(&interface.subnet)?.routes.as_ref().ok()?;
+        routes.has_gateway().then(|| self.called.resource(interface.id, "/networkinterfaces"))?.cloned()
+    }
+
     /// The interface of a network that owns a private address.
     fn owner_in(&self, network: NameId, address: IpAddr) -> Result<InterfaceId, ReasonId> {
         let mut owners = self.network.owners(address).filter(|id| {

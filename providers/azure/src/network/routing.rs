@@ -58,6 +58,14 @@ pub(crate) struct Routes {
     gateway: Option<ReasonId>,
 }
 
+#[cfg(feature = "live")]
+impl Routes {
+    /// Whether a gateway may have announced more.
+    pub(crate) fn has_gateway(&self) -> bool {
+        self.gateway.is_some()
+    }
+}
+
 /// The choice of a subnet's routes.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Choice {

@@ -69,6 +69,12 @@ pub(super) fn is_platform(tag: &str) -> bool {
     matches!(plain(tag).as_str(), "azureplatformdns" | "azureplatformimds" | "azureplatformlkm")
 }
 
+/// Whether the addresses of a tag are data.
+#[cfg(feature = "live")]
+pub(super) fn is_data(tag: &str) -> bool {
+    !is_platform(tag) && !matches!(plain(tag).as_str(), "virtualnetwork" | "internet" | "azureloadbalancer")
+}
+
 impl Compiler {
     /// The addresses of a tag in a place.
     pub(super) fn tag(&mut self, tag: &str, context: &Context) -> Known {
