@@ -14,7 +14,7 @@ use azure_core_identity::credentials::TokenCredential as Current;
 use super::CollectError;
 
 /// How long a request may take, from the first byte to the last.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(120);
+const REQUEST_TIMEOUT: Duration = Duration::from_mins(2);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// Azure's SDK sends what it has to send through this, and the answers are kept as they came: a snapshot holds the
@@ -27,10 +27,15 @@ pub(super) struct Transport {
     answers: Mutex<Vec<(StatusCode, bytes::Bytes)>>,
 }
 
+/// Chooses who does the cryptography of TLS, which has to be done before any client is made. Another part of the program may
+/// have chosen already, and the first choice stays.
+pub(super) fn choose_cryptography() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 impl Transport {
     pub(super) fn new(host: Url) -> std::result::Result<Self, CollectError> {
-        // Another part of the program may have chosen one already, and the first choice stays.
-        let _ = rustls::crypto::ring::default_provider().install_default();
+        choose_cryptography();
         let client = reqwest::Client::builder()
             .timeout(REQUEST_TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
@@ -105,6 +110,7 @@ impl Bridge {
     /// Where Azure's own tools look, in their order: a service principal of the environment, a workload identity, the
     /// Azure CLI and its developer sibling, and the identity of the machine.
     pub(super) fn new() -> std::result::Result<Self, CollectError> {
+        choose_cryptography();
         let mut chain: Vec<Arc<dyn Current>> = Vec::new();
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         if let (Some(tenant), Some(client), Some(secret)) =

@@ -74,6 +74,9 @@ pub enum CollectError {
 /// # Errors
 /// When nothing can be read at all. A single call that fails is in the manifest.
 pub fn collect(options: &Options) -> Result<Collected, CollectError> {
+    if options.subscriptions.is_empty() {
+        return Err(CollectError::NoSubscription);
+    }
     collect_as(options, Arc::new(client::Bridge::new()?))
 }
 
@@ -86,11 +89,11 @@ pub fn collect_as(options: &Options, credential: Arc<dyn TokenCredential>) -> Re
         return Err(CollectError::NoSubscription);
     }
     let endpoint = options.endpoint.as_deref().unwrap_or(PUBLIC);
-    let url = Url::parse(endpoint).ok().filter(|url| url.has_host());
+    let url = Url::parse(endpoint).ok().filter(Url::has_host);
     let url = url.ok_or_else(|| CollectError::Endpoint(endpoint.to_owned()))?;
     // Tokens are for a cloud, which an endpoint of one's own does not name.
     let national = url.host_str().is_some_and(|host| host.starts_with("management."));
-    let scope = if national { format!("{}.default", url) } else { format!("{PUBLIC}/.default") };
+    let scope = if national { format!("{url}.default") } else { format!("{PUBLIC}/.default") };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let (documents, failures) = runtime.block_on(async {
         let mut run = Run::new(url, scope, credential)?;

@@ -25,7 +25,7 @@ struct Holder;
 #[async_trait::async_trait]
 impl TokenCredential for Holder {
     async fn get_token(&self, _scopes: &[&str]) -> azure_core::Result<AccessToken> {
-        Ok(AccessToken::new("told", (SystemTime::now() + Duration::from_secs(3600)).into()))
+        Ok(AccessToken::new("told", (SystemTime::now() + Duration::from_hours(1)).into()))
     }
 
     async fn clear_cache(&self) -> azure_core::Result<()> {

@@ -87,9 +87,8 @@ impl Server {
         while let Some(asked) = request(&mut reader) {
             let answer = self.answer(asked);
             let mut text = format!("HTTP/1.1 {} x\r\ncontent-length: {}\r\n", answer.status, answer.body.len());
-            for (name, value) in &answer.headers {
-                text.push_str(&format!("{name}: {value}\r\n"));
-            }
+            let headers = answer.headers.iter().map(|(name, value)| format!("{name}: {value}\r\n"));
+            text.extend(headers);
             text.push_str("content-type: application/json\r\n\r\n");
             text.push_str(&answer.body);
             let mut stream = stream;
