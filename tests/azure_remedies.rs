@@ -13,6 +13,7 @@ use reachlint::nginx::{Config, MemoryFiles, Options};
 use reachlint::report::Finding;
 use reachlint::resolve::Resolver;
 use reachlint::rules::{self, Context};
+use reachlint_host::network::Hosts;
 use reachlint_model::{Fix, PortRange, Provider, Remedy};
 use serde_json::{Map, Value, json};
 
@@ -98,8 +99,9 @@ impl Trap {
         let found = providers[0].select(&"vm-nginx".parse().unwrap());
         let nodes: Vec<Node> =
             found.into_iter().map(|interface| Node { provider: 0, interface, address: None }).collect();
-        let subject =
-            Subject { providers: &providers, nodes: &nodes, wanted: &wanted, ephemeral: PortRange::LINUX_EPHEMERAL };
+        let hosts = Hosts::default();
+        let ephemeral = PortRange::LINUX_EPHEMERAL;
+        let subject = Subject { providers: &providers, hosts: &hosts, nodes: &nodes, wanted: &wanted, ephemeral };
         let names = Resolver {
             given: BTreeMap::default(),
             recorded: std::collections::HashMap::default(),
@@ -107,7 +109,7 @@ impl Trap {
             asked: false,
         };
         let judged = judge(&subject, &names);
-        let findings = rules::run(&Context { providers: &providers, flows: &judged });
+        let findings = rules::run(&Context { providers: &providers, hosts: &hosts, flows: &judged });
         ask(providers[0], &judged, &findings)
     }
 

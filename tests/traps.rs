@@ -1,4 +1,5 @@
-//! Every case in the folders of `tests/traps` that are about a cloud comes out as it says. `tests/traps/aws/README.md` explains the keys.
+//! Every case in the folders of `tests/traps` that are about a cloud or a host comes out as it says. The folders' own
+//! `README.md` explain the keys.
 
 #[cfg(test)]
 mod cases;
@@ -10,17 +11,28 @@ use reachlint_aws::network::CODES;
 
 #[test]
 fn every_aws_case_comes_out_as_it_says() {
-    every_case_comes_out_as_it_says("aws", 100);
+    every_case_comes_out_as_it_says("aws", "aws", 100);
 }
 
 #[test]
 fn every_azure_case_comes_out_as_it_says() {
-    every_case_comes_out_as_it_says("azure", 47);
+    every_case_comes_out_as_it_says("azure", "azure", 47);
 }
 
-fn every_case_comes_out_as_it_says(subject: &str, at_least: usize) {
+#[test]
+fn every_case_of_a_plan_comes_out_as_it_says() {
+    every_case_comes_out_as_it_says("terraform", "aws", 40);
+}
+
+#[test]
+fn every_case_of_a_host_comes_out_as_it_says() {
+    every_case_comes_out_as_it_says("host", "aws", 25);
+}
+
+/// The cases of a subject over the estate that those of a cloud start from.
+fn every_case_comes_out_as_it_says(subject: &str, estate: &str, at_least: usize) {
     let folder = cases::folder(subject);
-    let base = cases::base(&folder);
+    let base = cases::base(&cases::folder(estate));
     let mut wrong = Vec::new();
     let cases = cases::cases(&folder);
     for (name, case) in &cases {
@@ -32,8 +44,8 @@ fn every_case_comes_out_as_it_says(subject: &str, at_least: usize) {
         let complaints = cases::complaints(case, &flows, &findings);
         wrong.extend(complaints.into_iter().map(|complaint| format!("{name}: {complaint}")));
     }
-    assert!(cases.len() >= at_least, "only {} cases were found", cases.len());
     assert!(wrong.is_empty(), "{} complaints about {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(cases.len() >= at_least, "only {} cases were found", cases.len());
 }
 
 #[test]
@@ -47,4 +59,11 @@ fn every_word_of_reachability_analyzer_that_is_given_is_expected_by_a_case() {
         .collect();
     let given: BTreeSet<&str> = CODES.iter().copied().collect();
     assert_eq!(given, expected);
+}
+
+#[test]
+fn every_word_of_reachability_analyzer_that_is_given_is_documented() {
+    let page = include_str!("../docs/reachability-analyzer.md");
+    let missing: Vec<&&str> = CODES.iter().filter(|code| !page.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
 }

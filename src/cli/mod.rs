@@ -9,6 +9,7 @@ mod demo;
 mod error;
 mod evidence;
 mod explain;
+mod host_evidence;
 #[cfg(feature = "aws")]
 mod live;
 mod nginx;
@@ -50,6 +51,8 @@ enum Command {
     /// Writes read-only evidence from a cloud into a folder.
     #[cfg(any(feature = "aws", feature = "azure"))]
     Collect(Box<collect::Arguments>),
+    /// Prints the script that gathers who listens on a host and what its firewall has.
+    HostEvidence(host_evidence::Arguments),
     /// Prints the page of a rule.
     Explain(explain::Arguments),
     /// Lists the rules.
@@ -79,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::Upstreams(arguments) => upstreams::run(arguments),
         #[cfg(any(feature = "aws", feature = "azure"))]
         Command::Collect(arguments) => collect::run(arguments),
+        Command::HostEvidence(arguments) => host_evidence::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Rules => explain::list(),
         Command::Schema(arguments) => explain::schema(arguments),

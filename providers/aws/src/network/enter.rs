@@ -31,7 +31,7 @@ pub(super) fn enter(aws: &AwsNetwork, crossing: &Crossing, half: &mut Half) -> A
         }
         (Via::Internet, _) => entering.internet(),
     };
-    Arrival { interface }
+    Arrival { interface, packet: entering.packet }
 }
 
 /// From a load balancer in a subnet to its target, with the client's address.
@@ -105,6 +105,10 @@ impl Entering<'_> {
         let Some(interface) = self.aws.network.interface(to) else { return };
         let (id, subnet, state) = (interface.id, interface.subnet, interface.state);
         self.packet.destination_identity = Identity::Interface(to);
+        if matches!(back, Back::Link(_) | Back::Internet) {
+            let border = self.aws.border_hop(interface.network, Direction::Ingress);
+            self.half.hops.extend(border);
+        }
         if from_subnet != Some(subnet) && !unfiltered {
             self.hop(self.aws.acl_hop(subnet, false, Direction::Ingress, self.packet));
         }

@@ -3,11 +3,12 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use reachlint_model::{Cloud, Failure, Manifest, NameId, Names, PortRange, Prefix, ProtocolMatch};
+use reachlint_model::{Cloud, Failure, Family, Manifest, NameId, Names, PortRange, Prefix, ProtocolMatch};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use super::amend::Amended;
 use super::balancing::Balancing;
-use super::managed::Services;
+use super::services::Services;
 use super::zones::Zones;
 use crate::records::Listing;
 
@@ -16,7 +17,13 @@ use crate::records::Listing;
 pub(super) enum RawPeer {
     Block(Prefix),
     PrefixList(NameId),
-    Group { group: NameId, account: Option<NameId>, alive: bool },
+    Group {
+        group: NameId,
+        account: Option<NameId>,
+        alive: bool,
+    },
+    /// Somebody, by the position of why it is not known who.
+    Unknown(usize),
 }
 
 /// A security-group rule; it belongs to the group and direction that hold it.
@@ -33,6 +40,7 @@ pub(super) struct RawRule {
 pub(super) struct RawGroup {
     pub(super) label: Option<NameId>,
     pub(super) owner: Option<NameId>,
+    pub(super) vpc: Option<NameId>,
     /// Rules of `describe-security-groups`, ingress and egress, if that answer had them.
     pub(super) permissions: [Option<Range<usize>>; 2],
     /// Whether a record of the group itself was read, not only rules of it.
@@ -93,6 +101,9 @@ pub(super) struct RawEntry {
 #[derive(Clone, Debug)]
 pub(super) struct RawAcl {
     pub(super) id: NameId,
+    pub(super) vpc: Option<NameId>,
+    /// Whether it serves the VPC's subnets that have no other.
+    pub(super) default: bool,
     pub(super) subnets: Vec<NameId>,
     pub(super) entries: Vec<RawEntry>,
 }
@@ -264,6 +275,11 @@ pub(super) struct RawTransit {
 #[derive(Clone, Debug, Default)]
 pub(super) struct RawPrefixList {
     pub(super) label: Option<NameId>,
+    /// How many entries it may hold, where a customer manages it.
+    pub(super) most: Option<usize>,
+    pub(super) family: Option<Family>,
+    /// Whether AWS manages it.
+    pub(super) of_aws: bool,
     pub(super) entries: Option<Vec<Prefix>>,
     /// Number of documents that say more entries follow, and that do not.
     pub(super) pages: (usize, usize),
@@ -298,6 +314,8 @@ pub struct Estate {
     pub(super) tables: Vec<RawTable>,
     pub(super) subnets: HashMap<NameId, RawSubnet>,
     pub(super) vpcs: HashMap<NameId, Vec<Prefix>>,
+    /// VPCs that keep traffic in that is not encrypted, or are about to.
+    pub(super) encrypting: HashSet<NameId>,
     pub(super) peerings: HashMap<NameId, RawPeering>,
     pub(super) nats: HashMap<NameId, RawNat>,
     /// Internet gateways, and egress-only ones, with the VPCs they are attached to.
@@ -319,6 +337,7 @@ pub struct Estate {
     /// Number of documents of a listing in a folder that say more pages follow, and that do not.
     pub(super) pages: HashMap<(Listing, String), (usize, usize)>,
     pub(super) failures: Vec<Failure>,
+    pub(super) amended: Amended,
     /// Accounts and Regions that manifests say were read.
     pub(super) scopes: HashSet<(NameId, NameId)>,
 }

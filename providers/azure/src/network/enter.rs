@@ -24,7 +24,7 @@ pub(super) fn enter(azure: &AzureNetwork, crossing: &Crossing, half: &mut Half) 
         }
         (Via::Internet, _) => entering.internet(),
     };
-    Arrival { interface }
+    Arrival { interface, packet: entering.packet }
 }
 
 /// From a load balancer to its backend, with the client's address.

@@ -89,6 +89,7 @@ fn way(azure: &AzureNetwork, balancer: &Balancer, rule: &Rule, backend: Backend,
     };
     probe(azure, rule, owner, to, &mut path);
     enter::hand_over(azure, packet, owner, false, &mut path.enter);
+    path.end = Some((owner, packet));
     path
 }
 
