@@ -1,5 +1,6 @@
 //! The program collects from Azure: whom it asks for a token, what it writes, and what it says when nobody is signed in.
 
+#![cfg(test)]
 #![cfg(all(feature = "azure", unix))]
 
 #[cfg(test)]

@@ -47,7 +47,7 @@ const NGINX: [(&str, &str); 12] = example![
 ];
 
 /// What the cloud said.
-const AWS: [(&str, &str); 15] = example![
+const AWS: [(&str, &str); 16] = example![
     "aws/describe-addresses.json",
     "aws/describe-instances.json",
     "aws/describe-internet-gateways.json",
@@ -60,6 +60,7 @@ const AWS: [(&str, &str); 15] = example![
     "aws/describe-security-groups.json",
     "aws/describe-subnets.json",
     "aws/describe-vpc-peering-connections.json",
+    "aws/describe-vpc-block-public-access-options.json",
     "aws/describe-vpcs.json",
     "aws/get-managed-prefix-list-entries.json",
     "aws/manifest.json",

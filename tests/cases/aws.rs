@@ -29,6 +29,7 @@ pub(super) fn id_key(listing: &str) -> &'static str {
         "TransitGateways" => "TransitGatewayId",
         "LoadBalancers" => "LoadBalancerArn",
         "Listeners" => "ListenerArn",
+        "Rules" => "RuleArn",
         "TargetGroups" => "TargetGroupArn",
         "TransitGatewayVpcAttachments" => "TransitGatewayAttachmentId",
         "TransitGatewayRouteTables" => "TransitGatewayRouteTableId",

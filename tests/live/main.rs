@@ -22,6 +22,10 @@ mod accounts;
 #[cfg(test)]
 mod bad_days;
 #[cfg(test)]
+mod balancing;
+#[cfg(test)]
+mod internet;
+#[cfg(test)]
 mod moto;
 #[cfg(test)]
 mod permissions;
@@ -33,3 +37,5 @@ mod refusals;
 mod run;
 #[cfg(test)]
 mod same_answer;
+#[cfg(test)]
+mod transit;

@@ -25,6 +25,9 @@ import logging
 
 import boto3
 from moto import settings
+from moto.core.responses import ActionResult
+from moto.ec2.models import ec2_backends
+from moto.ec2.responses import EC2Response
 from moto.server import ThreadedMotoServer
 
 # A line for each request would drown the one that matters.
@@ -33,10 +36,37 @@ logging.getLogger("werkzeug").setLevel(logging.ERROR)
 ACCOUNT = "123456789012"
 
 
+def off(response):
+    """VPC Block Public Access, which moto does not know."""
+    return ActionResult(
+        {
+            "VpcBlockPublicAccessOptions": {
+                "AwsAccountId": ACCOUNT,
+                "AwsRegion": response.region,
+                "State": "default-state",
+                "InternetGatewayBlockMode": "off",
+                "ManagedBy": "account",
+                "ExclusionsAllowed": "allowed",
+            }
+        }
+    )
+
+
+EC2Response.describe_vpc_block_public_access_options = off
+EC2Response.describe_vpc_block_public_access_exclusions = lambda _: ActionResult(
+    {"VpcBlockPublicAccessExclusions": []}
+)
+
+
+# moto has no policy tables of transit gateways either.
+EC2Response.describe_transit_gateway_policy_tables = lambda _: ActionResult({"TransitGatewayPolicyTables": []})
+
+
 class Region:
     """One region's client, with the few things that the estate is made of."""
 
     def __init__(self, url, name, account=ACCOUNT):
+        self.name = name
         keys = {}
         if account != ACCOUNT:
             sts = boto3.client("sts", region_name=name, endpoint_url=url)
@@ -48,6 +78,7 @@ class Region:
                 "aws_session_token": made["SessionToken"],
             }
         self.ec2 = boto3.client("ec2", region_name=name, endpoint_url=url, **keys)
+        self.elb = boto3.client("elbv2", region_name=name, endpoint_url=url, **keys)
 
     def vpc(self, block, **more):
         return self.ec2.create_vpc(CidrBlock=block, **more)["Vpc"]["VpcId"]
@@ -91,6 +122,37 @@ class Region:
         self.ec2.create_route(
             RouteTableId=tables[0]["RouteTableId"], DestinationCidrBlock=block, VpcPeeringConnectionId=peering
         )
+
+
+    def balancer(self, kind, name, vpc, subnets, group, address, listener, groups):
+        """A load balancer with an interface, which moto does not make, and what it sends to."""
+        made = self.elb.create_load_balancer(
+            Name=name, Type=kind, Scheme="internal", Subnets=subnets, SecurityGroups=[group]
+        )["LoadBalancers"][0]["LoadBalancerArn"]
+        interface = self.ec2.create_network_interface(
+            SubnetId=subnets[0],
+            PrivateIpAddress=address,
+            Groups=[group],
+            Description="ELB " + made.split(":loadbalancer/")[1],
+        )["NetworkInterface"]["NetworkInterfaceId"]
+        ec2_backends[ACCOUNT][self.name].enis[interface].status = "in-use"
+        protocol = "HTTP" if kind == "application" else "TCP"
+        arns = []
+        for at, (target_type, targets) in enumerate(groups):
+            port = targets[0]["Port"]
+            group = self.elb.create_target_group(
+                Name=f"{name}-{at}", Protocol=protocol, Port=port, VpcId=vpc, TargetType=target_type
+            )["TargetGroups"][0]["TargetGroupArn"]
+            self.elb.register_targets(TargetGroupArn=group, Targets=targets)
+            arns.append(group)
+        forward = lambda group: [{"Type": "forward", "TargetGroupArn": group}]
+        port = self.elb.create_listener(
+            LoadBalancerArn=made, Protocol=protocol, Port=listener, DefaultActions=forward(arns[0])
+        )["Listeners"][0]["ListenerArn"]
+        for at, group in enumerate(arns[1:], 1):
+            condition = {"Field": "path-pattern", "Values": [f"/{at}/*"]}
+            self.elb.create_rule(ListenerArn=port, Priority=at, Conditions=[condition], Actions=forward(group))
+        return made
 
 
 def rule(first, last=None, protocol="tcp", **source):
@@ -175,6 +237,17 @@ def seed(url):
             Ipv6CidrBlock="::/0",
         )
 
+    # Behind load balancers: one that can be reached by default and by rule, and one that cannot.
+    zones = [here.subnet(vpc, f"10.10.{at}.0/24", AvailabilityZone=f"us-east-1{zone}") for at, zone in [(4, "a"), (5, "b")]]
+    front = here.group(vpc, "front", (8080, by_group))
+    pages = here.group(vpc, "pages", (8100, {"UserIdGroupPairs": [{"GroupId": front, "UserId": ACCOUNT}]}))
+    machines = [here.machine(zones[at], pages, f"10.10.{4 + at}.30", f"page-{at}")[0] for at in range(2)]
+    targets = [("instance", [{"Id": machine, "Port": 8100}]) for machine in machines]
+    application = here.balancer("application", "front", vpc, zones, front, "10.10.4.20", 8080, targets)
+    here.machine(zones[0], here.group(vpc, "ledger", (8200, block("10.10.99.0/24"))), "10.10.4.31", "ledger")
+    targets = [("ip", [{"Id": "10.10.4.31", "Port": 8200}])]
+    here.balancer("network", "through", vpc, zones, front, "10.10.4.21", 8080, targets)
+
     # Lets connections in, and answers out to half of the ports that nginx may have connected from.
     here.machine(trap, here.group(vpc, "trap", (8005, by_group)), "10.10.3.20", "trap")
     acl = here.ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
@@ -219,6 +292,7 @@ def seed(url):
         "edges": [{"instance": instance, "interface": interface} for instance, interface in edges],
         "prefix_list": prefixes,
         "acl": acl,
+        "application": application,
         "six": f"{v6}02::26",
         "trap_subnet": trap,
     }

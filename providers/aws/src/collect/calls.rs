@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 
 use aws_sdk_ec2::Client;
+use aws_sdk_ec2::operation::search_transit_gateway_routes::SearchTransitGatewayRoutesOutput;
 use aws_sdk_ec2::types::Filter;
 
+use super::client::Client as AnyClient;
 use super::convert;
 use super::fault::Fault;
 use crate::records::{
-    EgressOnlyInternetGateway, ElasticAddress, InternetGateway, Listing, ManagedPrefixList, NatGateway, NetworkAcl,
-    NetworkInterface, PrefixListEntry, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
-    VpcPeeringConnection,
+    BalancingAttribute, EgressOnlyInternetGateway, ElasticAddress, InternetGateway, Listener, ListenerRule, Listing,
+    LoadBalancer, ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PrefixListEntry, PublicAccessExclusion,
+    PublicAccessOptions, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, TargetGroup,
+    TargetHealthDescription, TransitGateway, TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute,
+    TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection,
 };
 
 /// More pages than any estate has: an endpoint that never ends is not AWS.
@@ -35,6 +39,32 @@ pub(super) struct Records {
     pub(super) egress_only_gateways: Vec<EgressOnlyInternetGateway<'static>>,
     pub(super) nat_gateways: Vec<NatGateway<'static>>,
     pub(super) addresses: Vec<ElasticAddress<'static>>,
+    pub(super) public_access: Vec<PublicAccessOptions<'static>>,
+    pub(super) exclusions: Vec<PublicAccessExclusion<'static>>,
+    pub(super) transit_gateways: Vec<TransitGateway<'static>>,
+    pub(super) transit_attachments: Vec<TransitGatewayVpcAttachment<'static>>,
+    pub(super) transit_tables: Vec<TransitGatewayRouteTable<'static>>,
+    pub(super) transit_policy_tables: Vec<TransitGatewayPolicyTable<'static>>,
+    /// By the route table, which neither of the two repeats.
+    pub(super) transit_associations: BTreeMap<String, Vec<TransitGatewayAssociation<'static>>>,
+    pub(super) transit_routes: BTreeMap<String, TransitRoutes>,
+    pub(super) load_balancers: Vec<LoadBalancer<'static>>,
+    /// By load balancer, as one without a listener has an answer that does not name it.
+    pub(super) listeners: BTreeMap<String, Vec<Listener<'static>>>,
+    pub(super) listener_rules: Vec<ListenerRule<'static>>,
+    pub(super) target_groups: Vec<TargetGroup<'static>>,
+    /// By target group.
+    pub(super) targets: BTreeMap<String, Vec<TargetHealthDescription<'static>>>,
+    /// By target group or load balancer.
+    pub(super) attributes: BTreeMap<String, Vec<BalancingAttribute<'static>>>,
+}
+
+/// Routes of a transit gateway's route table.
+#[derive(Debug, Default)]
+pub(super) struct TransitRoutes {
+    pub(super) found: Vec<TransitGatewayRoute<'static>>,
+    /// Whether there are others.
+    pub(super) more: bool,
 }
 
 impl Records {
@@ -54,6 +84,20 @@ impl Records {
         self.egress_only_gateways.extend(more.egress_only_gateways);
         self.nat_gateways.extend(more.nat_gateways);
         self.addresses.extend(more.addresses);
+        self.public_access.extend(more.public_access);
+        self.exclusions.extend(more.exclusions);
+        self.transit_gateways.extend(more.transit_gateways);
+        self.transit_attachments.extend(more.transit_attachments);
+        self.transit_tables.extend(more.transit_tables);
+        self.transit_policy_tables.extend(more.transit_policy_tables);
+        self.transit_associations.extend(more.transit_associations);
+        self.transit_routes.extend(more.transit_routes);
+        self.load_balancers.extend(more.load_balancers);
+        self.listeners.extend(more.listeners);
+        self.listener_rules.extend(more.listener_rules);
+        self.target_groups.extend(more.target_groups);
+        self.targets.extend(more.targets);
+        self.attributes.extend(more.attributes);
     }
 }
 
@@ -63,8 +107,8 @@ pub(super) struct Ask {
     pub(super) listing: Listing,
     /// Name of the filter and its values, unless everything is asked for.
     pub(super) filter: Option<(String, Vec<String>)>,
-    /// The prefix list whose entries are asked for.
-    pub(super) list: Option<String>,
+    /// The one thing that the call is about, such as the prefix list whose entries are asked for.
+    pub(super) about: Option<String>,
     /// What stays unknown if the call fails; empty for everything.
     pub(super) resources: Vec<String>,
 }
@@ -99,13 +143,17 @@ impl Answer {
 
 /// Reads a paged call to its end. A page may be empty and name a next one all the same, so only the token decides.
 macro_rules! every_page {
-    ($answer:ident, $request:expr, $field:ident, $take:expr) => {{
+    ($answer:ident, $request:expr, $field:ident, $take:expr) => {
+        every_page!($answer, $request, next_token, $field, $take, |_: &_| ())
+    };
+    ($answer:ident, $request:expr, $token:ident, $field:ident, $take:expr, $look:expr) => {{
         let mut pages = $request.into_paginator().send();
         let mut more = false;
         while let Some(page) = pages.next().await {
             match page {
                 Ok(page) => {
-                    more = page.next_token.as_deref().is_some_and(|token| !token.is_empty());
+                    $look(&page);
+                    more = page.$token.as_deref().is_some_and(|token| !token.is_empty());
                     let found = page.$field.unwrap_or_default();
                     let on = $answer.page(found.len());
                     $take(&mut $answer.records, found);
@@ -122,10 +170,12 @@ macro_rules! every_page {
         }
         // The SDK ends the pages when it is given the same token twice.
         if more {
-            $answer.fault = Some(Fault::new("EndlessPages", "the last page names a further page that never comes"));
+            $answer.fault = Some(endless());
         }
     }};
 }
+
+mod balancing;
 
 /// A function for a listing: its operation, the most records that a page of it may have, and where they go.
 macro_rules! listing {
@@ -190,8 +240,71 @@ listing!(
 );
 listing!(nat_gateways, describe_nat_gateways, set_filter, 1000, nat_gateways, nat_gateways, nat_gateway);
 
+listing!(
+    transit_gateways,
+    describe_transit_gateways,
+    set_filters,
+    1000,
+    transit_gateways,
+    transit_gateways,
+    transit_gateway
+);
+listing!(
+    transit_attachments,
+    describe_transit_gateway_vpc_attachments,
+    set_filters,
+    1000,
+    transit_gateway_vpc_attachments,
+    transit_attachments,
+    transit_attachment
+);
+listing!(
+    transit_tables,
+    describe_transit_gateway_route_tables,
+    set_filters,
+    1000,
+    transit_gateway_route_tables,
+    transit_tables,
+    transit_table
+);
+listing!(
+    transit_policy_tables,
+    describe_transit_gateway_policy_tables,
+    set_filters,
+    1000,
+    transit_gateway_policy_tables,
+    transit_policy_tables,
+    transit_policy_table
+);
+
+async fn transit_associations(client: &Client, answer: &mut Answer) {
+    let table = answer.ask.about.clone().unwrap_or_default();
+    let request = client.get_transit_gateway_route_table_associations().transit_gateway_route_table_id(&table);
+    every_page!(answer, request.max_results(1000), associations, |records: &mut Records, found: Vec<_>| {
+        let all = records.transit_associations.entry(table.clone()).or_default();
+        all.extend(found.into_iter().map(convert::transit_association));
+    });
+}
+
+/// Both states: a longer route that is a blackhole decides too.
+async fn transit_routes(client: &Client, answer: &mut Answer) {
+    let table = answer.ask.about.clone().unwrap_or_default();
+    let states = Filter::builder().name("state").values("active").values("blackhole").build();
+    let request = client.search_transit_gateway_routes().transit_gateway_route_table_id(&table).filters(states);
+    let mut more = false;
+    let take = |records: &mut Records, found: Vec<_>| {
+        let all = records.transit_routes.entry(table.clone()).or_default();
+        all.found.extend(found.into_iter().map(convert::transit_route));
+    };
+    let mut look = |page: &SearchTransitGatewayRoutesOutput| more = page.additional_routes_available == Some(true);
+    every_page!(answer, request.max_results(1000), next_token, routes, take, look);
+    if let Some(routes) = answer.records.transit_routes.get_mut(&table) {
+        routes.more = more;
+    }
+}
+
 async fn entries(client: &Client, answer: &mut Answer) {
-    let list = answer.ask.list.clone().unwrap_or_default();
+    let list = answer.ask.about.clone().unwrap_or_default();
     let request = client.get_managed_prefix_list_entries().prefix_list_id(&list).max_results(100);
     every_page!(answer, request, entries, |records: &mut Records, found: Vec<_>| {
         records.entries.entry(list.clone()).or_default().extend(found.into_iter().map(convert::entry));
@@ -210,10 +323,60 @@ async fn addresses(client: &Client, answer: &mut Answer) {
     }
 }
 
+/// The one answer that is a single record.
+async fn public_access(client: &Client, answer: &mut Answer) {
+    match client.describe_vpc_block_public_access_options().send().await {
+        Ok(page) => match page.vpc_block_public_access_options {
+            Some(options) => {
+                answer.page(1);
+                answer.records.public_access.push(convert::public_access(options));
+            }
+            None => answer.fault = Some(Fault::new("BrokenAnswer", "the answer holds no options")),
+        },
+        Err(error) => answer.fault = Some(Fault::of(&error)),
+    }
+}
+
+/// It has pages, and the SDK none of its helpers for them.
+async fn exclusions(client: &Client, answer: &mut Answer) {
+    let mut token: Option<String> = None;
+    loop {
+        let request = client.describe_vpc_block_public_access_exclusions().max_results(1000);
+        match request.set_next_token(token.clone()).send().await {
+            Ok(page) => {
+                let found = page.vpc_block_public_access_exclusions.unwrap_or_default();
+                let on = answer.page(found.len());
+                answer.records.exclusions.extend(found.into_iter().map(convert::exclusion));
+                match page.next_token.filter(|next| !next.is_empty()) {
+                    None => return,
+                    Some(next) if on && token.as_ref() != Some(&next) => token = Some(next),
+                    Some(_) => break,
+                }
+            }
+            Err(error) => {
+                answer.fault = Some(Fault::of(&error));
+                return;
+            }
+        }
+    }
+    answer.fault = Some(endless());
+}
+
+fn endless() -> Fault {
+    Fault::new("EndlessPages", "the last page names a further page that never comes")
+}
+
 /// Makes a call.
-pub(super) async fn answer(client: &Client, ask: Ask) -> Answer {
+pub(super) async fn answer(client: &AnyClient, ask: Ask) -> Answer {
     let mut answer = Answer::new(ask);
     let into = &mut answer;
+    let client = match client {
+        AnyClient::Ec2(client) => client,
+        AnyClient::Balancing(client) => {
+            balancing::answer(client, into).await;
+            return answer;
+        }
+    };
     match into.ask.listing {
         Listing::NetworkInterfaces => interfaces(client, into).await,
         Listing::Instances => instances(client, into).await,
@@ -230,23 +393,17 @@ pub(super) async fn answer(client: &Client, ask: Ask) -> Answer {
         Listing::EgressOnlyInternetGateways => egress_only_gateways(client, into).await,
         Listing::NatGateways => nat_gateways(client, into).await,
         Listing::Addresses => addresses(client, into).await,
+        Listing::TransitGateways => transit_gateways(client, into).await,
+        Listing::TransitAttachments => transit_attachments(client, into).await,
+        Listing::TransitTables => transit_tables(client, into).await,
+        Listing::TransitPolicyTables => transit_policy_tables(client, into).await,
+        Listing::TransitAssociations => transit_associations(client, into).await,
+        Listing::TransitRoutes => transit_routes(client, into).await,
+        Listing::PublicAccessOptions => public_access(client, into).await,
+        Listing::PublicAccessExclusions => exclusions(client, into).await,
         // An interface can only carry a group of another VPC while the association is in force, so nothing hangs
-        // on that listing. The others are read from files only. Nobody plans these.
-        Listing::SecurityGroupVpcAssociations
-        | Listing::LoadBalancers
-        | Listing::Listeners
-        | Listing::TargetGroups
-        | Listing::TargetHealth
-        | Listing::TargetGroupAttributes
-        | Listing::LoadBalancerAttributes
-        | Listing::PublicAccessOptions
-        | Listing::PublicAccessExclusions
-        | Listing::TransitGateways
-        | Listing::TransitAttachments
-        | Listing::TransitTables
-        | Listing::TransitPolicyTables
-        | Listing::TransitAssociations
-        | Listing::TransitRoutes => {}
+        // on that listing. Others are read from files only. Nobody plans any of them.
+        _ => {}
     }
     answer
 }

@@ -113,28 +113,48 @@ pub(super) fn held(first: Credentials, source: SharedCredentialsProvider) -> Sha
     SharedCredentialsProvider::new(Held { first, source })
 }
 
-/// The clients of one region: one for each API, so that one that is throttled does not hold up the others.
-#[derive(Debug)]
-pub(super) struct Ec2 {
-    region: String,
-    config: aws_sdk_ec2::Config,
-    clients: BTreeMap<Listing, aws_sdk_ec2::Client>,
+/// A client for one API.
+#[derive(Clone, Debug)]
+pub(super) enum Client {
+    Ec2(aws_sdk_ec2::Client),
+    Balancing(aws_sdk_elasticloadbalancingv2::Client),
 }
 
-impl Ec2 {
+/// The clients of one region: one for each API, so that one that is throttled does not hold up the others.
+#[derive(Debug)]
+pub(super) struct Clients {
+    region: String,
+    ec2: aws_sdk_ec2::Config,
+    balancing: aws_sdk_elasticloadbalancingv2::Config,
+    known: BTreeMap<Listing, Client>,
+}
+
+impl Clients {
     pub(super) fn new(config: &SdkConfig, region: &str) -> Self {
-        let builder = aws_sdk_ec2::config::Builder::from(config)
-            .region(Region::new(region.to_owned()))
+        let at = Region::new(region.to_owned());
+        let ec2 = aws_sdk_ec2::config::Builder::from(config)
+            .region(at.clone())
             .retry_config(adaptive(config))
             .interceptor(WholeAnswers);
-        Self { region: region.to_owned(), config: builder.build(), clients: BTreeMap::new() }
+        let balancing = aws_sdk_elasticloadbalancingv2::config::Builder::from(config)
+            .region(at)
+            .retry_config(adaptive(config))
+            .interceptor(WholeAnswers);
+        let known = BTreeMap::new();
+        Self { region: region.to_owned(), ec2: ec2.build(), balancing: balancing.build(), known }
     }
 
     /// The client for an API; always the same one, which knows how it was throttled.
-    pub(super) fn of(&mut self, api: Listing) -> aws_sdk_ec2::Client {
-        let client = self.clients.entry(api).or_insert_with(|| {
+    pub(super) fn of(&mut self, api: Listing) -> Client {
+        let client = self.known.entry(api).or_insert_with(|| {
             let allowance = allowance(api, &self.region);
-            aws_sdk_ec2::Client::from_conf(self.config.to_builder().retry_partition(allowance).build())
+            if api.permission().starts_with("elasticloadbalancing:") {
+                let config = self.balancing.to_builder().retry_partition(allowance).build();
+                Client::Balancing(aws_sdk_elasticloadbalancingv2::Client::from_conf(config))
+            } else {
+                let config = self.ec2.to_builder().retry_partition(allowance).build();
+                Client::Ec2(aws_sdk_ec2::Client::from_conf(config))
+            }
         });
         client.clone()
     }
@@ -193,7 +213,6 @@ pub(super) async fn this_instance(endpoint: Option<&str>) -> Result<(String, Str
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
 
@@ -238,16 +257,23 @@ mod tests {
     #[test]
     fn each_api_is_held_back_by_itself() {
         let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
-        let mut clients = Ec2::new(&config, "eu-west-1");
-        let mut named = BTreeSet::new();
-        for api in Listing::ALL {
-            let client = clients.of(api);
-            assert_eq!(client.config().retry_config().map(RetryConfig::mode), Some(RetryMode::Adaptive));
-            assert!(named.insert(client.config().retry_partition().unwrap().to_string()), "{api:?} shares a limiter");
-            assert_eq!(clients.of(api).config().retry_partition(), client.config().retry_partition());
+        let limiter = |client: Client| {
+            let (retries, partition) = match &client {
+                Client::Ec2(client) => (client.config().retry_config(), client.config().retry_partition()),
+                Client::Balancing(client) => (client.config().retry_config(), client.config().retry_partition()),
+            };
+            assert_eq!(retries.map(RetryConfig::mode), Some(RetryMode::Adaptive));
+            partition.unwrap().to_string()
+        };
+        let mut clients = Clients::new(&config, "eu-west-1");
+        let mut named = BTreeMap::new();
+        for api in Listing::ALL.into_iter().filter(|api| api.is_collected()) {
+            let own = limiter(clients.of(api));
+            assert_eq!(named.insert(own.clone(), api.permission()), None, "{api:?} shares a limiter");
+            assert_eq!(limiter(clients.of(api)), own);
         }
-        let mut elsewhere = Ec2::new(&config, "eu-west-2");
-        assert!(!named.contains(&elsewhere.of(Listing::Vpcs).config().retry_partition().unwrap().to_string()));
+        let mut elsewhere = Clients::new(&config, "eu-west-2");
+        assert!(!named.contains_key(&limiter(elsewhere.of(Listing::Vpcs))));
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod fault;
 mod organization;
 mod places;
 mod plan;
+mod targets;
 mod whole;
 mod write;
 
@@ -36,7 +37,7 @@ use places::Place;
 
 /// Calls under way at the same time in one account and region. The account's allowance is shared with everybody in it
 /// (EC2 API, request throttling).
-const AT_ONCE: usize = 8;
+const AT_ONCE: usize = 12;
 /// Calls under way at the same time in all accounts and regions together.
 const AT_ONCE_OVERALL: usize = 48;
 /// Call and permission that tell whose credentials they are.
@@ -56,7 +57,7 @@ const fn permission(listing: Listing, purpose: &'static str) -> Permission {
 }
 
 /// Every permission that collection uses. All of them only read.
-pub const PERMISSIONS: [Permission; 16] = [
+pub const PERMISSIONS: [Permission; 31] = [
     permission(Listing::NetworkInterfaces, "who has which address and carries which security groups"),
     permission(Listing::Instances, "names, tags and states of machines"),
     permission(Listing::SecurityGroups, "names and owners of security groups"),
@@ -72,6 +73,21 @@ pub const PERMISSIONS: [Permission; 16] = [
     permission(Listing::EgressOnlyInternetGateways, "ways out to the internet for IPv6"),
     permission(Listing::NatGateways, "address translation on the way out"),
     permission(Listing::Addresses, "elastic addresses"),
+    permission(Listing::PublicAccessOptions, "whether VPC Block Public Access keeps the internet out"),
+    permission(Listing::PublicAccessExclusions, "which VPCs and subnets it leaves open"),
+    permission(Listing::TransitGateways, "transit gateways and their options"),
+    permission(Listing::TransitAttachments, "which VPCs a transit gateway joins"),
+    permission(Listing::TransitTables, "route tables of transit gateways"),
+    permission(Listing::TransitPolicyTables, "whether a policy table may route instead"),
+    permission(Listing::TransitAssociations, "which route table an attachment uses"),
+    permission(Listing::TransitRoutes, "where transit gateways send packets"),
+    permission(Listing::LoadBalancers, "load balancers and their states"),
+    permission(Listing::Listeners, "ports that load balancers take connections on"),
+    permission(Listing::Rules, "where rules of listeners send"),
+    permission(Listing::TargetGroups, "what the targets of load balancers are"),
+    permission(Listing::TargetHealth, "which targets there are and get connections"),
+    permission(Listing::TargetGroupAttributes, "whether targets see the client's address"),
+    permission(Listing::LoadBalancerAttributes, "whether targets of other zones are sent to"),
     Permission { action: IDENTITY, purpose: "which account was read; AWS grants it to everybody" },
 ];
 
@@ -338,7 +354,7 @@ fn assemble(
     for Place { account, region, principal: of, mut plan, .. } in places {
         let (account, principal) = if account.is_some() { (account, of) } else { (own.clone(), principal.clone()) };
         let folder = format!("{}/{}", file_safe(account.as_deref().unwrap_or("unknown")), file_safe(&region));
-        plan.faults.sort_by(|(a, _), (b, _)| (a.listing, &a.filter, &a.list).cmp(&(b.listing, &b.filter, &b.list)));
+        plan.faults.sort_by(|(a, _), (b, _)| (a.listing, &a.filter, &a.about).cmp(&(b.listing, &b.filter, &b.about)));
         for (Ask { listing, resources, .. }, fault) in plan.faults {
             failures.push(failure(listing.permission(), fault, resources, account.as_deref(), Some(&region)));
         }

@@ -9,7 +9,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::accounts::{ASSUME_ROLE, Access, Ways};
-use super::client::{self, Ec2};
+use super::client::{self, Clients};
 use super::fault::Fault;
 use super::plan::{Leads, Plan};
 use super::{AT_ONCE_OVERALL, CollectError, Event, Identity, Options, bug, failure, identity, organization, read};
@@ -26,7 +26,7 @@ pub(super) struct Place {
     pub(super) region: String,
     /// The account as progress names it: not at all while there is only one.
     pub(super) shown: Option<String>,
-    pub(super) clients: Ec2,
+    pub(super) clients: Clients,
     pub(super) plan: Plan,
 }
 
@@ -82,7 +82,7 @@ fn place(access: &Access, region: String, shown: bool, plan: Plan) -> Place {
         account: access.account.clone(),
         principal: access.principal.clone(),
         shown: access.account.clone().filter(|_| shown),
-        clients: Ec2::new(&access.config, &region),
+        clients: Clients::new(&access.config, &region),
         region,
         plan,
     }

@@ -11,24 +11,32 @@ use reachlint_model::{Prefix, Selector};
 use super::Wanted;
 use super::calls::{Answer, Ask, Records};
 use super::fault::Fault;
-use crate::records::{Listing, NetworkInterface, Text};
+use super::targets::Targets;
+use crate::records::{
+    Listing, NetworkInterface, Text, TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment,
+};
 
 /// Most values that a filter takes (EC2 API, filters).
 pub(super) const MOST_VALUES: usize = 200;
 /// Evidence that leads further than this leads in a circle.
-const MOST_ROUNDS: usize = 8;
+const MOST_ROUNDS: usize = 12;
+/// Route tables of transit gateways whose routes are asked for before it is known which of them are in use.
+const FEW_TABLES: usize = 2;
 
 /// Filters of a VPC: everything in it is asked for at once. The main route table stands in for subnets without one
 /// of their own, so a table read without its siblings would be taken for the wrong subnets.
-const OF_A_VPC: [(Listing, &str); 8] = [
-    (Listing::Subnets, "vpc-id"),
-    (Listing::Vpcs, "vpc-id"),
-    (Listing::NetworkAcls, "vpc-id"),
-    (Listing::RouteTables, "vpc-id"),
-    (Listing::NatGateways, "vpc-id"),
-    (Listing::InternetGateways, "attachment.vpc-id"),
-    (Listing::PeeringConnections, "requester-vpc-info.vpc-id"),
-    (Listing::PeeringConnections, "accepter-vpc-info.vpc-id"),
+const OF_A_VPC: [Listing; 4] = [Listing::Subnets, Listing::Vpcs, Listing::NetworkAcls, Listing::RouteTables];
+
+/// What is asked for one thing at a time, and is worth nothing in part.
+const OF_ONE_THING: [Listing; 8] = [
+    Listing::PrefixListEntries,
+    Listing::TransitAssociations,
+    Listing::TransitRoutes,
+    Listing::Listeners,
+    Listing::Rules,
+    Listing::TargetHealth,
+    Listing::TargetGroupAttributes,
+    Listing::LoadBalancerAttributes,
 ];
 
 /// What was gathered in one region, and what is still to be asked.
@@ -36,8 +44,10 @@ const OF_A_VPC: [(Listing, &str); 8] = [
 pub(super) struct Plan {
     wanted: Wanted,
     addresses: BTreeSet<IpAddr>,
-    /// VPCs and groups that evidence of another account led to.
+    /// VPCs, groups and transit gateways that evidence of another account led to, and the VPCs that it came from.
     vpcs: BTreeSet<String>,
+    transit: BTreeSet<String>,
+    near: BTreeSet<String>,
     groups: BTreeSet<String>,
     round: usize,
     asked: HashSet<(Listing, String, String)>,
@@ -47,7 +57,7 @@ pub(super) struct Plan {
     pub(super) faults: Vec<(Ask, Fault)>,
 }
 
-fn own<'a>(text: Option<&'a Text<'_>>) -> Option<&'a str> {
+pub(super) fn own<'a>(text: Option<&'a Text<'_>>) -> Option<&'a str> {
     text.map(|text| &**text).filter(|text| !text.is_empty())
 }
 
@@ -57,7 +67,7 @@ fn literal(value: &str) -> String {
 }
 
 /// Addresses that only ever stand inside of a network (RFC 1918, RFC 6598).
-fn is_inside(address: IpAddr) -> bool {
+pub(super) fn is_inside(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => address.is_private() || (address.octets()[0] == 100 && address.octets()[1] & 0xc0 == 64),
         IpAddr::V6(_) => false,
@@ -74,7 +84,7 @@ fn is_assignable(address: &IpAddr) -> bool {
 }
 
 /// What an interface has: its addresses, primary, secondary and public, and the blocks delegated to it.
-fn held(interface: &NetworkInterface<'_>) -> (Vec<IpAddr>, Vec<Prefix>) {
+pub(super) fn held(interface: &NetworkInterface<'_>) -> (Vec<IpAddr>, Vec<Prefix>) {
     let public = interface.association.iter().filter_map(|association| association.public_ip.as_ref());
     let secondary = interface.private_ip_addresses.iter().flat_map(|entry| {
         let public = entry.association.as_ref().and_then(|association| association.public_ip.as_ref());
@@ -112,6 +122,10 @@ impl<'a> Held<'a> {
     }
 }
 
+fn everything_of(listing: Listing) -> Ask {
+    Ask { listing, filter: None, about: None, resources: Vec::new() }
+}
+
 fn blocks<'t>(texts: impl Iterator<Item = &'t Text<'static>>) -> Vec<Prefix> {
     texts.filter_map(|text| text.parse().ok()).collect()
 }
@@ -131,6 +145,8 @@ impl Plan {
             wanted: wanted.clone(),
             addresses,
             vpcs: BTreeSet::new(),
+            transit: BTreeSet::new(),
+            near: BTreeSet::new(),
             groups: BTreeSet::new(),
             round: 0,
             asked: HashSet::new(),
@@ -146,20 +162,22 @@ impl Plan {
         let everything = matches!(self.wanted, Wanted::Everything);
         match (everything, self.round) {
             (true, 0) => {
-                let rest =
-                    |listing: &Listing| Listing::OFFLINE.contains(listing) || *listing == Listing::PrefixListEntries;
-                let listings = Listing::ALL.into_iter().filter(|listing| !rest(listing));
-                asks.extend(listings.map(|listing| Ask { listing, filter: None, list: None, resources: Vec::new() }));
+                let listings = Listing::ALL.into_iter().filter(|listing| listing.is_collected());
+                let listings = listings.filter(|listing| !OF_ONE_THING.contains(listing));
+                asks.extend(listings.map(everything_of));
             }
-            (true, 1) => self.ask_entries(&mut asks),
-            (true, _) => {}
+            (_, MOST_ROUNDS..) => {}
+            (true, _) => {
+                self.ask_entries(&mut asks);
+                self.ask_transit_tables(&mut asks);
+                self.ask_behind_balancers(&mut asks);
+            }
             (false, 0) => {
                 self.ask_interfaces(&mut asks);
                 if asks.is_empty() {
                     self.follow(&mut asks);
                 }
             }
-            (false, MOST_ROUNDS..) => {}
             (false, round) => {
                 if round == 1 {
                     // Only instances that a selector named are known yet; those of upstreams come later.
@@ -187,7 +205,7 @@ impl Plan {
         }
         // What stands for more than it says is worth nothing in part: a prefix list without its other entries, or
         // a main route table without the tables that subnets use in its place.
-        let partial = matches!(ask.listing, Listing::PrefixListEntries | Listing::RouteTables);
+        let partial = ask.listing == Listing::RouteTables || OF_ONE_THING.contains(&ask.listing);
         if pages > 0 && (whole || !partial) {
             self.read.insert(ask.listing);
             self.records.extend(records);
@@ -213,7 +231,22 @@ impl Plan {
                 resources.extend(self.subnets_of(values));
             }
             let filter = Some((filter.to_owned(), values.iter().map(|value| literal(value)).collect()));
-            asks.push(Ask { listing, filter, list: None, resources });
+            asks.push(Ask { listing, filter, about: None, resources });
+        }
+    }
+
+    /// Asks for all of a listing, once.
+    fn ask_all(&mut self, asks: &mut Vec<Ask>, listing: Listing) {
+        if self.asked.insert((listing, String::new(), String::new())) {
+            asks.push(everything_of(listing));
+        }
+    }
+
+    /// Asks for what is about one thing, once.
+    fn ask_about(&mut self, asks: &mut Vec<Ask>, listing: Listing, id: &str) {
+        if self.asked.insert((listing, String::new(), id.to_owned())) {
+            let (about, resources) = (Some(id.to_owned()), vec![id.to_owned()]);
+            asks.push(Ask { listing, filter: None, about, resources });
         }
     }
 
@@ -282,42 +315,103 @@ impl Plan {
             groups.extend(interface.groups.iter().map(|group| group.group_id.to_string()).filter(|id| !id.is_empty()));
             vpcs.extend(own(interface.vpc_id.as_ref()).map(str::to_owned));
         }
+        let several = vpcs.len() > 1;
+        let targets = Targets::of(&self.records, &self.addresses);
         vpcs.extend(self.far_vpcs());
         vpcs.extend(self.vpcs.iter().cloned());
         groups.extend(self.groups.iter().cloned());
+        self.ask_balancers(asks);
         self.ask_addresses(asks);
         self.ask(asks, Listing::Instances, "instance-id", instances);
         self.ask(asks, Listing::SecurityGroups, "group-id", groups.clone());
         self.ask(asks, Listing::SecurityGroupRules, "group-id", groups);
-        for (listing, filter) in OF_A_VPC {
-            self.ask(asks, listing, filter, vpcs.clone());
+        for listing in OF_A_VPC {
+            self.ask(asks, listing, "vpc-id", vpcs.clone());
+        }
+        if several {
+            // Where no route leads over a peering that joins two of them, the missing route is worth a word.
+            self.ask(asks, Listing::PeeringConnections, "requester-vpc-info.vpc-id", vpcs);
         }
         let subnets = self.subnets_to_search();
         self.ask(asks, Listing::NetworkInterfaces, "subnet-id", subnets);
-        self.ask_targets(asks);
+        self.ask_targets(asks, targets);
+        self.ask_transit(asks, self.transit.clone());
         self.ask_entries(asks);
     }
 
-    /// Interfaces and gateways that routes lead to.
-    fn ask_targets(&mut self, asks: &mut Vec<Ask>) {
-        let (mut interfaces, mut machines, mut egress_only) = (BTreeSet::new(), BTreeSet::new(), false);
-        for route in self.records.tables.iter().flat_map(|table| &table.routes) {
-            match own(route.network_interface_id.as_ref()) {
-                Some(interface) => interfaces.extend([interface.to_owned()]),
-                None => machines.extend(own(route.instance_id.as_ref()).map(str::to_owned)),
-            }
-            egress_only |= own(route.egress_only_internet_gateway_id.as_ref()).is_some();
-        }
+    /// What the routes lead to, and only where they do: most ways stay inside of a VPC.
+    fn ask_targets(&mut self, asks: &mut Vec<Ask>, targets: Targets) {
+        let mut interfaces = targets.interfaces;
         let elastic = self.records.addresses.iter();
         interfaces.extend(elastic.filter_map(|entry| own(entry.network_interface_id.as_ref()).map(str::to_owned)));
         let known = &self.records.interfaces;
         interfaces.retain(|id| !known.iter().any(|interface| *interface.network_interface_id == **id));
         self.ask(asks, Listing::NetworkInterfaces, "network-interface-id", interfaces);
-        self.ask(asks, Listing::NetworkInterfaces, "attachment.instance-id", machines);
-        // There is no filter by VPC (EC2 API, DescribeEgressOnlyInternetGateways), and few of them anywhere.
-        let listing = Listing::EgressOnlyInternetGateways;
-        if egress_only && self.asked.insert((listing, String::new(), String::new())) {
-            asks.push(Ask { listing, filter: None, list: None, resources: Vec::new() });
+        self.ask(asks, Listing::NetworkInterfaces, "attachment.instance-id", targets.instances);
+        self.ask(asks, Listing::NatGateways, "nat-gateway-id", targets.nat);
+        self.ask(asks, Listing::InternetGateways, "internet-gateway-id", targets.internet);
+        let mut peerings = targets.peerings;
+        let known = &self.records.peerings;
+        peerings.retain(|id| !known.iter().any(|peering| *peering.vpc_peering_connection_id == **id));
+        self.ask(asks, Listing::PeeringConnections, "vpc-peering-connection-id", peerings);
+        self.ask_transit(asks, targets.transit);
+        if targets.egress_only {
+            // There is no filter by VPC (EC2 API, DescribeEgressOnlyInternetGateways), and few of them anywhere.
+            self.ask_all(asks, Listing::EgressOnlyInternetGateways);
+        }
+        if targets.to_internet {
+            self.ask_all(asks, Listing::PublicAccessOptions);
+        }
+        // Nobody is excluded from what is off.
+        let is_on = |mode: &Text<'_>| &**mode != "off";
+        let mut switches = self.records.public_access.iter();
+        if switches.any(|switch| switch.internet_gateway_block_mode.as_ref().is_none_or(is_on)) {
+            self.ask_all(asks, Listing::PublicAccessExclusions);
+        }
+    }
+
+    /// Transit gateways that routes lead to, and everything of them.
+    fn ask_transit(&mut self, asks: &mut Vec<Ask>, gateways: BTreeSet<String>) {
+        if gateways.is_empty() {
+            return;
+        }
+        for listing in [Listing::TransitGateways, Listing::TransitAttachments, Listing::TransitTables] {
+            self.ask(asks, listing, "transit-gateway-id", gateways.clone());
+        }
+        // No filter of theirs is documented (EC2 API, DescribeTransitGatewayPolicyTables), and few have any.
+        self.ask_all(asks, Listing::TransitPolicyTables);
+        self.ask_transit_tables(asks);
+    }
+
+    /// Which attachments use the route tables, and the routes of those that are in use by a VPC that is known.
+    fn ask_transit_tables(&mut self, asks: &mut Vec<Ask>) {
+        let id = |table: &TransitGatewayRouteTable<'_>| table.transit_gateway_route_table_id.to_string();
+        let tables: BTreeSet<String> = self.records.transit_tables.iter().map(id).filter(|id| !id.is_empty()).collect();
+        let all = tables.len() <= FEW_TABLES || matches!(self.wanted, Wanted::Everything);
+        let mut vpcs: HashSet<&str> =
+            self.records.interfaces.iter().filter_map(|interface| own(interface.vpc_id.as_ref())).collect();
+        vpcs.extend(self.near.iter().map(String::as_str));
+        if !self.near.is_empty() {
+            // Whose answers come back over the gateway is in yet another account.
+            vpcs.extend(self.over_transit().iter().map(|(_, _, far)| &*far.vpc_id));
+        }
+        let known: HashSet<&str> = self
+            .records
+            .transit_attachments
+            .iter()
+            .filter(|attachment| vpcs.contains(&*attachment.vpc_id))
+            .map(|attachment| &*attachment.transit_gateway_attachment_id)
+            .collect();
+        let in_use = |table: &&String| {
+            let mut attached = self.records.transit_associations.get(*table).into_iter().flatten();
+            attached.any(|association| known.contains(&*association.transit_gateway_attachment_id))
+        };
+        let searched: Vec<String> = tables.iter().filter(|table| all || in_use(table)).cloned().collect();
+        for table in &tables {
+            self.ask_about(asks, Listing::TransitAssociations, table);
+        }
+        for table in &searched {
+            self.ask_about(asks, Listing::TransitRoutes, table);
         }
     }
 
@@ -335,10 +429,7 @@ impl Plan {
         let used = rules.chain(permissions).chain(routes).chain(listed);
         let lists: BTreeSet<String> = used.filter_map(|id| own(Some(id)).map(str::to_owned)).collect();
         for list in &lists {
-            if self.asked.insert((Listing::PrefixListEntries, String::new(), list.clone())) {
-                let (list, resources) = (Some(list.clone()), vec![list.clone()]);
-                asks.push(Ask { listing: Listing::PrefixListEntries, filter: None, list, resources });
-            }
+            self.ask_about(asks, Listing::PrefixListEntries, list);
         }
         if !matches!(self.wanted, Wanted::Everything) {
             self.ask(asks, Listing::PrefixLists, "prefix-list-id", lists);
@@ -364,9 +455,10 @@ impl Plan {
         searched.map(|subnet| subnet.subnet_id.to_string()).collect()
     }
 
-    /// VPCs beyond a peering whose blocks hold an address that nobody there is known to have.
+    /// VPCs beyond a peering or a transit gateway that an address leads to which nobody there is known to have.
     fn far_vpcs(&self) -> BTreeSet<String> {
         let held = Held::of(&self.records.interfaces);
+        let mut vpcs = self.beyond_transit(&held);
         let peerings = self.records.peerings.iter();
         let sides = peerings.flat_map(|peering| peering.requester_vpc_info.iter().chain(&peering.accepter_vpc_info));
         let missed = sides.filter(|side| {
@@ -375,10 +467,41 @@ impl Plan {
             let blocks = blocks(side.cidr_block.iter().chain(v4).chain(v6));
             self.misses(&held, side.vpc_id.as_deref().unwrap_or_default(), &blocks)
         });
-        missed.filter_map(|side| own(side.vpc_id.as_ref()).map(str::to_owned)).collect()
+        vpcs.extend(missed.filter_map(|side| own(side.vpc_id.as_ref()).map(str::to_owned)));
+        vpcs
+    }
+
+    /// Attachments that addresses lead to, with the block of the route. The longest prefix of each table decides. A
+    /// default route leads to where all else goes, and to no VPC that has the address.
+    fn over_transit(&self) -> Vec<(IpAddr, Prefix, &TransitGatewayVpcAttachment<'static>)> {
+        let mut found = Vec::new();
+        for routes in self.records.transit_routes.values() {
+            let routes: Vec<(Prefix, &TransitGatewayRoute<'_>)> = routes
+                .found
+                .iter()
+                .filter_map(|route| Some((route.destination_cidr_block.as_ref()?.parse().ok()?, route)))
+                .collect();
+            for address in &self.addresses {
+                let matching = routes.iter().filter(|(block, _)| block.length() > 0 && block.contains(*address));
+                let Some((block, route)) = matching.max_by_key(|(block, _)| block.length()) else { continue };
+                let to = route.transit_gateway_attachments.iter().map(|to| &to.transit_gateway_attachment_id);
+                let to: Vec<_> = to.collect();
+                let attachments = self.records.transit_attachments.iter();
+                let far = attachments.filter(|known| to.contains(&&known.transit_gateway_attachment_id));
+                found.extend(far.filter(|far| !far.vpc_id.is_empty()).map(|far| (*address, *block, far)));
+            }
+        }
+        found
+    }
+
+    fn beyond_transit(&self, held: &Held<'_>) -> BTreeSet<String> {
+        let over = self.over_transit().into_iter();
+        let missed = over.filter(|(_, block, far)| self.misses(held, &far.vpc_id, &[*block]));
+        missed.map(|(_, _, far)| far.vpc_id.to_string()).collect()
     }
 }
 
+mod balancing;
 mod lead;
 #[cfg(test)]
 mod tests;

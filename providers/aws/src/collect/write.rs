@@ -7,9 +7,10 @@ use serde::Serialize;
 use super::calls::Records;
 use super::file_safe;
 use crate::records::{
-    EgressOnlyInternetGateway, ElasticAddress, Instance, InternetGateway, Listing, ManagedPrefixList, NatGateway,
-    NetworkAcl, NetworkInterface, Reservation, RouteTable, SecurityGroup, SecurityGroupRule, Subnet, Vpc,
-    VpcPeeringConnection,
+    EgressOnlyInternetGateway, ElasticAddress, Instance, InternetGateway, ListenerRule, Listing, LoadBalancer,
+    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PublicAccessExclusion, Reservation, RouteTable,
+    SecurityGroup, SecurityGroupRule, Subnet, TargetGroup, TransitGateway, TransitGatewayPolicyTable,
+    TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection,
 };
 
 /// Documents, and the listings in which a record without an id was left out.
@@ -44,6 +45,14 @@ record! {
     EgressOnlyInternetGateway by egress_only_internet_gateway_id,
     NatGateway by nat_gateway_id,
     Instance by instance_id,
+    PublicAccessExclusion by exclusion_id,
+    LoadBalancer by load_balancer_arn,
+    ListenerRule by rule_arn,
+    TargetGroup by target_group_arn,
+    TransitGateway by transit_gateway_id,
+    TransitGatewayVpcAttachment by transit_gateway_attachment_id,
+    TransitGatewayRouteTable by transit_gateway_route_table_id,
+    TransitGatewayPolicyTable by transit_gateway_policy_table_id,
 }
 
 impl Record for ElasticAddress<'static> {
@@ -79,6 +88,7 @@ const fn command(listing: Listing) -> &'static str {
         Listing::Addresses => "describe-addresses",
         Listing::LoadBalancers => "describe-load-balancers",
         Listing::Listeners => "describe-listeners",
+        Listing::Rules => "describe-rules",
         Listing::TargetGroups => "describe-target-groups",
         Listing::TargetHealth => "describe-target-health",
         Listing::TargetGroupAttributes => "describe-target-group-attributes",
@@ -91,6 +101,8 @@ const fn command(listing: Listing) -> &'static str {
         Listing::TransitPolicyTables => "describe-transit-gateway-policy-tables",
         Listing::TransitAssociations => "get-transit-gateway-route-table-associations",
         Listing::TransitRoutes => "search-transit-gateway-routes",
+        // Read from files only, and so never written.
+        _ => "",
     }
 }
 
@@ -119,6 +131,24 @@ impl Writer<'_> {
         self.documents.push((format!("{}/{}.json", self.folder, command(listing)), bytes));
         Ok(())
     }
+
+    /// An answer about one thing, which it does not repeat: the request's own parameter says it.
+    fn about<T: Serialize>(
+        &mut self,
+        listing: Listing,
+        (parameter, id): (&str, &str),
+        records: &[T],
+        rest: &str,
+    ) -> Result<(), serde_json::Error> {
+        let key = format!("{parameter:?}:{},{rest}{:?}", serde_json::to_string(id)?, listing.key());
+        let bytes = document(&key, records)?;
+        self.documents.push((format!("{}/{}-{}.json", self.folder, command(listing), file_safe(id)), bytes));
+        Ok(())
+    }
+}
+
+fn is_load_balancer(arn: &str) -> bool {
+    arn.contains(":loadbalancer/")
 }
 
 /// One record on each line, so that two snapshots can be compared line by line.
@@ -161,13 +191,49 @@ pub(super) fn documents(
     writer.listing(Listing::EgressOnlyInternetGateways, records.egress_only_gateways)?;
     writer.listing(Listing::NatGateways, records.nat_gateways)?;
     writer.listing(Listing::Addresses, records.addresses)?;
+    writer.listing(Listing::PublicAccessExclusions, records.exclusions)?;
+    if let Some(options) = records.public_access.first() {
+        let listing = Listing::PublicAccessOptions;
+        let text = format!("{{{:?}:{}}}\n", listing.key(), serde_json::to_string(options)?);
+        writer.documents.push((format!("{folder}/{}.json", command(listing)), text.into_bytes()));
+    }
     for (list, mut entries) in records.entries {
         entries.sort_by(|a, b| a.cidr.cmp(&b.cidr));
-        // The answer does not repeat which list was asked for; the request's own parameter says it.
-        let key = format!("\"PrefixListId\":{},\"Entries\"", serde_json::to_string(&list)?);
-        let bytes = document(&key, &entries)?;
-        let name = command(Listing::PrefixListEntries);
-        writer.documents.push((format!("{folder}/{name}-{}.json", file_safe(&list)), bytes));
+        writer.about(Listing::PrefixListEntries, ("PrefixListId", &list), &entries, "")?;
+    }
+    writer.listing(Listing::TransitGateways, records.transit_gateways)?;
+    writer.listing(Listing::TransitAttachments, records.transit_attachments)?;
+    writer.listing(Listing::TransitTables, records.transit_tables)?;
+    writer.listing(Listing::TransitPolicyTables, records.transit_policy_tables)?;
+    let parameter = "TransitGatewayRouteTableId";
+    for (table, mut found) in records.transit_associations {
+        found.sort_by(|a, b| a.transit_gateway_attachment_id.cmp(&b.transit_gateway_attachment_id));
+        writer.about(Listing::TransitAssociations, (parameter, &table), &found, "")?;
+    }
+    for (table, mut routes) in records.transit_routes {
+        routes.found.sort_by(|a, b| (&a.destination_cidr_block, &a.kind).cmp(&(&b.destination_cidr_block, &b.kind)));
+        let rest = format!("\"AdditionalRoutesAvailable\":{},", routes.more);
+        writer.about(Listing::TransitRoutes, (parameter, &table), &routes.found, &rest)?;
+    }
+    writer.listing(Listing::LoadBalancers, records.load_balancers)?;
+    for (balancer, mut listeners) in records.listeners {
+        listeners.sort_by(|a, b| a.listener_arn.cmp(&b.listener_arn));
+        writer.about(Listing::Listeners, ("LoadBalancerArn", &balancer), &listeners, "")?;
+    }
+    writer.listing(Listing::Rules, records.listener_rules)?;
+    writer.listing(Listing::TargetGroups, records.target_groups)?;
+    for (group, mut targets) in records.targets {
+        targets.sort_by(|a, b| (&a.target.id, a.target.port).cmp(&(&b.target.id, b.target.port)));
+        writer.about(Listing::TargetHealth, ("TargetGroupArn", &group), &targets, "")?;
+    }
+    for (of, mut attributes) in records.attributes {
+        attributes.sort_by(|a, b| a.key.cmp(&b.key));
+        let (listing, parameter) = if is_load_balancer(&of) {
+            (Listing::LoadBalancerAttributes, "LoadBalancerArn")
+        } else {
+            (Listing::TargetGroupAttributes, "TargetGroupArn")
+        };
+        writer.about(listing, (parameter, &of), &attributes, "")?;
     }
     writer.documents.sort();
     Ok((writer.documents, writer.nameless))

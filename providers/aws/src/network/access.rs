@@ -1,11 +1,12 @@
 //! VPC Block Public Access: what an account keeps off the internet in a Region, whatever routes and rules say.
 //!
 //! It is about internet gateways and egress-only internet gateways (VPC guide, block public access to VPCs and
-//! subnets). Where the evidence has nothing of it, it is taken to be off, as it is unless somebody switched it on; a
-//! call for it that failed leaves internet paths undecided.
+//! subnets). Files without a manifest that say nothing of it are taken to mean that it is off, as it is unless somebody
+//! switched it on. Where a manifest says that the Region was read, an answer that is not there leaves internet paths
+//! undecided, and so does a call for it that failed.
 
 use reachlint_model::{Direction, Hop, HopKind, NameId, Note, Outcome, Reason, ReasonCode, ReasonId};
-use rustc_hash::FxHashMap as HashMap;
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::PUBLIC_ACCESS;
 use super::code;
@@ -50,6 +51,9 @@ pub(super) struct PublicAccess {
     exclusions: HashMap<NameId, Exclusion>,
     owners: HashMap<NameId, NameId>,
     failed: Vec<Failed>,
+    /// Regions that were read, `None` for all of them, and what to say where they do not tell of the switch.
+    covered: HashSet<Option<NameId>>,
+    unread: ReasonId,
     /// Of exclusions that disagree, AWS does not document which counts.
     disagree: ReasonId,
 }
@@ -73,6 +77,8 @@ impl Compiler {
             exclusions: HashMap::default(),
             owners: std::mem::take(&mut self.estate.vpc_owners),
             failed: Vec::new(),
+            covered: std::mem::take(&mut self.estate.covered),
+            unread: self.missing(listing, None, "VPC Block Public Access"),
             disagree: self.undecidable("exclusions from VPC Block Public Access disagree on this way".to_owned()),
         };
         for failure in self.estate.failures.clone() {
@@ -134,7 +140,8 @@ impl Compiler {
 }
 
 impl PublicAccess {
-    /// What the switch says of a way, and the mode that it is in; nothing where it is off or not in the evidence.
+    /// What the switch says of a way, and the mode that it is in; nothing where it is off, or where files without a
+    /// manifest do not tell.
     ///
     /// `subnets` are all that the packet has been in on this side: behind a NAT gateway the sender's and the
     /// gateway's.
@@ -151,7 +158,11 @@ impl PublicAccess {
         let Some(switch) = self.switches.get(&(owner, region)) else {
             let asked = |known: Option<NameId>, here: NameId| known.is_none_or(|known| known == here);
             let failed = self.failed.iter().find(|(account, place, _)| asked(*account, owner) && asked(*place, region));
-            return failed.map(|(.., reason)| (Outcome::Unknown(*reason), None));
+            let reason = failed.map(|(.., reason)| *reason).or_else(|| {
+                let covered = self.covered.contains(&None) || self.covered.contains(&Some(region));
+                covered.then_some(self.unread)
+            });
+            return reason.map(|reason| (Outcome::Unknown(reason), None));
         };
         let closed = match switch.mode {
             Mode::Off => return None,

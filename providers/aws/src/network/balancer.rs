@@ -37,8 +37,6 @@ pub(super) struct Balancer {
     pub(super) heard: Option<NameId>,
     /// Whether a node sends to targets of other zones.
     pub(super) cross_zone: Result<bool, ReasonId>,
-    /// Target groups that only rules of its listeners can send to.
-    pub(super) ruled: Vec<(NameId, ReasonId)>,
 }
 
 /// A listener.
@@ -53,6 +51,8 @@ pub(super) struct ListenerFacts {
     pub(super) strange: Option<ReasonId>,
     pub(super) forwards: bool,
     pub(super) groups: Vec<NameId>,
+    /// Target groups that only a rule of it sends to, or may.
+    pub(super) ruled: Vec<(NameId, ReasonId)>,
 }
 
 /// What the targets of a group are.
@@ -240,6 +240,7 @@ impl Compiler {
                 strange,
                 forwards: true,
                 groups: vec![group],
+                ruled: Vec::new(),
             });
         }
         let words: Vec<&str> = listeners.iter().map(|listener| self.text(listener.name)).collect();
@@ -258,7 +259,6 @@ impl Compiler {
             listeners: Ok(listeners),
             heard,
             cross_zone,
-            ruled: Vec::new(),
         };
         let at = self.balancers.all.len();
         self.balancers.all.push(balancer);
@@ -293,7 +293,7 @@ impl Compiler {
         let application = text.starts_with("app/");
         let state = self.estate.balancing.states.get(&name).copied();
         let failed = state.filter(|state| matches!(self.text(*state), "failed" | "provisioning"));
-        let (listeners, mut groups) = self.listeners(name);
+        let (listeners, groups) = self.listeners(name, application);
         let heard = listeners.as_ref().ok().and_then(|listeners| {
             let words: Vec<&str> = listeners.iter().map(|listener| self.text(listener.name)).collect();
             let words = words.join(", ");
@@ -310,24 +310,10 @@ impl Compiler {
                 Err(self.missing(Listing::LoadBalancerAttributes, Some(name), what))
             }
         };
-        let mut ruled = Vec::new();
-        if application {
-            let used = self.estate.balancing.groups.iter();
-            let mut others: Vec<NameId> = used
-                .filter(|(id, group)| group.balancers.contains(&name) && !groups.contains(id))
-                .map(|(id, _)| *id)
-                .collect();
-            others.sort_unstable();
-            for id in others {
-                let text = "rules of listeners are not modelled".to_owned();
-                ruled.push((id, self.not_modelled(text)));
-                groups.push(id);
-            }
-        }
         for id in groups {
             self.target_group(id);
         }
-        let balancer = Balancer { name, classic: false, application, failed, listeners, heard, cross_zone, ruled };
+        let balancer = Balancer { name, classic: false, application, failed, listeners, heard, cross_zone };
         let at = self.balancers.all.len();
         self.balancers.all.push(balancer);
         self.balancers.at.insert(name, at);
@@ -335,12 +321,19 @@ impl Compiler {
     }
 
     /// The listeners of a load balancer, and all target groups that they name.
-    fn listeners(&mut self, balancer: NameId) -> (Result<Vec<ListenerFacts>, ReasonId>, Vec<NameId>) {
+    fn listeners(
+        &mut self,
+        balancer: NameId,
+        application: bool,
+    ) -> (Result<Vec<ListenerFacts>, ReasonId>, Vec<NameId>) {
         let listing = Listing::Listeners;
         let what = "the list of listeners of load balancer";
         let failed = self.estate.failure(listing, Some(self.text(balancer))).is_some();
         let raw = self.estate.balancing.listeners.get(&balancer).cloned().filter(|_| !failed);
         let Some(RawListeners { listeners, pages }) = raw else {
+            // Nobody asks for the listeners of a load balancer whose own listing failed.
+            let unlisted = self.estate.failure(Listing::LoadBalancers, Some(self.text(balancer))).is_some();
+            let listing = if unlisted && !failed { Listing::LoadBalancers } else { listing };
             return (Err(self.missing(listing, Some(balancer), what)), Vec::new());
         };
         if pages.0 > 0 && pages.1 == 0 {
@@ -351,16 +344,58 @@ impl Compiler {
         }
         let mut groups = Vec::new();
         let mut found = Vec::with_capacity(listeners.len());
-        for raw in listeners {
+        for raw in &listeners {
             for id in raw.groups.iter().chain(&raw.idle) {
                 if !groups.contains(id) {
                     groups.push(*id);
                 }
             }
-            found.push(self.listener(raw));
         }
+        for raw in listeners {
+            let id = raw.id;
+            let mut listener = self.listener(raw);
+            if application {
+                listener.ruled = self.ruled(balancer, id, &listener.groups, &groups);
+            }
+            found.push(listener);
+        }
+        let ruled = found.iter().flat_map(|listener| &listener.ruled).map(|(id, _)| *id);
+        groups.extend(ruled);
         found.sort_by_key(|listener| listener.port);
         (Ok(found), groups)
+    }
+
+    /// Target groups that rules of a listener send to. Without its rules, any that uses the load balancer and is not
+    /// named by a default action of any listener (Elastic Load Balancing API, `TargetGroup$LoadBalancerArns`).
+    fn ruled(
+        &mut self,
+        balancer: NameId,
+        listener: NameId,
+        own: &[NameId],
+        named: &[NameId],
+    ) -> Vec<(NameId, ReasonId)> {
+        let failed = self.estate.failure(Listing::Rules, Some(self.text(listener))).is_some();
+        let rules = self.estate.balancing.rules.get(&listener).filter(|rules| !failed && rules.pages.1 > 0).cloned();
+        let is_read = rules.is_some();
+        let mut groups: Vec<NameId> = if let Some(rules) = rules {
+            rules.groups.into_iter().filter(|id| !own.contains(id)).collect()
+        } else {
+            let uses = |group: &RawTargetGroup| group.balancers.contains(&balancer);
+            let all = self.estate.balancing.groups.iter().filter(|(_, group)| uses(group)).map(|(id, _)| *id);
+            all.filter(|id| !named.contains(id)).collect()
+        };
+        groups.sort_unstable();
+        groups.dedup();
+        if groups.is_empty() {
+            return Vec::new();
+        }
+        let reason = if is_read {
+            let text = "only requests that a rule of the listener is about are sent there".to_owned();
+            self.builder.reason(Reason { code: ReasonCode::Undecidable, text, permission: None })
+        } else {
+            self.missing(Listing::Rules, Some(listener), "the list of rules of listener")
+        };
+        groups.into_iter().map(|id| (id, reason)).collect()
     }
 
     fn listener(&mut self, raw: RawListener) -> ListenerFacts {
@@ -374,7 +409,16 @@ impl Compiler {
         };
         let strange = (!known).then(|| self.not_modelled(format!("the protocol `{protocol}` is not known")));
         let name = self.builder.names().intern(&format!("{protocol} {}", raw.port));
-        ListenerFacts { name, port: raw.port, tcp, udp, strange, forwards: raw.forwards, groups: raw.groups }
+        ListenerFacts {
+            name,
+            port: raw.port,
+            tcp,
+            udp,
+            strange,
+            forwards: raw.forwards,
+            groups: raw.groups,
+            ruled: Vec::new(),
+        }
     }
 
     fn setting(&self, of: NameId, key: &str) -> Setting<'_> {

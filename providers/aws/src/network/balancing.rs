@@ -6,8 +6,8 @@ use rustc_hash::FxHashMap as HashMap;
 use super::intake::id;
 use super::names::normal;
 use crate::records::{
-    BalancingAttribute, ClassicBalancer, ClassicHealth, Listener, LoadBalancer, TargetGroup, TargetHealthDescription,
-    Text,
+    BalancingAttribute, ClassicBalancer, ClassicHealth, Listener, ListenerAction, ListenerRule, LoadBalancer,
+    TargetGroup, TargetHealthDescription, Text,
 };
 
 /// A listener.
@@ -28,6 +28,13 @@ pub(super) struct RawListener {
 #[derive(Clone, Debug, Default)]
 pub(super) struct RawListeners {
     pub(super) listeners: Vec<RawListener>,
+    pub(super) pages: (usize, usize),
+}
+
+/// What the rules of a listener send to, and the number of documents that say more of them follow, and that do not.
+#[derive(Clone, Debug, Default)]
+pub(super) struct RawRules {
+    pub(super) groups: Vec<NameId>,
     pub(super) pages: (usize, usize),
 }
 
@@ -85,6 +92,8 @@ pub(super) struct Balancing {
     pub(super) classic_health: HashMap<NameId, Vec<(NameId, NameId)>>,
     pub(super) classic_cross_zone: HashMap<NameId, bool>,
     pub(super) listeners: HashMap<NameId, RawListeners>,
+    /// By listener.
+    pub(super) rules: HashMap<NameId, RawRules>,
     pub(super) groups: HashMap<NameId, RawTargetGroup>,
     pub(super) targets: HashMap<NameId, Vec<RawTarget>>,
     /// Values by setting, of target groups and load balancers.
@@ -178,7 +187,7 @@ impl Balancing {
             }
             let protocol = names.intern(record.protocol.as_deref().unwrap_or_default());
             let forwards = record.default_actions.iter().any(|action| &*action.kind == "forward");
-            let (groups, idle) = groups(names, record);
+            let (groups, idle) = groups(names, &record.default_actions);
             known.listeners.push(RawListener { id: name, port, protocol, forwards, groups, idle });
         }
         for owner in about {
@@ -186,6 +195,24 @@ impl Balancing {
             *(if more { &mut pages.0 } else { &mut pages.1 }) += 1;
         }
         Ok(())
+    }
+
+    /// The ARN of a rule is that of its listener with one part more: `…:listener-rule/app/NAME/ID/LISTENER/RULE`.
+    pub(super) fn rules(&mut self, names: &mut Names, rules: &[ListenerRule<'_>], more: bool) {
+        let mut about = Vec::new();
+        for rule in rules {
+            let Some((listener, _)) = rule.rule_arn.rsplit_once('/') else { continue };
+            let listener = names.intern(&listener.replacen(":listener-rule/", ":listener/", 1));
+            let known = self.rules.entry(listener).or_default();
+            if !about.contains(&listener) {
+                about.push(listener);
+            }
+            known.groups.extend(groups(names, &rule.actions).0);
+        }
+        for listener in about {
+            let pages = &mut self.rules.entry(listener).or_default().pages;
+            *(if more { &mut pages.0 } else { &mut pages.1 }) += 1;
+        }
     }
 
     pub(super) fn target_group(&mut self, names: &mut Names, record: &TargetGroup<'_>) -> Result<(), String> {
@@ -219,6 +246,8 @@ impl Balancing {
                 state: state.map(|state| names.intern(state)),
             });
         }
+        // The answer has no order that is documented.
+        found.sort_by(|a, b| (names.get(a.id), a.port).cmp(&(names.get(b.id), b.port)));
         self.targets.entry(names.intern(group)).or_insert(found);
         Ok(())
     }
@@ -230,11 +259,11 @@ impl Balancing {
     }
 }
 
-/// The target groups that a listener sends to, and those that it names with the weight 0, which get nothing (Elastic Load
+/// The target groups that actions send to, and those that it names with the weight 0, which get nothing (Elastic Load
 /// Balancing API, `TargetGroupTuple`).
-fn groups(names: &mut Names, record: &Listener<'_>) -> (Vec<NameId>, Vec<NameId>) {
+fn groups(names: &mut Names, actions: &[ListenerAction<'_>]) -> (Vec<NameId>, Vec<NameId>) {
     let (mut used, mut idle) = (Vec::new(), Vec::new());
-    for action in record.default_actions.iter().filter(|action| &*action.kind == "forward") {
+    for action in actions.iter().filter(|action| &*action.kind == "forward") {
         let listed = action.forward_config.as_ref().map(|config| config.target_groups.as_slice()).unwrap_or_default();
         let shares = listed.iter().map(|share| (&share.target_group_arn, share.weight == Some(0)));
         let single = action.target_group_arn.as_ref().filter(|_| listed.is_empty()).map(|arn| (arn, false));
@@ -297,6 +326,7 @@ mod tests {
             r#"{"Attributes": {"DelaySeconds": "0"}}"#,
             r#"{"Listeners": [{"ListenerArn": "arn:aws:globalaccelerator::1:listener", "PortRanges": []}]}"#,
             r#"{"Listeners": []}"#,
+            r#"{"Rules": [{"ID": "expire", "Actions": "none"}]}"#,
         ];
         for document in documents {
             let mut estate = Estate::new();

@@ -338,6 +338,8 @@ pub struct Estate {
     pub(super) pages: HashMap<(Listing, String), (usize, usize)>,
     pub(super) failures: Vec<Failure>,
     pub(super) amended: Amended,
+    /// Regions that manifests say were read; `None` where they do not say which.
+    pub(super) covered: HashSet<Option<NameId>>,
     /// Accounts and Regions that manifests say were read.
     pub(super) scopes: HashSet<(NameId, NameId)>,
 }
@@ -360,6 +362,12 @@ impl Estate {
             ["ec2:", "elasticloadbalancing:", "sts:", "route53:", "rds:", "elasticache:", "es:", "ecs:", "eks:"];
         let ours = |failure: &&Failure| services.iter().any(|service| failure.call.starts_with(service));
         self.failures.extend(manifest.failures.iter().filter(ours).cloned());
+        let scopes = manifest.scopes.iter().filter(|scope| scope.provider == Cloud::Aws.word());
+        let regions = scopes.map(|scope| scope.region.as_ref().map(|region| self.names.intern(region)));
+        self.covered.extend(regions);
+        if manifest.scopes.is_empty() {
+            self.covered.insert(None);
+        }
     }
 
     /// Whether anything was read at all.

@@ -12,12 +12,12 @@ use super::estate::{
 };
 use crate::records::{
     AclEntry, Association, BalancingAttribute, ClassicAttributes, ClassicHealth, EgressOnlyInternetGateway,
-    ElasticAddress, GroupReference, HostedZone, InternetGateway, IpPermission, Listener, Listing, LoadBalancer,
-    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PeerVpc, PrefixListEntry, PublicAccessExclusion,
-    PublicAccessOptions, Reservation, ResourceRecordSet, RouteTable, SecurityGroup, SecurityGroupRule, Service, Sink,
-    Subnet, Tag, TargetGroup, TargetHealthDescription, Text, TransitGateway, TransitGatewayAssociation,
-    TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc,
-    VpcPeeringConnection, ZoneVpc,
+    ElasticAddress, GroupReference, HostedZone, InternetGateway, IpPermission, Listener, ListenerRule, Listing,
+    LoadBalancer, ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PeerVpc, PrefixListEntry,
+    PublicAccessExclusion, PublicAccessOptions, Reservation, ResourceRecordSet, RouteTable, SecurityGroup,
+    SecurityGroupRule, Service, Sink, Subnet, Tag, TargetGroup, TargetHealthDescription, Text, TransitGateway,
+    TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable,
+    TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection, ZoneVpc,
 };
 
 /// Makes a target of the id that a field of a route holds.
@@ -587,6 +587,11 @@ impl Sink for Estate {
         self.balancing.listeners(&mut self.names, balancer, listeners, more)
     }
 
+    fn rules(&mut self, rules: &[ListenerRule<'_>], more: bool) -> Result<(), String> {
+        self.balancing.rules(&mut self.names, rules, more);
+        Ok(())
+    }
+
     fn target_group(&mut self, record: TargetGroup<'_>) -> Result<(), String> {
         self.balancing.target_group(&mut self.names, &record)
     }
@@ -757,11 +762,12 @@ impl Sink for Estate {
     }
 
     fn listed(&mut self, listing: Listing, more: bool) {
-        // What is about one thing has pages of its own: the entries of a prefix list, the listeners of a load balancer,
-        // the route table of a transit gateway.
+        // What is about one thing has pages of its own: the entries of a prefix list, the listeners of a load balancer
+        // and their rules, the route table of a transit gateway.
         let own = [
             Listing::PrefixListEntries,
             Listing::Listeners,
+            Listing::Rules,
             Listing::TransitAssociations,
             Listing::TransitRoutes,
             Listing::ZoneRecords,

@@ -120,7 +120,7 @@ impl Balancing<'_> {
         };
         let Some(balancer) = aws.balancers.all.get(at).filter(|balancer| balancer.failed.is_none()) else { return };
         let Some(listener) = balancer.listener(self.packet.protocol, self.packet.destination_ports) else { return };
-        if listener.strange.is_some() || (!listener.forwards && balancer.ruled.is_empty()) {
+        if listener.strange.is_some() || (!listener.forwards && listener.ruled.is_empty()) {
             return;
         }
         if !listener.forwards {
@@ -130,7 +130,7 @@ impl Balancing<'_> {
         for id in &listener.groups {
             self.group(balancer, *id, None, branches);
         }
-        for (id, reason) in &balancer.ruled {
+        for (id, reason) in &listener.ruled {
             self.group(balancer, *id, Some(doubt(*id, *reason)), branches);
         }
     }

@@ -9,9 +9,12 @@ use serde_json::value::RawValue;
 use super::read::{Listing, Sink};
 use super::{
     Addon, BalancingAttribute, ClassicAttributes, ClassicHealth, ContainerInstance, EcsTask, HostedZone, Listener,
-    PrefixListEntry, ResourceRecordSet, Service, TargetHealthDescription, Text, TransitGatewayAssociation,
-    TransitGatewayRoute, ZoneVpc,
+    ListenerRule, PrefixListEntry, ResourceRecordSet, Service, TargetHealthDescription, Text,
+    TransitGatewayAssociation, TransitGatewayRoute, ZoneVpc,
 };
+
+/// What tells a rule of a listener from rules of other services.
+const LISTENER_RULE: &str = ":listener-rule/";
 
 /// Whether a listing's records do not say what they are about, or only where there is one.
 pub(super) fn is_attributed(listing: Listing) -> bool {
@@ -22,10 +25,10 @@ pub(super) fn is_attributed(listing: Listing) -> bool {
 /// Whether a listing stands under a word that other services use as well.
 pub(super) fn is_common(listing: Listing) -> bool {
     use Listing::{
-        Addons, ClassicAttributes, ContainerInstances, LoadBalancerAttributes, TargetGroupAttributes, Tasks,
+        Addons, ClassicAttributes, ContainerInstances, LoadBalancerAttributes, Rules, TargetGroupAttributes, Tasks,
         TransitAssociations, TransitRoutes, ZoneVpcs,
     };
-    matches!(listing, TargetGroupAttributes | LoadBalancerAttributes | TransitAssociations | TransitRoutes)
+    matches!(listing, TargetGroupAttributes | LoadBalancerAttributes | Rules | TransitAssociations | TransitRoutes)
         || matches!(listing, ZoneVpcs | Tasks | ContainerInstances | Addons | ClassicAttributes)
 }
 
@@ -113,6 +116,15 @@ impl Page {
                     if count > 0 || (balancer.is_some() && listeners.is_empty()) {
                         sink.listeners(balancer, &listeners, self.more)?;
                         found.push((Listing::Listeners, count));
+                    }
+                    continue;
+                }
+                Listing::Rules => {
+                    if records.contains(LISTENER_RULE) {
+                        let mut rules: Vec<ListenerRule<'_>> = serde_json::from_str(records).map_err(wrong)?;
+                        rules.retain(|rule| rule.rule_arn.contains(LISTENER_RULE));
+                        sink.rules(&rules, self.more)?;
+                        found.push((Listing::Rules, rules.len()));
                     }
                     continue;
                 }

@@ -58,6 +58,18 @@ pub struct Listener<'a> {
     pub default_actions: Vec<ListenerAction<'a>>,
 }
 
+/// A rule of a listener, which comes before its default actions.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ListenerRule<'a> {
+    /// Its id, which holds that of the listener.
+    #[serde(borrow)]
+    pub rule_arn: Text<'a>,
+    /// What happens to the requests that it is about.
+    #[serde(borrow, skip_serializing_if = "Vec::is_empty")]
+    pub actions: Vec<ListenerAction<'a>>,
+}
+
 /// What a listener does.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]

@@ -10,12 +10,12 @@ use super::attributed::{self, Page};
 use super::window::{Fault, Piece, Window, piece};
 use super::{
     BalancingAttribute, CacheCluster, ClassicAttributes, ClassicBalancer, ClassicHealth, DbCluster, DbInstance,
-    EgressOnlyInternetGateway, ElasticAddress, HostedZone, InternetGateway, Listener, LoadBalancer, ManagedPrefixList,
-    NatGateway, NetworkAcl, NetworkInterface, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions,
-    ReplicationGroup, Reservation, ResourceRecordSet, RouteTable, SearchDomain, SecurityGroup, SecurityGroupRule,
-    SecurityGroupVpcAssociation, Service, Subnet, TargetGroup, TargetHealthDescription, Text, TransitGateway,
-    TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable,
-    TransitGatewayVpcAttachment, Vpc, VpcEndpoint, VpcPeeringConnection, ZoneVpc,
+    EgressOnlyInternetGateway, ElasticAddress, HostedZone, InternetGateway, Listener, ListenerRule, LoadBalancer,
+    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PrefixListEntry, PublicAccessExclusion,
+    PublicAccessOptions, ReplicationGroup, Reservation, ResourceRecordSet, RouteTable, SearchDomain, SecurityGroup,
+    SecurityGroupRule, SecurityGroupVpcAssociation, Service, Subnet, TargetGroup, TargetHealthDescription, Text,
+    TransitGateway, TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute,
+    TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcEndpoint, VpcPeeringConnection, ZoneVpc,
 };
 
 /// Keys of a document of something else that are kept.
@@ -60,6 +60,8 @@ pub enum Listing {
     LoadBalancers,
     /// `elbv2 describe-listeners`.
     Listeners,
+    /// `elbv2 describe-rules`.
+    Rules,
     /// `elbv2 describe-target-groups`.
     TargetGroups,
     /// `elbv2 describe-target-health`.
@@ -118,7 +120,7 @@ pub enum Listing {
 
 impl Listing {
     /// Every listing.
-    pub const ALL: [Self; 45] = [
+    pub const ALL: [Self; 46] = [
         Self::NetworkInterfaces,
         Self::Instances,
         Self::SecurityGroups,
@@ -137,6 +139,7 @@ impl Listing {
         Self::Addresses,
         Self::LoadBalancers,
         Self::Listeners,
+        Self::Rules,
         Self::TargetGroups,
         Self::TargetHealth,
         Self::TargetGroupAttributes,
@@ -168,22 +171,8 @@ impl Listing {
 
     /// What live collection does not ask for: what is read from files only, and associations of groups, on which nothing
     /// hangs.
-    pub const OFFLINE: [Self; 30] = [
+    pub const OFFLINE: [Self; 16] = [
         Self::SecurityGroupVpcAssociations,
-        Self::LoadBalancers,
-        Self::Listeners,
-        Self::TargetGroups,
-        Self::TargetHealth,
-        Self::TargetGroupAttributes,
-        Self::LoadBalancerAttributes,
-        Self::PublicAccessOptions,
-        Self::PublicAccessExclusions,
-        Self::TransitGateways,
-        Self::TransitAttachments,
-        Self::TransitTables,
-        Self::TransitPolicyTables,
-        Self::TransitAssociations,
-        Self::TransitRoutes,
         Self::HostedZones,
         Self::ZoneVpcs,
         Self::ZoneRecords,
@@ -223,6 +212,7 @@ impl Listing {
             Self::Addresses => "Addresses",
             Self::LoadBalancers => "LoadBalancers",
             Self::Listeners => "Listeners",
+            Self::Rules => "Rules",
             Self::TargetGroups => "TargetGroups",
             Self::TargetHealth => "TargetHealthDescriptions",
             // The request that stands beside it tells which of the two it is.
@@ -275,6 +265,7 @@ impl Listing {
             Self::Addresses => "ec2:DescribeAddresses",
             Self::LoadBalancers => "elasticloadbalancing:DescribeLoadBalancers",
             Self::Listeners => "elasticloadbalancing:DescribeListeners",
+            Self::Rules => "elasticloadbalancing:DescribeRules",
             Self::TargetGroups => "elasticloadbalancing:DescribeTargetGroups",
             Self::TargetHealth => "elasticloadbalancing:DescribeTargetHealth",
             Self::TargetGroupAttributes => "elasticloadbalancing:DescribeTargetGroupAttributes",
@@ -409,6 +400,11 @@ pub trait Sink {
     /// # Errors
     /// See [`Sink::interface`].
     fn listeners(&mut self, balancer: Option<&str>, listeners: &[Listener<'_>], more: bool) -> Result<(), String>;
+    /// Rules of listeners; `more` says that this page is not the last.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn rules(&mut self, rules: &[ListenerRule<'_>], more: bool) -> Result<(), String>;
     /// A target group.
     ///
     /// # Errors
@@ -737,6 +733,7 @@ impl Document<'_> {
             // These are held until it is known what they are about.
             Listing::PrefixListEntries
             | Listing::Listeners
+            | Listing::Rules
             | Listing::TargetHealth
             | Listing::TargetGroupAttributes
             | Listing::LoadBalancerAttributes

@@ -1,6 +1,6 @@
 //! A small estate as the EC2 API tells it.
 
-use super::server::{Form, Reply, filters, set};
+use super::server::{Form, Reply, filters, members, set};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 
@@ -37,6 +37,128 @@ fn rule(id: &str, group: &str, peer: &str) -> String {
         "<securityGroupRuleId>{id}</securityGroupRuleId><groupId>{group}</groupId><isEgress>false</isEgress>\
          <ipProtocol>tcp</ipProtocol><fromPort>8080</fromPort><toPort>8080</toPort>{peer}"
     )
+}
+
+/// The switch of VPC Block Public Access in a mode.
+pub(crate) fn public_access(mode: &str) -> Reply {
+    Reply::Answer(format!(
+        "<requestId>r</requestId><vpcBlockPublicAccessOptions><awsAccountId>{ACCOUNT}</awsAccountId>\
+         <awsRegion>us-east-1</awsRegion><state>update-complete</state>\
+         <internetGatewayBlockMode>{mode}</internetGatewayBlockMode><exclusionsAllowed>allowed</exclusionsAllowed>\
+         </vpcBlockPublicAccessOptions>"
+    ))
+}
+
+/// A transit gateway that joins `vpc-1` and `vpc-2`, with one route table for both.
+fn transit(action: &str) -> Reply {
+    let attachment = |at: u8| {
+        format!(
+            "<transitGatewayAttachmentId>tgw-attach-{at}</transitGatewayAttachmentId><transitGatewayId>tgw-1\
+             </transitGatewayId><vpcId>vpc-{at}</vpcId><state>available</state><subnetIds><item>subnet-{at}</item>\
+             </subnetIds><options><applianceModeSupport>disable</applianceModeSupport><ipv6Support>disable</ipv6Support>\
+             <securityGroupReferencingSupport>enable</securityGroupReferencingSupport></options>"
+        )
+    };
+    match action {
+        "DescribeTransitGateways" => {
+            let gateway = "<transitGatewayId>tgw-1</transitGatewayId><state>available</state><options>\
+                           <securityGroupReferencingSupport>enable</securityGroupReferencingSupport></options>";
+            set("transitGatewaySet", &[gateway.to_owned()], None)
+        }
+        "DescribeTransitGatewayVpcAttachments" => {
+            set("transitGatewayVpcAttachments", &[attachment(2), attachment(1)], None)
+        }
+        "DescribeTransitGatewayRouteTables" => {
+            let table = "<transitGatewayRouteTableId>tgw-rtb-1</transitGatewayRouteTableId><transitGatewayId>tgw-1\
+                         </transitGatewayId>";
+            set("transitGatewayRouteTables", &[table.to_owned()], None)
+        }
+        "DescribeTransitGatewayPolicyTables" => set("transitGatewayPolicyTables", &[], None),
+        "GetTransitGatewayRouteTableAssociations" => {
+            let association = |at: u8| {
+                format!(
+                    "<transitGatewayAttachmentId>tgw-attach-{at}</transitGatewayAttachmentId><state>associated</state>"
+                )
+            };
+            set("associations", &[association(2), association(1)], None)
+        }
+        _ => set("routeSet", &[transit_route("10.8.0.0/16", 2), transit_route("10.0.0.0/16", 1)], None),
+    }
+}
+
+/// A route of the transit gateway to one of its attachments.
+pub(crate) fn transit_route(block: &str, to: u8) -> String {
+    format!(
+        "<destinationCidrBlock>{block}</destinationCidrBlock><transitGatewayAttachments><item>\
+         <transitGatewayAttachmentId>tgw-attach-{to}</transitGatewayAttachmentId><resourceType>vpc</resourceType></item>\
+         </transitGatewayAttachments><type>propagated</type><state>active</state>"
+    )
+}
+
+const BALANCING: &str = "arn:aws:elasticloadbalancing:us-east-1:111122223333";
+
+/// A load balancer of each kind, with one listener on 8080 and one target group: of the Application Load
+/// Balancer `i-app` on 8080, of the Network Load Balancer 10.0.2.30 on 8080.
+pub(crate) fn balancing(action: &str, form: &Form) -> Reply {
+    let about = |parameter: &str| form.get(parameter).cloned();
+    let some = |key: Option<String>, kind: &str| key.is_none_or(|key| key.contains(kind));
+    let kinds = ["app", "net"];
+    let member = |name: &str, about: Option<String>, record: &dyn Fn(&str) -> String| {
+        let found: Vec<String> =
+            kinds.iter().filter(|kind| some(about.clone(), kind)).map(|kind| record(kind)).collect();
+        members(action, name, &found, None)
+    };
+    let group = |kind: &str| format!("{BALANCING}:targetgroup/{kind}/1");
+    let forward =
+        |kind: &str| format!("<member><Type>forward</Type><TargetGroupArn>{}</TargetGroupArn></member>", group(kind));
+    let balancer = |kind: &str| format!("{BALANCING}:loadbalancer/{kind}/front-{kind}/1");
+    match action {
+        "DescribeLoadBalancers" => member("LoadBalancers", about("Names.member.1"), &|kind| {
+            format!(
+                "<LoadBalancerArn>{}</LoadBalancerArn><LoadBalancerName>front-{kind}</LoadBalancerName><State><Code>active\
+                 </Code></State>",
+                balancer(kind)
+            )
+        }),
+        "DescribeListeners" => member("Listeners", about("LoadBalancerArn"), &|kind| {
+            let protocol = if kind == "app" { "HTTP" } else { "TCP" };
+            format!(
+                "<ListenerArn>{BALANCING}:listener/{kind}/front-{kind}/1/2</ListenerArn><LoadBalancerArn>{}</LoadBalancerArn>\
+                 <Port>8080</Port><Protocol>{protocol}</Protocol><DefaultActions>{}</DefaultActions>",
+                balancer(kind),
+                forward(kind)
+            )
+        }),
+        "DescribeRules" => member("Rules", about("ListenerArn"), &|kind| {
+            format!(
+                "<RuleArn>{BALANCING}:listener-rule/{kind}/front-{kind}/1/2/3</RuleArn><IsDefault>true</IsDefault>\
+                 <Actions>{}</Actions>",
+                forward(kind)
+            )
+        }),
+        "DescribeTargetGroups" => member("TargetGroups", about("LoadBalancerArn"), &|kind| {
+            let (target, protocol) = if kind == "app" { ("instance", "HTTP") } else { ("ip", "TCP") };
+            format!(
+                "<TargetGroupArn>{}</TargetGroupArn><TargetGroupName>{kind}</TargetGroupName><Port>8080</Port>\
+                 <Protocol>{protocol}</Protocol><TargetType>{target}</TargetType><LoadBalancerArns><member>{}</member>\
+                 </LoadBalancerArns><IpAddressType>ipv4</IpAddressType>",
+                group(kind),
+                balancer(kind)
+            )
+        }),
+        "DescribeTargetHealth" => member("TargetHealthDescriptions", about("TargetGroupArn"), &|kind| {
+            let id = if kind == "app" { "i-app" } else { "10.0.2.30" };
+            format!(
+                "<Target><Id>{id}</Id><Port>8080</Port></Target><TargetHealth><State>healthy</State></TargetHealth>"
+            )
+        }),
+        "DescribeTargetGroupAttributes" => member("Attributes", about("TargetGroupArn"), &|_| {
+            "<Key>load_balancing.cross_zone.enabled</Key><Value>use_load_balancer_configuration</Value>".to_owned()
+        }),
+        _ => member("Attributes", about("LoadBalancerArn"), &|_| {
+            "<Key>load_balancing.cross_zone.enabled</Key><Value>true</Value>".to_owned()
+        }),
+    }
 }
 
 /// The answer to any call, obeying its filters where a test depends on them.
@@ -118,6 +240,14 @@ pub(crate) fn reply(action: &str, form: &Form) -> Reply {
         "DescribeEgressOnlyInternetGateways" => set("egressOnlyInternetGatewaySet", &[], None),
         "DescribeNatGateways" => set("natGatewaySet", &[], None),
         "DescribeAddresses" => set("addressesSet", &[], None),
+        "GetTransitGatewayRouteTableAssociations" | "SearchTransitGatewayRoutes" => transit(action),
+        _ if action.starts_with("DescribeTransitGateway") => transit(action),
+        "DescribeLoadBalancers" | "DescribeListeners" | "DescribeRules" | "DescribeLoadBalancerAttributes" => {
+            balancing(action, form)
+        }
+        _ if action.starts_with("DescribeTarget") => balancing(action, form),
+        "DescribeVpcBlockPublicAccessOptions" => public_access("off"),
+        "DescribeVpcBlockPublicAccessExclusions" => set("vpcBlockPublicAccessExclusionSet", &[], None),
         _ => Reply::Error(400, "InvalidAction", format!("{action} is not valid")),
     }
 }

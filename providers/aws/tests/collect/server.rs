@@ -164,6 +164,20 @@ pub(crate) fn filters(form: &Form) -> BTreeMap<String, Vec<String>> {
     found
 }
 
+/// The members of an answer of Elastic Load Balancing, and the marker of a next page.
+pub(crate) fn members(action: &str, name: &str, items: &[String], marker: Option<&str>) -> Reply {
+    let mut text = format!("<{action}Result><{name}>");
+    for item in items {
+        write!(text, "<member>{item}</member>").unwrap();
+    }
+    write!(text, "</{name}>").unwrap();
+    if let Some(marker) = marker {
+        write!(text, "<NextMarker>{marker}</NextMarker>").unwrap();
+    }
+    write!(text, "</{action}Result>").unwrap();
+    Reply::Answer(text)
+}
+
 /// `<set><item>…</item>…</set>`, and the token of a next page.
 pub(crate) fn set(name: &str, items: &[String], token: Option<&str>) -> Reply {
     let mut text = format!("<requestId>r</requestId><{name}>");

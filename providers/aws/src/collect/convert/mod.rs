@@ -3,14 +3,22 @@
 //! The SDK's types cannot be serialised, and the records are what files hold, so everything passes through here once.
 //! Values are moved, and a word of an enumeration that this SDK does not know yet stays the word that AWS sent.
 
+mod access;
+mod balancing;
 mod group;
 mod interface;
 mod routing;
+mod transit;
 mod vpc;
 
+pub(super) use access::{exclusion, public_access};
+pub(super) use balancing::{attribute, listener, listener_rule, load_balancer, target, target_group};
 pub(super) use group::{entry, group, prefix_list, rule};
 pub(super) use interface::{elastic_address, interface, reservation};
 pub(super) use routing::{egress_only_gateway, internet_gateway, nat_gateway, peering, route_table};
+pub(super) use transit::{
+    transit_association, transit_attachment, transit_gateway, transit_policy_table, transit_route, transit_table,
+};
 pub(super) use vpc::{network_acl, subnet, vpc};
 
 use aws_sdk_ec2::types;

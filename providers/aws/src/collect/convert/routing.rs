@@ -100,11 +100,15 @@ pub(in crate::collect) fn nat_gateway(from: types::NatGateway) -> NatGateway<'st
         vpc_id: text(from.vpc_id),
         state: from.state.map(|state| word(state.as_str())),
         connectivity_type: from.connectivity_type.map(|kind| word(kind.as_str())),
+        availability_mode: from.availability_mode.map(|mode| word(mode.as_str())),
+        route_table_id: text(from.route_table_id),
         nat_gateway_addresses: list(from.nat_gateway_addresses, |entry| NatGatewayAddress {
             public_ip: text(entry.public_ip),
             private_ip: text(entry.private_ip),
             network_interface_id: text(entry.network_interface_id),
             is_primary: entry.is_primary,
+            availability_zone: text(entry.availability_zone),
+            status: entry.status.map(|status| word(status.as_str())),
         }),
         tags: tags(from.tags),
     }
