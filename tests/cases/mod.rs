@@ -5,6 +5,7 @@
 #![cfg(test)]
 
 mod aws;
+mod azure;
 mod gcp;
 mod plan;
 
@@ -183,7 +184,7 @@ fn id_key(cloud: Cloud, listing: &str) -> &'static str {
     match cloud {
         Cloud::Aws => aws::id_key(listing),
         Cloud::Gcp => gcp::id_key(listing),
-        Cloud::Azure => panic!("there are no cases of {cloud}"),
+        Cloud::Azure => azure::id_key(listing),
     }
 }
 
@@ -237,7 +238,7 @@ fn documents(evidence: &Map<String, Value>, base: &Case, case: &Case, cloud: Clo
     let mut documents = match cloud {
         Cloud::Aws => aws::documents(evidence, case),
         Cloud::Gcp => gcp::documents(evidence, case, base.account.as_deref().unwrap(), base.region.as_deref().unwrap()),
-        Cloud::Azure => panic!("there are no cases of {cloud}"),
+        Cloud::Azure => azure::documents(evidence, case),
     };
     let names = case.resolve.iter();
     let manifest = Manifest {
