@@ -43,3 +43,10 @@ fn every_word_of_reachability_analyzer_that_is_given_is_expected_by_a_case() {
     let given: BTreeSet<&str> = CODES.iter().copied().collect();
     assert_eq!(given, expected);
 }
+
+#[test]
+fn every_word_of_reachability_analyzer_that_is_given_is_documented() {
+    let page = include_str!("../docs/reachability-analyzer.md");
+    let missing: Vec<&&str> = CODES.iter().filter(|code| !page.contains(&format!("`{code}`"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}

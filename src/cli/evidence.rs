@@ -57,8 +57,9 @@ impl Gathered {
             Selector::Tag { value, .. } => (value.clone(), true),
             Selector::Name(name) => (name.clone(), !["i-", "eni-"].iter().any(|start| name.starts_with(start))),
         };
-        let lists =
-            |failure: &&Failure| matches!(&*failure.call, "ec2:DescribeInstances" | "ec2:DescribeNetworkInterfaces");
+        // An account that let nobody in may have machines too.
+        let calls = ["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "sts:AssumeRole"];
+        let lists = |failure: &&Failure| calls.contains(&&*failure.call);
         // An instance that a tag led to may be the one whose interfaces could not be read.
         let about = |failure: &&Failure| {
             let resources = &failure.resources;

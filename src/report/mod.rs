@@ -13,6 +13,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 pub(crate) use compared::compared;
+pub use compared::{Compared, Comparison, Explained};
 pub use human::{Look, human, trace};
 pub use json::{SCHEMAS, Schema, json, schema};
 pub use short::short;
@@ -204,74 +205,6 @@ pub struct Flow {
     /// What AWS Reachability Analyzer says of it, where that was to be compared.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aws: Option<Comparison>,
-}
-
-/// The verdict on a connection beside the answer of AWS Reachability Analyzer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Comparison {
-    /// How they compare.
-    pub result: Compared,
-    /// The analysis.
-    pub analysis: String,
-    /// Its path.
-    pub path: String,
-    /// Whether it finds the destination reachable; none where it did not come to an end.
-    pub reachable: Option<bool>,
-    /// Why it does not.
-    pub explanations: Vec<Explained>,
-    /// Identifiers of steps that block here and that it does not name. It stops at one way in which a path is blocked.
-    pub only_here: Vec<String>,
-    /// What has to be known about the comparison, in sentences.
-    pub notes: Vec<String>,
-}
-
-/// How two answers compare.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum Compared {
-    /// They say the same.
-    Agrees,
-    /// They say the opposite.
-    VerdictDiffers,
-    /// Both say that it is blocked, by different things.
-    BlockersDiffer,
-    /// They differ in what one of them does not look at, as the notes say.
-    Explained,
-    /// One of them does not decide.
-    NotCompared,
-}
-
-impl Compared {
-    /// The word of the report.
-    #[must_use]
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Agrees => "agrees",
-            Self::VerdictDiffers => "verdict-differs",
-            Self::BlockersDiffer => "blockers-differ",
-            Self::Explained => "explained",
-            Self::NotCompared => "not-compared",
-        }
-    }
-
-    /// Whether somebody is wrong.
-    #[must_use]
-    pub const fn differs(self) -> bool {
-        matches!(self, Self::VerdictDiffers | Self::BlockersDiffer)
-    }
-}
-
-/// An explanation of AWS Reachability Analyzer.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
-pub struct Explained {
-    /// Its explanation code.
-    pub code: String,
-    /// `egress` or `ingress`, where it has one.
-    pub direction: Option<String>,
-    /// The components that it names.
-    pub ids: Vec<String>,
-    /// Whether a step that blocks here is the same.
-    pub known_here: bool,
 }
 
 /// nginx's end of a flow.

@@ -159,8 +159,8 @@ fn unseen(step: &Step, forward: bool) -> Option<&'static str> {
         layer if !layer.starts_with("aws.") => {
             Some("Reachability Analyzer looks at the network of AWS only, not at hosts and other clouds")
         }
-        "aws.instance-state" => Some(
-            "Reachability Analyzer looks at the configuration of the network; that a machine does not run is no part of \
+        "aws.instance-state" | "aws.managed-service" => Some(
+            "Reachability Analyzer looks at the configuration of the network; that a machine or service does not run is no part of \
              it",
         ),
         "aws.target-group" if step.code.is_none() => Some(

@@ -20,6 +20,7 @@ pub(super) fn id_key(listing: &str) -> &'static str {
         "Vpcs" => "VpcId",
         "VpcPeeringConnections" => "VpcPeeringConnectionId",
         "InternetGateways" => "InternetGatewayId",
+        "EgressOnlyInternetGateways" => "EgressOnlyInternetGatewayId",
         "NatGateways" => "NatGatewayId",
         "Addresses" => "AllocationId",
         "VpcEndpoints" => "VpcEndpointId",

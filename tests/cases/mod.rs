@@ -111,6 +111,9 @@ pub(crate) struct Told {
     /// Parts of sentences, in any case.
     #[serde(default)]
     reasons: Vec<String>,
+    /// Parts of what it proposes to change, in any dialect.
+    #[serde(default)]
+    fix: Vec<String>,
 }
 
 fn high() -> String {
@@ -361,6 +364,13 @@ fn differences(told: &Told, finding: &Finding) -> Vec<String> {
     let lines: BTreeSet<u32> = finding.nginx.iter().map(|place| place.line).collect();
     if told.lines.as_ref().is_some_and(|told| *told != lines) {
         wrong.push(format!("its lines are {lines:?}"));
+    }
+    let fix = finding
+        .remedy
+        .as_ref()
+        .map_or_else(String::new, |fix| [fix.cli.as_str(), fix.terraform.as_str(), fix.console.as_str()].join("\n"));
+    for part in told.fix.iter().filter(|part| !fix.contains(part.as_str())) {
+        wrong.push(format!("its fix lacks `{part}`: {fix}"));
     }
     let reasons = finding.reasons.join("\n").to_lowercase();
     for reason in &told.reasons {

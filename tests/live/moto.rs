@@ -26,8 +26,8 @@ pub(crate) fn moto() -> &'static Moto {
 /// The one that checks keys, signatures and permissions, and knows users who have those of the documented policy.
 pub(crate) fn guarded() -> &'static Moto {
     static SHARED: OnceLock<Result<Moto, String>> = OnceLock::new();
-    let policy = policy();
-    let start = || Moto::start(&[policy.to_str().unwrap()]);
+    let policies = root().join("docs/permissions");
+    let start = || Moto::start(&[policies.to_str().unwrap()]);
     SHARED.get_or_init(start).as_ref().unwrap_or_else(|why| panic!("{why}"))
 }
 

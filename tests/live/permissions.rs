@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::PathBuf;
 
-use reachlint_aws::collect::PERMISSIONS;
+use reachlint_aws::collect::{ACCOUNT_PERMISSIONS, PERMISSIONS};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -27,6 +28,25 @@ fn the_documented_policy_lists_what_is_called() {
     let set: BTreeSet<&str> = granted.iter().copied().collect();
     assert_eq!(set.len(), granted.len(), "an action stands there twice");
     assert_eq!(set, PERMISSIONS.iter().map(|permission| permission.action).collect());
+}
+
+#[test]
+fn the_policy_for_other_accounts_lists_what_is_called() {
+    let text = fs::read_to_string(policy().with_file_name("aws-assume-role.json")).unwrap();
+    let policy: Value = serde_json::from_str(&text).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let granted: Vec<&str> = statements.map(|statement| statement["Action"].as_str().unwrap()).collect();
+    assert_eq!(granted, ACCOUNT_PERMISSIONS.map(|permission| permission.action));
+    let page = fs::read_to_string(policy_page()).unwrap();
+    for name in ["aws-read-only", "aws-assume-role", "aws-trust"] {
+        let file = self::policy().with_file_name(format!("{name}.json"));
+        let text = fs::read_to_string(file).unwrap();
+        assert!(page.contains(&format!("```json\n{text}```")), "docs/permissions.md shows another {name}.json");
+    }
+}
+
+fn policy_page() -> PathBuf {
+    policy().parent().unwrap().with_extension("md")
 }
 
 /// moto checks signatures and policies here.

@@ -78,10 +78,12 @@ fn serve(
             (head, body)
         }
         Fate::Error(status, code, message) => {
-            let body = format!(
-                "<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message></Error></Errors>\
-                 <RequestID>r</RequestID></Response>"
-            );
+            let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
+            // STS writes its errors in another way than EC2.
+            let body = match &*action {
+                "AssumeRole" | "GetCallerIdentity" => format!("<ErrorResponse>{error}</ErrorResponse>"),
+                _ => format!("<Response><Errors>{error}</Errors><RequestID>r</RequestID></Response>"),
+            };
             (format!("HTTP/1.1 {status} X\r\nContent-Type: text/xml\r\n"), body.into_bytes())
         }
         Fate::Reset => return Ok(()),

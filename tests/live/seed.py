@@ -1,9 +1,9 @@
 """An estate with planted faults in moto, on a port of its own.
 
 Prints one line of JSON (where the server answers, and ids of what was made) and serves until its standard input ends,
-so that it never outlives the test run. With an argument, the file of an IAM policy, it makes two users before it
-serves: one with that policy and one whose policy lacks ec2:DescribeNetworkAcls. From then on keys, signatures and
-permissions are checked.
+so that it never outlives the test run. With an argument, the folder of the documented policies, it makes users before it
+serves: one with the policy to read, one whose policy lacks ec2:DescribeNetworkAcls, and one who may only assume the role
+that it makes too. From then on keys, signatures and permissions are checked.
 """
 
 import json
@@ -34,7 +34,6 @@ from moto.server import ThreadedMotoServer
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
 
 ACCOUNT = "123456789012"
-NEIGHBOUR = "222222222222"
 
 
 def off(response):
@@ -169,12 +168,16 @@ def six(text):
 
 
 def neighbour(url, here, vpc):
-    """The other side of two peerings, in another account: one in this region, one in the next."""
-    near, far = Region(url, "us-east-1", NEIGHBOUR), Region(url, "eu-west-1", NEIGHBOUR)
+    """The other side of two peerings, in another account of the organization: one in this region, one in the next."""
+    organizations = boto3.client("organizations", region_name="us-east-1", endpoint_url=url)
+    organizations.create_organization(FeatureSet="ALL")
+    made = organizations.create_account(AccountName="neighbour", Email="neighbour@example.com")
+    account = made["CreateAccountStatus"]["AccountId"]
+    near, far = Region(url, "us-east-1", account), Region(url, "eu-west-1", account)
     for region, name, second in [(near, "us-east-1", 60), (far, "eu-west-1", 70)]:
         theirs = region.vpc(f"10.{second}.0.0/16")
         link = here.ec2.create_vpc_peering_connection(
-            VpcId=vpc, PeerVpcId=theirs, PeerOwnerId=NEIGHBOUR, PeerRegion=name
+            VpcId=vpc, PeerVpcId=theirs, PeerOwnerId=account, PeerRegion=name
         )["VpcPeeringConnection"]["VpcPeeringConnectionId"]
         region.ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=link)
         here.route(vpc, f"10.{second}.0.0/16", link)
@@ -185,6 +188,7 @@ def neighbour(url, here, vpc):
         region.machine(subnet, region.group(theirs, "theirs", (8012, lets_in)), f"10.{second}.1.20", "theirs")
         shut = region.group(theirs, "theirs-shut", (8012, block("10.10.99.0/24")))
         region.machine(subnet, shut, f"10.{second}.1.21", "theirs-shut")
+    return account
 
 
 def seed(url):
@@ -283,9 +287,8 @@ def seed(url):
     far.machine(shore, far.group(abroad, "far", (8009, block("10.10.1.0/24"))), "10.50.1.20", "far")
     far.machine(shore, far.group(abroad, "far-shut", (8009, block("10.10.99.0/24"))), "10.50.1.21", "far-shut")
 
-    neighbour(url, here, vpc)
-
     return {
+        "neighbour": neighbour(url, here, vpc),
         "edges": [{"instance": instance, "interface": interface} for instance, interface in edges],
         "prefix_list": prefixes,
         "acl": acl,
@@ -295,7 +298,12 @@ def seed(url):
     }
 
 
-def users(url, policy):
+def users(url, folder):
+    documents = {}
+    for name in ("aws-read-only", "aws-assume-role", "aws-trust"):
+        with open(os.path.join(folder, f"{name}.json"), encoding="utf-8") as file:
+            documents[name] = file.read()
+    policy = json.loads(documents["aws-read-only"])
     iam = boto3.client("iam", region_name="us-east-1", endpoint_url=url)
     lesser = json.loads(json.dumps(policy))
     for statement in lesser["Statement"]:
@@ -306,7 +314,16 @@ def users(url, policy):
         iam.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=json.dumps(document))
         key = iam.create_access_key(UserName=name)["AccessKey"]
         keys[name] = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
-    return keys
+    # What the role may do, who may have it, and what those need for that.
+    caller = iam.create_user(UserName="caller")["User"]["Arn"]
+    trust = json.loads(documents["aws-trust"])
+    trust["Statement"][0]["Principal"]["AWS"] = caller
+    role = iam.create_role(RoleName="reachlint", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="reachlint", PolicyName="read", PolicyDocument=documents["aws-read-only"])
+    iam.put_user_policy(UserName="caller", PolicyName="assume", PolicyDocument=documents["aws-assume-role"])
+    key = iam.create_access_key(UserName="caller")["AccessKey"]
+    keys["caller"] = {"id": key["AccessKeyId"], "secret": key["SecretAccessKey"]}
+    return {"keys": keys, "role": role}
 
 
 def main():
@@ -316,8 +333,7 @@ def main():
     url = f"http://{host}:{port}"
     told = {"url": url, **seed(url)}
     if len(sys.argv) > 1:
-        with open(sys.argv[1], encoding="utf-8") as file:
-            told["keys"] = users(url, json.load(file))
+        told.update(users(url, sys.argv[1]))
         settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
     print(json.dumps(told), flush=True)
     sys.stdin.read()

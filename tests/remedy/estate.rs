@@ -153,6 +153,11 @@ impl Estate {
         self.0.entry(kind).or_insert_with(|| json!([])).as_array_mut().unwrap()
     }
 
+    /// The entries of a prefix list.
+    pub(crate) fn entries(&mut self, list: &str, entries: &Value) {
+        self.0.entry("PrefixListEntries").or_insert_with(|| json!({}))[list] = entries.clone();
+    }
+
     pub(crate) fn record(&mut self, kind: &str, id: &str) -> &mut Value {
         let key = id_of(kind);
         self.records(kind).iter_mut().find(|record| record[key] == id).unwrap_or_else(|| panic!("{kind} has no {id}"))
@@ -313,6 +318,30 @@ impl Estate {
         assert!(!rules.iter().any(same), "the rule is there already: {rule}");
         rule["SecurityGroupRuleId"] = json!(format!("sgr-new-{}", rules.len()));
         rules.push(rule);
+        self.within_quota(group, egress);
+    }
+
+    /// AWS refuses more than 60 rules in one direction and family; who has more had the quota raised.
+    fn within_quota(&mut self, group: &str, egress: bool) {
+        const QUOTA: u64 = 60;
+        let lists = self.records("PrefixLists").clone();
+        let counts = |rule: &Value, family: &str| match (&rule["CidrIpv4"], &rule["CidrIpv6"], &rule["PrefixListId"]) {
+            (Value::String(_), ..) => u64::from(family == "IPv4"),
+            (_, Value::String(_), _) => u64::from(family == "IPv6"),
+            (_, _, Value::String(id)) => {
+                let list = lists.iter().find(|list| list["PrefixListId"] == id.as_str());
+                list.filter(|list| list["AddressFamily"] == family)
+                    .and_then(|list| list["MaxEntries"].as_u64())
+                    .unwrap_or(0)
+            }
+            _ => 1,
+        };
+        for family in ["IPv4", "IPv6"] {
+            let rules = self.records("SecurityGroupRules").iter();
+            let own = rules.filter(|rule| rule["GroupId"] == group && rule["IsEgress"] == egress);
+            let used: u64 = own.map(|rule| counts(rule, family)).sum();
+            assert!(used != QUOTA + 1, "{group} has {used} rules for {family}");
+        }
     }
 
     fn revoke(&mut self, egress: bool, options: &BTreeMap<String, String>) {

@@ -5,3 +5,5 @@
 mod estate;
 #[cfg(test)]
 mod opened;
+#[cfg(test)]
+mod quotas;

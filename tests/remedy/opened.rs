@@ -9,22 +9,22 @@ use serde_json::{Value, json};
 
 use crate::estate::{Flow, Trap, options, shell_words};
 
-fn explain(aws: &dyn Provider, trap: &Trap, (from, to, port, protocol): &Flow) -> Explanation {
+pub(crate) fn explain(aws: &dyn Provider, trap: &Trap, (from, to, port, protocol): &Flow) -> Explanation {
     let selected = from.as_deref().unwrap_or(&trap.from);
-    let from = aws.select(&Selector::Name(selected.to_owned()))[0];
+    let from = aws.select(&selected.parse::<Selector>().unwrap())[0];
     let Some(source) = aws.source_address(from, *to) else { return Explanation::default() };
     let query = Query { provider: 0, from, source, to: *to, port: *port, protocol: *protocol };
     let providers: [&dyn Provider; 1] = [aws];
     Evaluator::new(&providers, trap.ephemeral).explain(&query)
 }
 
-fn open(aws: &dyn Provider, blocker: &Blocker) -> Option<Remedy> {
+pub(crate) fn open(aws: &dyn Provider, blocker: &Blocker) -> Option<Remedy> {
     let (list, rule) = blocker.by.unzip();
     aws.remedy(Fix::Open, &blocker.hop, list, rule)
 }
 
 /// A blocker in the words of the traps: `aws.network-acl return`.
-fn place(blocker: &Blocker) -> String {
+pub(crate) fn place(blocker: &Blocker) -> String {
     format!("{} {}", blocker.hop.layer.0, blocker.hop.direction.word())
 }
 

@@ -55,7 +55,7 @@ impl Fault {
             None if (200..300).contains(&status) => {
                 Self::new("BrokenAnswer", "the answer is not the XML that the EC2 API promises")
             }
-            None => Self::new(&format!("HTTP {status}"), "the answer is not an error of the EC2 API"),
+            None => Self::new(&format!("HTTP {status}"), "the answer is no error as AWS writes it"),
         }
     }
 }

@@ -53,10 +53,7 @@ pub(super) async fn read_all(
     }
     // Which account is the own one decides which roles are needed.
     let whose = bug(whose.await);
-    let listed = match options.accounts.organization {
-        true => Some(organization::accounts(&config).await?),
-        false => None,
-    };
+    let listed = if options.accounts.organization { Some(organization::accounts(&config).await?) } else { None };
     let ways = Ways::new(options.accounts.clone(), config, whose.as_ref().ok().cloned());
     let ways = Arc::new(ways);
     let mut reading = Reading { ways, regions, overall, events, entered: BTreeMap::new(), refused: Vec::new() };

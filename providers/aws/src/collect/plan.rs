@@ -12,7 +12,9 @@ use super::Wanted;
 use super::calls::{Answer, Ask, Records};
 use super::fault::Fault;
 use super::targets::Targets;
-use crate::records::{Listing, NetworkInterface, Text, TransitGatewayRoute, TransitGatewayRouteTable};
+use crate::records::{
+    Listing, NetworkInterface, Text, TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment,
+};
 
 /// Most values that a filter takes (EC2 API, filters).
 pub(super) const MOST_VALUES: usize = 200;
@@ -446,7 +448,8 @@ impl Plan {
     /// VPCs beyond a peering or a transit gateway that an address leads to which nobody there is known to have.
     fn far_vpcs(&self) -> BTreeSet<String> {
         let held = Held::of(&self.records.interfaces);
-        let mut vpcs = self.beyond_transit(&held);
+        let beyond = self.beyond_transit(&held);
+        let mut vpcs: BTreeSet<String> = beyond.into_iter().map(|(_, far)| far.vpc_id.to_string()).collect();
         let peerings = self.records.peerings.iter();
         let sides = peerings.flat_map(|peering| peering.requester_vpc_info.iter().chain(&peering.accepter_vpc_info));
         let missed = sides.filter(|side| {
@@ -461,8 +464,8 @@ impl Plan {
 
     /// The longest prefix of each table decides. A default route leads to where all else goes, and to no VPC that
     /// has the address.
-    fn beyond_transit(&self, held: &Held<'_>) -> BTreeSet<String> {
-        let mut vpcs = BTreeSet::new();
+    fn beyond_transit(&self, held: &Held<'_>) -> Vec<(IpAddr, &TransitGatewayVpcAttachment<'static>)> {
+        let mut found = Vec::new();
         for routes in self.records.transit_routes.values() {
             let routes: Vec<(Prefix, &TransitGatewayRoute<'_>)> = routes
                 .found
@@ -477,10 +480,10 @@ impl Plan {
                 let attachments = self.records.transit_attachments.iter();
                 let far = attachments.filter(|known| to.contains(&&known.transit_gateway_attachment_id));
                 let missed = far.filter(|far| self.misses(held, &far.vpc_id, &[*block]));
-                vpcs.extend(missed.map(|far| far.vpc_id.to_string()).filter(|vpc| !vpc.is_empty()));
+                found.extend(missed.map(|far| (*address, far)).filter(|(_, far)| !far.vpc_id.is_empty()));
             }
         }
-        vpcs
+        found
     }
 }
 

@@ -29,6 +29,9 @@ codes! {
     ELBV2_LISTENERS_MISMATCH,
     ELBV2_LISTENER_HAS_NO_TG,
     ELBV2_NO_TARGETS_IN_AZ,
+    ELB_ACL_RESTRICTION,
+    ELB_LISTENERS_MISMATCH,
+    ELB_NOT_CROSSZONE,
     ENI_SG_RULES_MISMATCH,
     ENI_SOURCE_DEST_CHECK_RESTRICTION,
     IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS,
@@ -68,7 +71,7 @@ pub(super) fn of(aws: &AwsNetwork, hop: &Hop, undecided: bool, from: Option<Inte
             let gate = aws.network.gate(gate)?;
             match hop.layer {
                 SECURITY_GROUP => group(aws, gate, &packet, undecided, from),
-                NETWORK_ACL if !undecided => Some(SUBNET_ACL_RESTRICTION),
+                NETWORK_ACL if !undecided => hop.note.and_then(|note| note.code).or(Some(SUBNET_ACL_RESTRICTION)),
                 _ => None,
             }
         }

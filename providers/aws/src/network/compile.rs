@@ -33,6 +33,8 @@ pub(super) struct Facts {
     pub(super) device_index: i32,
     pub(super) source_dest_check: bool,
     pub(super) cut_from_internet: bool,
+    /// Whether group references over a transit gateway never hold for it.
+    pub(super) unreferenced: bool,
     /// The availability zone.
     pub(super) zone: NameId,
     /// Something stands behind the interface that decides further.
@@ -86,6 +88,16 @@ pub(crate) struct Table {
     pub(super) unread: Vec<(ReasonId, bool)>,
 }
 
+/// What counts when a rule refers to a prefix list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ListSize {
+    pub(crate) family: Option<Family>,
+    /// How many rules a reference to it counts for.
+    pub(crate) weight: usize,
+    /// How many entries more it may hold; none where that is not known or not for a customer to decide.
+    pub(crate) room: Option<usize>,
+}
+
 /// The rule lists of a security group.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct GroupFacts {
@@ -104,6 +116,8 @@ pub struct AwsNetwork {
     pub(crate) subnets: HashMap<NameId, SubnetFacts>,
     pub(crate) tables: Vec<Table>,
     pub(crate) vpcs: HashMap<NameId, AddressSet>,
+    /// VPCs that keep traffic in that is not encrypted.
+    pub(super) encrypting: HashMap<NameId, ReasonId>,
     /// The address of each VPC's own resolver.
     pub(super) resolvers: HashMap<NameId, IpAddr>,
     /// Internet gateways, and egress-only ones, with the VPCs they are attached to.
@@ -115,6 +129,8 @@ pub struct AwsNetwork {
     pub(super) access: PublicAccess,
     pub(super) transit: Transit,
     pub(super) tags: Tags,
+    /// What counts when a rule refers to a prefix list.
+    pub(crate) prefix_lists: HashMap<NameId, ListSize>,
     /// The accounts that own the security groups.
     pub(crate) group_owners: HashMap<NameId, NameId>,
     /// Why an address of a VPC has no known owner; the entry under `None` is for addresses of no known VPC.
@@ -184,8 +200,10 @@ impl Compiler {
         let resolvers = self.estate.vpcs.iter().filter_map(|(id, blocks)| Some((*id, resolver(*blocks.first()?)?)));
         let resolvers = resolvers.collect();
         let vpcs = self.estate.vpcs.iter().map(|(id, blocks)| (*id, blocks.iter().copied().collect())).collect();
+        let encrypting = self.compile_encrypting();
         let access = self.compile_access();
         let transit = self.compile_transit();
+        let prefix_lists = self.list_sizes();
         let links_read = [Listing::PeeringConnections, Listing::TransitAttachments].into_iter().all(|listing| {
             let whole = self.estate.failure(listing, None).is_none() && !self.estate.truncated(listing);
             whole && self.estate.has(listing)
@@ -230,11 +248,13 @@ impl Compiler {
             subnets,
             tables,
             vpcs,
+            encrypting,
             resolvers,
             gateways,
             peerings,
             nats,
             links_read,
+            prefix_lists,
             access,
             transit,
             tags,
@@ -243,7 +263,7 @@ impl Compiler {
         }
     }
 
-    fn fixed(&mut self, code: ReasonCode, text: &str) -> ReasonId {
+    pub(super) fn fixed(&mut self, code: ReasonCode, text: &str) -> ReasonId {
         self.builder.reason(Reason { code, text: text.to_owned(), permission: None })
     }
 
@@ -376,63 +396,6 @@ impl Compiler {
         subnets
     }
 
-    /// Reasons for addresses that nobody in the evidence owns, one for each VPC that a path can lead to.
-    fn compile_unowned(&mut self, subnets: &HashMap<NameId, SubnetFacts>) -> HashMap<Option<NameId>, ReasonId> {
-        let mut owners: HashMap<NameId, Option<NameId>> = subnets.values().map(|subnet| (subnet.vpc, None)).collect();
-        for side in self.estate.peerings.values().flat_map(|peering| &peering.sides) {
-            if let Some(vpc) = side.vpc {
-                owners.insert(vpc, side.owner);
-            }
-        }
-        let mut reasons = HashMap::default();
-        for (vpc, account) in owners {
-            let account_failed = |failure: &&reachlint_model::Failure| {
-                let hides = failure.call == Listing::NetworkInterfaces.permission() || failure.call.starts_with("sts:");
-                let theirs = failure.account.as_deref().zip(account);
-                hides && theirs.is_some_and(|(failed, id)| self.text(id) == failed)
-            };
-            let vpc_text = self.text(vpc);
-            let failed = self.estate.failures.iter().find(account_failed);
-            let failed = failed.or_else(|| self.estate.failure(Listing::NetworkInterfaces, None));
-            let reason = match failed {
-                Some(failure) => {
-                    let account =
-                        failure.account.as_ref().map_or(String::new(), |account| format!(" in account {account}"));
-                    let role = if failure.call == "sts:AssumeRole" {
-                        "; the trust policy of the role there must let the credentials in"
-                    } else {
-                        ""
-                    };
-                    Reason {
-                        code: ReasonCode::UnknownAddress,
-                        text: format!(
-                            "no interface of {vpc_text} with that address was read: {} failed{account} with {}{role}",
-                            failure.call, failure.error
-                        ),
-                        permission: Some(failure.call.clone()),
-                    }
-                }
-                None => {
-                    let mut text = format!("no interface in the evidence owns that address in {vpc_text}");
-                    if let Some(add) = self.to_add(vpc) {
-                        text = format!("{text}: {add}");
-                    }
-                    Reason { code: ReasonCode::UnknownAddress, text, permission: None }
-                }
-            };
-            reasons.insert(Some(vpc), self.builder.reason(reason));
-        }
-        let outside = Reason {
-            code: ReasonCode::UnknownAddress,
-            text: "nothing in the evidence owns that address: it is outside, or in an account or region that was not \
-                   read"
-                .to_owned(),
-            permission: None,
-        };
-        reasons.insert(None, self.builder.reason(outside));
-        reasons
-    }
-
     // Interfaces.
 
     fn compile_interfaces(&mut self, groups: &HashMap<NameId, GroupFacts>) -> (Vec<Facts>, Tags) {
@@ -495,6 +458,7 @@ impl Compiler {
                 device_index: raw.device_index,
                 source_dest_check: raw.source_dest_check,
                 cut_from_internet: raw.cut_from_internet,
+                unreferenced: self.is_unreferenced(raw, egress),
                 zone: raw.zone,
                 behind: self.behind(raw),
                 cluster: self.cluster(own.iter().chain(&machine)),
@@ -590,7 +554,9 @@ impl Compiler {
             let known = groups.get(group).and_then(|facts| facts.ingress.zip(facts.egress));
             let (ingress, egress) = known.unwrap_or_else(|| {
                 let list = placeholders.get(group).copied().unwrap_or_else(|| {
-                    let unread = self.missing(Listing::SecurityGroupRules, Some(*group), "security group");
+                    let rules = Listing::SecurityGroupRules;
+                    let unread =
+                        self.missing_of_account(Some(raw.account), "it", rules, Some(*group), "security group");
                     self.builder.list(*group, [], Some((Action::Allow, unread)))
                 });
                 placeholders.insert(*group, list);

@@ -105,6 +105,10 @@ impl Entering<'_> {
         let Some(interface) = self.aws.network.interface(to) else { return };
         let (id, subnet, state) = (interface.id, interface.subnet, interface.state);
         self.packet.destination_identity = Identity::Interface(to);
+        if matches!(back, Back::Link(_) | Back::Internet) {
+            let border = self.aws.border_hop(interface.network, Direction::Ingress);
+            self.half.hops.extend(border);
+        }
         if from_subnet != Some(subnet) && !unfiltered {
             self.hop(self.aws.acl_hop(subnet, false, Direction::Ingress, self.packet));
         }

@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use reachlint_model::{Cloud, Failure, Manifest, NameId, Names, PortRange, Prefix, ProtocolMatch};
+use reachlint_model::{Cloud, Failure, Family, Manifest, NameId, Names, PortRange, Prefix, ProtocolMatch};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
 use super::balancing::Balancing;
@@ -202,6 +202,7 @@ pub(super) struct RawExclusion {
 /// A transit gateway; options that its record does not have are `None`.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct RawTransitGateway {
+    pub(super) owner: Option<NameId>,
     pub(super) available: bool,
     pub(super) references: Option<bool>,
 }
@@ -263,6 +264,11 @@ pub(super) struct RawTransit {
 #[derive(Clone, Debug, Default)]
 pub(super) struct RawPrefixList {
     pub(super) label: Option<NameId>,
+    /// How many entries it may hold, where a customer manages it.
+    pub(super) most: Option<usize>,
+    pub(super) family: Option<Family>,
+    /// Whether AWS manages it.
+    pub(super) of_aws: bool,
     pub(super) entries: Option<Vec<Prefix>>,
     /// Number of documents that say more entries follow, and that do not.
     pub(super) pages: (usize, usize),
@@ -297,6 +303,8 @@ pub struct Estate {
     pub(super) tables: Vec<RawTable>,
     pub(super) subnets: HashMap<NameId, RawSubnet>,
     pub(super) vpcs: HashMap<NameId, Vec<Prefix>>,
+    /// VPCs that keep traffic in that is not encrypted, or are about to.
+    pub(super) encrypting: HashSet<NameId>,
     pub(super) peerings: HashMap<NameId, RawPeering>,
     pub(super) nats: HashMap<NameId, RawNat>,
     /// Internet gateways, and egress-only ones, with the VPCs they are attached to.

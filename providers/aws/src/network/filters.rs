@@ -1,10 +1,12 @@
 //! Security groups and network ACLs as gates.
 
-use reachlint_model::{Action, AddressSet, Gate, GateId, Group, ListId, NameId, Peer, Prefix, ReasonId, Rule, Side};
+use reachlint_model::{
+    Action, AddressSet, Gate, GateId, Group, ListId, NameId, Peer, Prefix, ProtocolMatch, ReasonId, Rule, Side,
+};
 use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
-use super::compile::{Acl, Compiler, GroupFacts, NETWORK_ACL, SECURITY_GROUP};
-use super::estate::{RawGroup, RawPeer, RawRule};
+use super::compile::{Acl, Compiler, GroupFacts, ListSize, NETWORK_ACL, SECURITY_GROUP};
+use super::estate::{RawGroup, RawInterface, RawPeer, RawRule};
 use crate::records::Listing;
 
 impl Compiler {
@@ -82,6 +84,26 @@ impl Compiler {
         peers
     }
 
+    /// A rule counts for as many as its prefix list may have entries, or for the weight of a list of AWS (VPC guide,
+    /// security groups, size; managed prefix lists, weights).
+    pub(super) fn list_sizes(&self) -> HashMap<NameId, ListSize> {
+        let sizes = self.estate.prefix_lists.iter().map(|(id, list)| {
+            let label = list.label.map(|label| self.text(label)).unwrap_or_default();
+            let held = list.entries.as_ref().map(Vec::len);
+            let weight = match (list.of_aws, list.most) {
+                (true, _) if label.contains("cloudfront") => 55,
+                (true, _) if label.contains("vpc-lattice") => 10,
+                (true, _) if label.contains("groundstation") => 5,
+                (true, _) => 1,
+                (false, Some(most)) => most,
+                (false, None) => held.unwrap_or(1),
+            };
+            let room = list.most.zip(self.entries(*id)).map(|(most, held)| most.saturating_sub(held.len()));
+            (*id, ListSize { family: list.family, weight, room: room.filter(|_| !list.of_aws) })
+        });
+        sizes.collect()
+    }
+
     /// All entries of a prefix list. A part of them is none: what the rest holds could be anything.
     pub(super) fn entries(&self, id: NameId) -> Option<&[Prefix]> {
         let list = self.estate.prefix_lists.get(&id).filter(|list| !list.truncated())?;
@@ -132,6 +154,23 @@ impl Compiler {
     pub(super) fn group_gate(&mut self, lists: Vec<ListId>, name: NameId, side: Side) -> GateId {
         let gate = Gate { layer: SECURITY_GROUP, name, lists: 0..0, default: Action::Deny, side, stage: 0 };
         self.builder.gate(lists, gate)
+    }
+
+    /// Group references over a transit gateway do not hold for `PrivateLink` endpoints, and for mount targets of EFS
+    /// only while their groups let everything out (VPC transit gateways guide, security group referencing).
+    pub(super) fn is_unreferenced(&self, raw: &RawInterface, egress: Option<GateId>) -> bool {
+        let text = |id: Option<NameId>| id.map(|id| self.text(id)).unwrap_or_default();
+        if text(raw.kind) == "vpc_endpoint" {
+            return true;
+        }
+        let network = self.builder.network();
+        let gate = egress.and_then(|gate| network.gate(gate));
+        let all = |rule: &Rule| {
+            rule.protocol == ProtocolMatch::Any && matches!(rule.peer, Peer::V4 { length: 0, .. } | Peer::Any)
+        };
+        let lets_out =
+            || gate.is_some_and(|gate| network.lists(gate).any(|(_, list)| network.rules(list).iter().any(all)));
+        text(raw.description).starts_with("EFS mount target") && !lets_out()
     }
 
     pub(super) fn compile_acls(&mut self) -> HashMap<NameId, Acl> {

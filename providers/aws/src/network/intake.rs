@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::ops::Range;
 
-use reachlint_model::{NameId, PortRange, Prefix, Protocol, ProtocolMatch};
+use reachlint_model::{Family, NameId, PortRange, Prefix, Protocol, ProtocolMatch};
 
 use super::estate::{
     Destination, Estate, RawAcl, RawAttachment, RawEntry, RawExclusion, RawGroup, RawInstance, RawInterface, RawNat,
@@ -360,6 +360,13 @@ impl Sink for Estate {
         };
         let list = self.prefix_lists.entry(name).or_default();
         list.label = list.label.or(label);
+        list.most = list.most.or(record.max_entries.and_then(|most| usize::try_from(most).ok()));
+        list.family = list.family.or(match record.address_family.as_deref() {
+            Some("IPv4") => Some(Family::V4),
+            Some("IPv6") => Some(Family::V6),
+            _ => None,
+        });
+        list.of_aws |= record.owner_id.as_deref() == Some("AWS");
         if list.entries.is_none() {
             list.entries = entries;
         }
@@ -469,6 +476,12 @@ impl Sink for Estate {
         let texts = record.cidr_block.as_deref().into_iter().chain(v4).chain(v6);
         let blocks = texts.map(|text| block(text, &record.vpc_id)).collect::<Result<Vec<_>, _>>()?;
         self.vpcs.entry(name).or_insert(blocks);
+        let control = record.encryption_control.as_ref();
+        let gone = control.and_then(|control| control.state.as_deref()) == Some("deleted");
+        // A mode that is not known counts as the strict one.
+        if control.and_then(|control| control.mode.as_deref()).is_some_and(|mode| mode != "monitor" && !gone) {
+            self.encrypting.insert(name);
+        }
         if let Some(owner) = self.option(record.owner_id.as_ref()) {
             self.vpc_owners.entry(name).or_insert(owner);
         }
@@ -638,6 +651,7 @@ impl Sink for Estate {
         let name = self.name(id(&record.transit_gateway_id, "TransitGatewayId")?);
         let options = record.options.unwrap_or_default();
         let raw = RawTransitGateway {
+            owner: self.option(record.owner_id.as_ref()),
             // One that is being changed goes on.
             available: record.state.as_deref().is_none_or(|state| matches!(state, "available" | "modifying")),
             references: enabled(options.security_group_referencing_support.as_ref()),
@@ -658,6 +672,9 @@ impl Sink for Estate {
             v6: enabled(options.ipv6_support.as_ref()),
             appliance: enabled(options.appliance_mode_support.as_ref()) != Some(false),
         };
+        if let Some(owner) = self.option(record.vpc_owner_id.as_ref()) {
+            self.vpc_owners.entry(raw.vpc).or_insert(owner);
+        }
         self.transit.attachments.entry(name).or_insert(raw);
         Ok(())
     }

@@ -274,6 +274,16 @@ impl<'a> Leaving<'a> {
     }
 
     fn follow(&mut self, route: &Route) -> Step {
+        let step = self.step_by(route);
+        let crosses = matches!(route.target, Target::Peering(_) | Target::EgressOnly(_) | Target::Transit(_));
+        if crosses {
+            let border = self.aws.border_hop(self.vpc, Direction::Egress);
+            self.half.hops.extend(border);
+        }
+        step
+    }
+
+    fn step_by(&mut self, route: &Route) -> Step {
         match route.target {
             Target::Local => Step::Done(self.local(route)),
             Target::Peering(link) => Step::Done(self.peering(route, link)),
@@ -417,6 +427,8 @@ impl<'a> Leaving<'a> {
     fn to_internet(&mut self, route: &Route, gateway: NameId) -> Crossing {
         let to = self.packet.destination;
         self.pass(route, "leads to {}", gateway);
+        let border = self.aws.border_hop(self.vpc, Direction::Egress);
+        self.half.hops.extend(border);
         self.packet.source_identity = Identity::Nobody;
         if self.is_detached(gateway) {
             return self.end(Via::Nowhere);
@@ -538,11 +550,13 @@ impl<'a> Leaving<'a> {
             }
             Choice::None(table) => {
                 let note = Note::new("no route of {} leads to {address}").about(table).at(to);
+                let note = note.coded(code::NO_ROUTE_TO_DESTINATION);
                 self.hop(fact(ROUTE, Direction::Egress, table, Outcome::Block, note));
                 Step::Done(self.end(Via::Nowhere))
             }
             Choice::Blackhole(route) => {
                 let note = Note::new("the route {} is a blackhole: its target is gone").about(route.name);
+                let note = note.coded(code::BAD_STATE_ROUTE);
                 self.hop(fact(ROUTE, Direction::Egress, route.name, Outcome::Block, note));
                 Step::Done(self.end(Via::Nowhere))
             }
@@ -614,8 +628,10 @@ impl<'a> Leaving<'a> {
             self.hop(aws.acl_hop(way.entry, true, Direction::Ingress, self.packet));
         }
         self.transit_back(gateway, way.far.vpc, receiver);
+        let unreferenced = aws.facts.get(owner.0 as usize).is_some_and(|facts| facts.unreferenced);
         if self.packet.source_identity != Identity::Nobody {
-            self.packet.source_identity = match aws.transit_references(gateway, &way) {
+            self.packet.source_identity = match aws.transit_references(gateway, &way, [self.subnet, receiver]) {
+                Ok(true) if unreferenced => Identity::Nobody,
                 Ok(true) => self.packet.source_identity,
                 Ok(false) => Identity::Nobody,
                 Err(reason) => Identity::Unknown(reason),

@@ -6,6 +6,7 @@
 mod access;
 mod balancer;
 mod balancing;
+mod border;
 mod code;
 mod compile;
 mod elsewhere;

@@ -36,7 +36,8 @@ pub(super) fn listen(balancer: &Balancer, packet: &Packet) -> Hop {
             let words = "no listener has that port and protocol; the load balancer listens on {}";
             Note::new(words).about(heard)
         });
-        return hop(Outcome::Block, note.coded(code::ELBV2_LISTENERS_MISMATCH));
+        let word = if balancer.classic { code::ELB_LISTENERS_MISMATCH } else { code::ELBV2_LISTENERS_MISMATCH };
+        return hop(Outcome::Block, note.coded(word));
     };
     let name = listener.name;
     match (listener.strange, listener.forwards, listener.groups.is_empty()) {
@@ -171,10 +172,11 @@ impl Balancing<'_> {
             self.target(balancer, (id, group), target, address, maybe.or(zoned).or(unsure), branches);
         }
         if branches.len() == before {
-            // Reachability Analyzer, `ELBV2_NO_TARGETS_IN_AZ`.
+            // Reachability Analyzer, `ELBV2_NO_TARGETS_IN_AZ` and `ELB_NOT_CROSSZONE`.
             let words = "no healthy target of the target group {} is in the zone of this address, and nodes send to \
                          their own zone only";
-            branches.push(block(Note::new(words).coded(code::ELBV2_NO_TARGETS_IN_AZ)));
+            let word = if balancer.classic { code::ELB_NOT_CROSSZONE } else { code::ELBV2_NO_TARGETS_IN_AZ };
+            branches.push(block(Note::new(words).coded(word)));
         }
     }
 
@@ -288,7 +290,9 @@ impl Balancing<'_> {
         let classic = self.aws.balancers.all.get(at).is_some_and(|balancer| balancer.classic);
         if let Some(own) = subnet(self.at).filter(|own| classic && crossing.destination.and_then(subnet) == Some(*own))
         {
-            path.leave.hops.push(self.aws.acl_hop(own, true, Direction::Egress, crossing.packet));
+            let hop = self.aws.acl_hop(own, true, Direction::Egress, crossing.packet);
+            let note = Note::new("the way out of a Classic Load Balancer").coded(code::ELB_ACL_RESTRICTION);
+            path.leave.hops.push(Hop { note: Some(note), ..hop });
         }
     }
 

@@ -20,6 +20,18 @@ use crate::records::Listing;
 /// security group referencing).
 const WITHOUT_REFERENCES: &str = "use1-az3";
 
+/// The Local Zones in which security groups can be referenced across a transit gateway (the same).
+const LOCAL_ZONES_WITH_REFERENCES: [&str; 8] = [
+    "us-east-1-atl-2a",
+    "us-east-1-chi-2a",
+    "us-east-1-dfw-2a",
+    "us-east-1-iah-2a",
+    "us-east-1-mia-2a",
+    "us-west-2-lax-1a",
+    "us-west-2-lax-1b",
+    "us-west-2-phx-2a",
+];
+
 /// An attachment of a VPC.
 #[derive(Clone, Debug)]
 pub(super) struct Attachment {
@@ -62,6 +74,8 @@ pub(super) struct Transit {
     unread_routes: ReasonId,
     unread_zone: ReasonId,
     zone_without_references: ReasonId,
+    local_zone: ReasonId,
+    parent_zone: ReasonId,
     several: ReasonId,
     inside: ReasonId,
 }
@@ -162,6 +176,13 @@ impl Compiler {
                 "no security group can be referenced over a transit gateway in `{WITHOUT_REFERENCES}`, where a subnet of \
                  an attachment is or may be"
             )),
+            local_zone: self.transit_reason(
+                "whether security groups can be referenced over a transit gateway from and to this Local Zone is not known"
+                    .to_owned(),
+            ),
+            parent_zone: self.transit_reason(
+                "the parent zone, through which a Local Zone reaches the transit gateway, is not modelled".to_owned(),
+            ),
             several: self.transit_reason(
                 "the transit gateway may use any of several subnets or attachments, and they differ".to_owned(),
             ),
@@ -210,7 +231,13 @@ impl Compiler {
         for listing in listings {
             let broken = self.estate.failure(listing, None).is_some() || self.estate.truncated(listing);
             if broken || !self.estate.has(listing) {
-                return Err(self.missing(listing, None, "what decides where the transit gateway sends"));
+                return Err(self.missing_of(
+                    raw,
+                    gateway,
+                    listing,
+                    None,
+                    "what decides where the transit gateway sends",
+                ));
             }
         }
         let associations = Listing::TransitAssociations;
@@ -220,9 +247,24 @@ impl Compiler {
         };
         let own: HashSet<NameId> = raw.tables.iter().filter(|(_, of)| **of == gateway).map(|(id, _)| *id).collect();
         if own.is_empty() || !own.iter().all(whole) {
-            return Err(self.missing(associations, Some(id), "the route table of attachment"));
+            return Err(self.missing_of(raw, gateway, associations, Some(id), "the route table of attachment"));
         }
         Ok(None)
+    }
+
+    /// Why something of a gateway is not there. Only the account that owns it sees its route tables (VPC transit gateways
+    /// guide, shared transit gateways).
+    fn missing_of(
+        &mut self,
+        raw: &RawTransit,
+        gateway: NameId,
+        listing: Listing,
+        id: Option<NameId>,
+        what: &str,
+    ) -> ReasonId {
+        let owner = raw.gateways.get(&gateway).and_then(|gateway| gateway.owner);
+        let subject = self.text(gateway).to_owned();
+        self.missing_of_account(owner, &subject, listing, id, what)
     }
 
     fn transit_routes(&mut self, table: NameId, raw: &[super::estate::RawTransitRoute]) -> Vec<Route> {
@@ -352,6 +394,11 @@ impl AwsNetwork {
         }
         let note = Note::new("no subnet of the attachment is in the zone of {}").about(subnet);
         let note = note.coded(code::TGW_ROUTE_AZ_RESTRICTION);
+        // A Local Zone reaches the gateway through its parent zone (VPC transit gateways guide, VPC attachments).
+        let zone = self.transit.zones.get(&subnet).and_then(|(name, _)| *name);
+        if zone.is_some_and(|zone| is_local_zone(self.network.name(zone))) {
+            unread = Some(self.transit.parent_zone);
+        }
         Err(unread.map_or_else(|| Stop::block(near.id, note), |reason| Stop::unknown(near.id, reason)))
     }
 
@@ -365,6 +412,10 @@ impl AwsNetwork {
         }
         let facts =
             |subnet: &NameId| self.subnets.get(subnet).map(|facts| (facts.acl.map(|acl| acl.egress), facts.table));
+        if far.subnets.iter().all(|subnet| facts(subnet).is_none()) {
+            // Nothing of that VPC was read, so the account or Region to add is what helps.
+            return Err(Stop::unknown(far.id, self.unowned(Some(far.vpc))));
+        }
         let alike = far.subnets.iter().all(|other| facts(other).is_some() && facts(other) == facts(&one));
         if alike { Ok(one) } else { Err(Stop::unknown(far.id, self.transit.several)) }
     }
@@ -388,21 +439,39 @@ impl AwsNetwork {
 
     /// Whether a rule of the receiver may mean the sender by a group: the gateway and both attachments have to be told
     /// so, and no attachment may be in the zone that cannot (VPC transit gateways guide, security group referencing).
-    pub(super) fn transit_references(&self, gateway: NameId, way: &Way<'_>) -> Result<bool, ReasonId> {
+    pub(super) fn transit_references(
+        &self,
+        gateway: NameId,
+        way: &Way<'_>,
+        ends: [NameId; 2],
+    ) -> Result<bool, ReasonId> {
         let own = self.transit.gateways.get(&gateway).map_or(Err(self.transit.unread_gateway), |(_, on)| *on);
         let all = [own, way.near.references, way.far.references];
         if all.contains(&Ok(false)) {
             return Ok(false);
         }
         all.into_iter().find(Result::is_err).unwrap_or(Ok(true))?;
-        let supported = |subnet: &NameId| match self.transit.zones.get(subnet).copied().unwrap_or_default() {
+        let zones = |subnet: &NameId| self.transit.zones.get(subnet).copied().unwrap_or_default();
+        let supported = |subnet: &NameId| match zones(subnet) {
             (_, Some(id)) => self.network.name(id) != WITHOUT_REFERENCES,
             (Some(name), None) => region_of_zone(self.network.name(name)) != "us-east-1",
             (None, None) => false,
         };
+        let local = |subnet: &NameId| {
+            let name = zones(subnet).0.map(|name| self.network.name(name));
+            name.is_some_and(|name| is_local_zone(name) && !LOCAL_ZONES_WITH_REFERENCES.contains(&name))
+        };
         let supported = way.near.subnets.iter().chain(&way.far.subnets).all(supported);
+        if ends.iter().any(local) {
+            return Err(self.transit.local_zone);
+        }
         if supported { Ok(true) } else { Err(self.transit.zone_without_references) }
     }
+}
+
+/// Whether a zone is none of a Region's own, such as a Local Zone: those are called by the Region and a letter.
+fn is_local_zone(name: &str) -> bool {
+    name.strip_prefix(region_of_zone(name)).is_some_and(|rest| rest.len() > 1)
 }
 
 fn in_force(attachment: &Attachment, to: IpAddr) -> Result<(), Stop> {

@@ -13,6 +13,9 @@ pub struct TransitGateway<'a> {
     /// Its id.
     #[serde(borrow)]
     pub transit_gateway_id: Text<'a>,
+    /// Account that owns it, and is the only one that sees its route tables.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub owner_id: Option<Text<'a>>,
     /// `available` when in force.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub state: Option<Text<'a>>,
@@ -49,6 +52,9 @@ pub struct TransitGatewayVpcAttachment<'a> {
     /// The VPC.
     #[serde(borrow)]
     pub vpc_id: Text<'a>,
+    /// Account that owns the VPC.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub vpc_owner_id: Option<Text<'a>>,
     /// `available` when in force.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub state: Option<Text<'a>>,

@@ -26,9 +26,24 @@ pub struct Vpc<'a> {
     /// Account that owns it.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub owner_id: Option<Text<'a>>,
+    /// Its VPC Encryption Controls.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub encryption_control: Option<EncryptionControl<'a>>,
     /// Tags.
     #[serde(borrow, skip_serializing_if = "Vec::is_empty")]
     pub tags: Vec<Tag<'a>>,
+}
+
+/// VPC Encryption Controls of a VPC.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct EncryptionControl<'a> {
+    /// `monitor` or `enforce`.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Text<'a>>,
+    /// `available` when in force.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub state: Option<Text<'a>>,
 }
 
 /// An IPv4 block of a VPC.

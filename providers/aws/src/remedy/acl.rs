@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use reachlint_model::{
-    Action, GateId, Hop, HopKind, Packet, Peer, PortRange, Prefix, Protocol, Remedy, Rule, RuleList, Side,
+    Action, Family, GateId, Hop, HopKind, Packet, Peer, PortRange, Prefix, Protocol, Remedy, Rule, RuleList, Side,
 };
 
 use super::Evidence;
+use super::quota::full_acl;
 use super::words::{Command, Place, Value, count, custom, has_ports, plain, protocol, resource};
 use crate::network::AwsNetwork;
 
@@ -31,6 +32,8 @@ pub(super) struct Entry<'a> {
     /// How many subnets the ACL serves.
     subnets: usize,
     place: Place<'a>,
+    /// Why there is no room for it.
+    full: Option<String>,
 }
 
 /// Lets the packet through a network ACL.
@@ -63,6 +66,7 @@ pub(super) fn open<'a>(aws: &'a AwsNetwork, hop: &Hop) -> Option<Entry<'a>> {
         peer,
         subnets: served(id).count(),
         place: place.map(|interface| Place { account: None, ..aws.place(interface) }).unwrap_or_default(),
+        full: full_acl(aws, list, Family::of(peer), gate.side == Side::Destination),
     })
 }
 
@@ -125,6 +129,9 @@ fn entry_number(aws: &AwsNetwork, entry: &Rule) -> Option<i32> {
 impl Entry<'_> {
     /// The change in words.
     pub(super) fn remedy(&self) -> Remedy {
+        if let Some(why) = &self.full {
+            return Remedy { console: format!("{}{why}", self.place.console()), ..Remedy::default() };
+        }
         let Some(number) = self.number else {
             return Remedy { console: self.console(None), ..Remedy::default() };
         };

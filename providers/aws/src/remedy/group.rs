@@ -3,12 +3,13 @@
 use std::net::IpAddr;
 
 use reachlint_model::{
-    Family, Group, Hop, HopKind, Identity, ListId, NameId, Packet, Peer, PortRange, Prefix, Protocol, ProtocolMatch,
-    Remedy, Rule, RuleId, Side,
+    Family, Group, Hop, HopKind, Identity, Interface, ListId, NameId, Packet, Peer, PortRange, Prefix, Protocol,
+    ProtocolMatch, Remedy, Rule, RuleId, Side,
 };
 use serde_json::{Value as Json, json};
 
 use super::Evidence;
+use super::quota::{Wanted, full};
 use super::words::{Command, Place, Value, called, count, custom, has_ports, plain, protocol, resource};
 use crate::network::AwsNetwork;
 
@@ -33,6 +34,8 @@ pub(super) struct Opening<'a> {
     ports: PortRange,
     far: Far<'a>,
     place: Place<'a>,
+    /// Why there is no room for it, and what does instead.
+    full: Option<String>,
 }
 
 /// A rule that is too wide.
@@ -85,8 +88,29 @@ pub(super) fn open<'a>(aws: &'a AwsNetwork, hop: &Hop) -> Option<Change<'a>> {
     let gate = aws.network.gate(gate)?;
     let (_, near) = aws.known(Ends::new(&packet, gate.side).near)?;
     let carried = aws.network.groups(near);
-    let lists = aws.network.lists(gate).map(|(_, list)| Group(list.name)).filter(|group| carried.contains(group));
-    opening(aws, &packet, gate.side, choose(aws, lists)?.0).map(Change::Open)
+    let lists = || aws.network.lists(gate).map(|(_, list)| Group(list.name)).filter(|group| carried.contains(group));
+    let new = |group: Group| Some(limited(aws, opening(aws, &packet, gate.side, group.0)?, gate, near, group.0));
+    let roomy = lists().filter(|group| new(*group).is_some_and(|new| new.full.is_none()));
+    let best = choose(aws, roomy).or_else(|| choose(aws, lists()))?;
+    new(best).map(Change::Open)
+}
+
+/// Notes whether the quota of the group has room for a rule.
+fn limited<'a>(
+    aws: &AwsNetwork,
+    new: Opening<'a>,
+    gate: &reachlint_model::Gate,
+    near: &Interface,
+    group: NameId,
+) -> Opening<'a> {
+    let list = aws.network.lists(gate).find(|(_, list)| list.name == group).map(|(_, list)| list);
+    let host = match new.far {
+        Far::Host(address) => Some(Prefix::host(address)),
+        Far::Group { .. } => None,
+    };
+    let (protocol, ports, egress) = (ProtocolMatch::Only(new.protocol), new.ports, new.egress);
+    let full = list.and_then(|list| full(aws, &Wanted { list, egress, protocol, ports, host, near }));
+    Opening { full, ..new }
 }
 
 /// Replaces a rule by what the packet needs.
@@ -98,6 +122,8 @@ pub(super) fn narrow<'a>(aws: &'a AwsNetwork, hop: &Hop, list: ListId, rule: Rul
     let ends = Ends::new(&packet, gate.side);
     let new = opening(aws, &packet, gate.side, group)?;
     let new = Opening { far: no_wider(aws, &ends, old, new.far, group), ..new };
+    let (_, near) = aws.known(ends.near)?;
+    let new = limited(aws, new, gate, near, group);
     let is_new = |rule: &Rule| is(aws, rule, &new);
     if is_new(old) {
         return None;
@@ -149,6 +175,7 @@ fn opening<'a>(aws: &'a AwsNetwork, packet: &Packet, side: Side, group: NameId) 
         ports: packet.destination_ports,
         far: far(aws, &ends, owner(aws, group).or(Some(near.account))),
         place: aws.place(near),
+        full: None,
     })
 }
 
@@ -436,6 +463,12 @@ impl Change<'_> {
     /// The change in words. The narrow rule comes before the wide one goes, so that live traffic is never cut.
     pub(super) fn remedy(&self) -> Remedy {
         match self {
+            Self::Open(Opening { full: Some(why), place, .. }) => {
+                Remedy { console: format!("{}{why}", place.console()), ..Remedy::default() }
+            }
+            Self::Narrow(Some(Opening { full: Some(why), place, .. }), old) => {
+                Remedy { console: format!("{}{why}\nThen: {}", place.console(), old.console()), ..Remedy::default() }
+            }
             Self::Open(new) => Remedy { cli: new.cli(), terraform: new.terraform(), console: new.console() },
             Self::Narrow(Some(new), old) => Remedy {
                 cli: format!("{}\n{}", new.cli(), old.cli()),

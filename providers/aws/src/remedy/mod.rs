@@ -5,14 +5,15 @@
 mod acl;
 mod balancer;
 mod group;
+mod quota;
 mod route;
 mod words;
 
 use reachlint_model::{Fix, Hop, Identity, Interface, InterfaceId, ListId, NameId, Remedy, RuleId};
 
 use crate::network::{
-    AwsNetwork, INSTANCE_STATE, INTERNET_GATEWAY, LOAD_BALANCER, NAT_GATEWAY, NETWORK_ACL, PEERING, PUBLIC_ACCESS,
-    ROUTE, SECURITY_GROUP, SOURCE_DEST_CHECK, TARGET_GROUP, TRANSIT,
+    AwsNetwork, INSTANCE_STATE, INTERNET_GATEWAY, LOAD_BALANCER, MANAGED, NAT_GATEWAY, NETWORK_ACL, PEERING,
+    PUBLIC_ACCESS, ROUTE, SECURITY_GROUP, SOURCE_DEST_CHECK, TARGET_GROUP, TRANSIT,
 };
 use words::{Place, is_argument};
 
@@ -30,7 +31,7 @@ pub(crate) fn remedy(
         (
             Fix::Open,
             ROUTE | PEERING | PUBLIC_ACCESS | TRANSIT | INTERNET_GATEWAY | NAT_GATEWAY | INSTANCE_STATE
-            | SOURCE_DEST_CHECK,
+            | SOURCE_DEST_CHECK | MANAGED,
         ) => route::open(aws, hop).map(|change| change.remedy()),
         (Fix::Open, LOAD_BALANCER | TARGET_GROUP) => balancer::open(aws, hop),
         (Fix::Narrow, SECURITY_GROUP) => group::narrow(aws, hop, list?, rule?).map(|change| change.remedy()),

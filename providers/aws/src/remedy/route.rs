@@ -10,8 +10,8 @@ use reachlint_model::{Direction, Hop, HopKind, Interface, InterfaceState, NameId
 use super::Evidence;
 use super::words::{Command, Place, Value, count, hcl, plain, resource};
 use crate::network::{
-    AwsNetwork, INSTANCE_STATE, INTERNET_GATEWAY, NAT_GATEWAY, NO_PUBLIC_ADDRESS, PEERING, PUBLIC_ACCESS, ROUTE,
-    RawPeering, RawSide, Route, SOURCE_DEST_CHECK, TRANSIT, Table, Target, is_private,
+    AwsNetwork, INSTANCE_STATE, INTERNET_GATEWAY, MANAGED, NAT_GATEWAY, NO_PUBLIC_ADDRESS, PEERING, PUBLIC_ACCESS,
+    ROUTE, RawPeering, RawSide, Route, SOURCE_DEST_CHECK, TRANSIT, Table, Target, is_private,
 };
 
 /// What a new route leads to.
@@ -54,6 +54,11 @@ pub(super) fn open<'a>(aws: &'a AwsNetwork, hop: &Hop) -> Option<Change<'a>> {
                 plain(aws.network.name(hop.subject))
             ))),
         },
+        INTERNET_GATEWAY => Some(Change::Decide(format!(
+            "{} takes no IPv6 from the internet (DenyAllIgwTraffic). Reach it over a peering or a transit gateway, which the \
+             setting leaves open.",
+            plain(aws.network.name(hop.subject))
+        ))),
         NAT_GATEWAY => nat(aws, hop),
         TRANSIT => Some(Change::Decide(format!(
             "VPC > Transit gateways: the way through {} ends. Its owner decides which networks it joins: attachments in \
@@ -66,6 +71,11 @@ pub(super) fn open<'a>(aws: &'a AwsNetwork, hop: &Hop) -> Option<Change<'a>> {
             plain(aws.network.name(hop.subject))
         ))),
         INSTANCE_STATE => machine(aws, hop),
+        MANAGED => Some(Change::Decide(format!(
+            "{} does not answer there: start it, if it is stopped or being made; or correct the port in nginx's \
+             configuration.",
+            plain(aws.network.name(hop.subject))
+        ))),
         SOURCE_DEST_CHECK => {
             let interface = aws.argument(hop.subject)?;
             let place = aws.place(find(aws, hop.subject)?);
@@ -90,6 +100,12 @@ fn route<'a>(aws: &'a AwsNetwork, hop: &Hop, address: Option<IpAddr>) -> Option<
     })?;
     if route.blackhole {
         return blackhole(aws, at, table, route);
+    }
+    if matches!(route.target, Target::GatewayEndpoint(_)) {
+        return Some(Change::Decide(
+            "A gateway endpoint takes TCP only: reach the service over TCP, or give its addresses another route for this."
+                .to_owned(),
+        ));
     }
     (hop.direction == Direction::Return).then(|| lost(aws, at, table, route, address?)).flatten()
 }
@@ -230,7 +246,12 @@ fn peering<'a>(aws: &'a AwsNetwork, hop: &Hop) -> Option<Change<'a>> {
 
 fn internet<'a>(hop: &Hop, address: IpAddr) -> Option<Change<'a>> {
     let template = hop.note?.template;
-    Some(Change::Decide(if template == NO_PUBLIC_ADDRESS {
+    Some(Change::Decide(if template == NO_PUBLIC_ADDRESS && address.is_ipv6() {
+        format!(
+            "{address} is kept off the internet, by its range or by its interface (DenyAllIgwTraffic). Send from another \
+             interface, or over a peering or a transit gateway."
+        )
+    } else if template == NO_PUBLIC_ADDRESS {
         format!(
             "Give {address} a public address (EC2 > Elastic IPs > Allocate, then Associate), or route its subnet's way \
              out through a NAT gateway in a public subnet."

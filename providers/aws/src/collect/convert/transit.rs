@@ -11,6 +11,7 @@ use crate::records::{
 pub(in crate::collect) fn transit_gateway(from: types::TransitGateway) -> TransitGateway<'static> {
     TransitGateway {
         transit_gateway_id: id(from.transit_gateway_id),
+        owner_id: text(from.owner_id),
         state: from.state.map(|state| word(state.as_str())),
         options: from.options.map(|options| TransitOptions {
             security_group_referencing_support: options
@@ -28,6 +29,7 @@ pub(in crate::collect) fn transit_attachment(
         transit_gateway_attachment_id: id(from.transit_gateway_attachment_id),
         transit_gateway_id: id(from.transit_gateway_id),
         vpc_id: id(from.vpc_id),
+        vpc_owner_id: text(from.vpc_owner_id),
         state: from.state.map(|state| word(state.as_str())),
         subnet_ids: list(from.subnet_ids, |subnet| id(Some(subnet))),
         options: from.options.map(|options| TransitOptions {

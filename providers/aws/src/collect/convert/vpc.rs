@@ -4,7 +4,8 @@ use aws_sdk_ec2::types;
 
 use super::{id, list, tags, text, word};
 use crate::records::{
-    AclAssociation, AclEntry, AclPorts, CidrAssociation, CidrState, Ipv6CidrAssociation, NetworkAcl, Subnet, Vpc,
+    AclAssociation, AclEntry, AclPorts, CidrAssociation, CidrState, EncryptionControl, Ipv6CidrAssociation, NetworkAcl,
+    Subnet, Vpc,
 };
 
 fn vpc_block_state(from: types::VpcCidrBlockState) -> CidrState<'static> {
@@ -24,6 +25,10 @@ pub(in crate::collect) fn vpc(from: types::Vpc) -> Vpc<'static> {
             ipv6_cidr_block_state: block.ipv6_cidr_block_state.map(vpc_block_state),
         }),
         owner_id: text(from.owner_id),
+        encryption_control: from.encryption_control.map(|control| EncryptionControl {
+            mode: control.mode.map(|mode| word(mode.as_str())),
+            state: control.state.map(|state| word(state.as_str())),
+        }),
         tags: tags(from.tags),
     }
 }

@@ -84,8 +84,13 @@ impl Plan {
                 add(own(side.owner_id.as_ref()), own(side.region.as_ref()).unwrap_or(region), lead);
             }
         }
-        // Who shares a VPC sees interfaces of its own only, its owner those of all (VPC guide, shared subnets).
         let held = Held::of(&self.records.interfaces);
+        for (address, far) in self.beyond_transit(&held) {
+            let vpcs = BTreeSet::from([far.vpc_id.to_string()]);
+            let lead = Lead { addresses: BTreeSet::from([address]), vpcs, groups: BTreeSet::new() };
+            add(own(far.vpc_owner_id.as_ref()), region, lead);
+        }
+        // Who shares a VPC sees interfaces of its own only, its owner those of all (VPC guide, shared subnets).
         for vpc in &self.records.vpcs {
             let v4 = vpc.cidr_block_association_set.iter().filter_map(|set| set.cidr_block.as_ref());
             let v6 = vpc.ipv6_cidr_block_association_set.iter().filter_map(|set| set.ipv6_cidr_block.as_ref());
