@@ -17,6 +17,7 @@ use reachlint::nginx::{Config, MemoryFiles, Options};
 use reachlint::report::{Flow, StepOutcome};
 use reachlint::resolve::Resolver;
 use reachlint::rules::open_rules;
+use reachlint_host::network::Hosts;
 use reachlint_model::{Network, PortRange, ProtocolMatch};
 
 /// What of an estate the audit sees otherwise.
@@ -33,7 +34,8 @@ fn differences(size: &Size, seed: u64) -> Vec<String> {
     let nodes: Vec<Node> = nodes.into_iter().map(|interface| Node { provider: 0, interface, address: None }).collect();
     assert_eq!(nodes.len(), 1);
     let ephemeral = PortRange::LINUX_EPHEMERAL;
-    let subject = Subject { providers: &providers, nodes: &nodes, wanted: &wanted, ephemeral };
+    let subject =
+        Subject { providers: &providers, hosts: &Hosts::default(), nodes: &nodes, wanted: &wanted, ephemeral };
     let resolver = Resolver { given: BTreeMap::new(), recorded: HashMap::new(), providers: &providers, asked: false };
     let flows: Vec<Flow> = judge(&subject, &resolver).into_iter().map(|judged| judged.flow).collect();
     let mut differences = flow_differences(&flows, &expected);

@@ -1,4 +1,5 @@
-//! Every case in the folders of `tests/traps` that are about a cloud comes out as it says. `tests/traps/aws/README.md` explains the keys.
+//! Every case in the folders of `tests/traps` that are about a cloud or a host comes out as it says. The folders' own
+//! `README.md` explain the keys.
 
 #[cfg(test)]
 mod cases;
@@ -10,12 +11,23 @@ use reachlint_aws::network::CODES;
 
 #[test]
 fn every_aws_case_comes_out_as_it_says() {
-    every_case_comes_out_as_it_says("aws", 100);
+    every_case_comes_out_as_it_says("aws", "aws", 100);
 }
 
-fn every_case_comes_out_as_it_says(subject: &str, at_least: usize) {
+#[test]
+fn every_case_of_a_plan_comes_out_as_it_says() {
+    every_case_comes_out_as_it_says("terraform", "aws", 40);
+}
+
+#[test]
+fn every_case_of_a_host_comes_out_as_it_says() {
+    every_case_comes_out_as_it_says("host", "aws", 25);
+}
+
+/// The cases of a subject over the estate that those of a cloud start from.
+fn every_case_comes_out_as_it_says(subject: &str, estate: &str, at_least: usize) {
     let folder = cases::folder(subject);
-    let base = cases::base(&folder);
+    let base = cases::base(&cases::folder(estate));
     let mut wrong = Vec::new();
     let cases = cases::cases(&folder);
     for (name, case) in &cases {
@@ -27,8 +39,8 @@ fn every_case_comes_out_as_it_says(subject: &str, at_least: usize) {
         let complaints = cases::complaints(case, &flows, &findings);
         wrong.extend(complaints.into_iter().map(|complaint| format!("{name}: {complaint}")));
     }
-    assert!(cases.len() >= at_least, "only {} cases were found", cases.len());
     assert!(wrong.is_empty(), "{} complaints about {} cases:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+    assert!(cases.len() >= at_least, "only {} cases were found", cases.len());
 }
 
 #[test]

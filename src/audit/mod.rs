@@ -7,6 +7,7 @@ mod wanted;
 use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
+use reachlint_host::network::Hosts;
 use reachlint_model::{Interface, InterfaceId, PortRange, Protocol, Provider, Selector, Verdict};
 
 use crate::evaluate::{Evaluator, Explanation, Query};
@@ -109,6 +110,8 @@ pub trait Names {
 pub struct Subject<'a> {
     /// The clouds' compiled evidence.
     pub providers: &'a [&'a dyn Provider],
+    /// What is known of the hosts behind interfaces.
+    pub hosts: &'a Hosts,
     /// nginx's interfaces.
     pub nodes: &'a [Node],
     /// What its configuration dials.
@@ -157,7 +160,7 @@ type Key = (usize, Option<IpAddr>, String, Option<u16>, u8, Option<IpAddr>);
 pub fn judge(subject: &Subject<'_>, names: &dyn Names) -> Vec<Judged> {
     let mut auditor = Auditor {
         subject,
-        evaluator: Evaluator::new(subject.providers, subject.ephemeral),
+        evaluator: Evaluator::new(subject.providers, subject.ephemeral).with_hosts(subject.hosts),
         judged: Vec::new(),
         known: HashMap::new(),
     };
@@ -224,12 +227,11 @@ impl Auditor<'_> {
     fn flow(&mut self, wanted: &Wanted, at: usize, node: &Node, host: &str, to: IpAddr, port: u16) {
         let Some(provider) = self.subject.providers.get(node.provider).copied() else { return };
         let loopback = to.is_loopback() || to.is_unspecified();
-        let source = match &wanted.source {
-            WantedSource::Bind(address) => Some(*address),
-            _ => {
-                let own = node.address.filter(|own| own.is_ipv4() == to.is_ipv4());
-                own.or_else(|| provider.source_address(node.interface, to)).or_else(|| loopback.then_some(to))
-            }
+        let source = if let WantedSource::Bind(address) = &wanted.source {
+            Some(*address)
+        } else {
+            let own = node.address.filter(|own| own.is_ipv4() == to.is_ipv4());
+            own.or_else(|| provider.source_address(node.interface, to)).or_else(|| loopback.then_some(to))
         };
         let key = (at, Some(to), host.to_owned(), Some(port), wanted.protocol.0, source);
         if self.is_known(&key, &wanted.place) {

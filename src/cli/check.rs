@@ -76,10 +76,12 @@ pub(super) fn audit(
 ) -> Result<Report, CliError> {
     let providers = gathered.snapshot.providers();
     let nodes = gathered.nodes(&settings.from)?;
-    let subject = Subject { providers: &providers, nodes: &nodes, wanted, ephemeral: settings.ephemeral };
+    let (hosts, evidence) = gathered.hosts(&providers);
+    let ephemeral = settings.ephemeral;
+    let subject = Subject { providers: &providers, hosts: &hosts, nodes: &nodes, wanted, ephemeral };
     let judged = judge(&subject, &gathered.resolver(settings, &providers));
-    let findings = rules::run(&Context { providers: &providers, flows: &judged });
+    let findings = rules::run(&Context { providers: &providers, hosts: &hosts, flows: &judged });
     let inputs = loaded.iter().map(Loaded::input).collect();
     let flows = judged.into_iter().map(|judged| judged.flow).collect();
-    Ok(Report::new(inputs, gathered.snapshot.evidence.clone(), flows, findings))
+    Ok(Report::new(inputs, evidence, flows, findings))
 }

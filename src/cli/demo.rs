@@ -106,10 +106,11 @@ mod tests {
                     folders.push(path);
                     continue;
                 }
-                let path = path.strip_prefix(&root).unwrap().display().to_string();
                 // What else is there is for other commands.
-                if path.ends_with(".conf") || path.starts_with("aws/") {
-                    on_disk.insert(path);
+                let is_conf = path.extension().is_some_and(|extension| extension == "conf");
+                let path = path.strip_prefix(&root).unwrap();
+                if is_conf || path.starts_with("aws") {
+                    on_disk.insert(path.display().to_string());
                 }
             }
         }

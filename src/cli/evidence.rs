@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use reachlint_model::{Failure, NameAnswer, Provider, Selector};
+use reachlint_host::network::Hosts;
+use reachlint_model::{Cloud, Failure, NameAnswer, Provider, Selector};
 
 use super::CliError;
 use super::options::{EvidenceOptions, Settings};
 use crate::audit::{self, Node, Wanted};
-use crate::evidence::{self, Snapshot};
+use crate::evidence::{self, PlanFile, Snapshot};
+use crate::report::Evidence;
 use crate::resolve::{self, Resolver, normal};
 
 /// Everything that an audit stands on.
@@ -20,6 +22,20 @@ pub(super) struct Gathered {
 impl Gathered {
     pub(super) fn resolver<'a>(&'a self, settings: &Settings, providers: &'a [&'a dyn Provider]) -> Resolver<'a> {
         Resolver { given: settings.resolve.clone(), recorded: self.recorded.clone(), providers, asked: self.asked }
+    }
+
+    /// The hosts of which there is evidence, and what was read, with a word on those that it has no use for.
+    pub(super) fn hosts(&self, providers: &[&dyn Provider]) -> (Hosts, Vec<Evidence>) {
+        let hosts = Hosts::new(&self.snapshot.hosts, providers);
+        let mut evidence = self.snapshot.evidence.clone();
+        for (source, why) in hosts.strangers() {
+            let note = format!("passed over: {why}");
+            match evidence.iter_mut().find(|known| known.source == *source) {
+                Some(known) => known.note = note,
+                None => evidence.push(Evidence { source: source.clone(), provider: None, note }),
+            }
+        }
+        (hosts, evidence)
     }
 
     /// nginx's interfaces.
@@ -103,10 +119,33 @@ impl Gathered {
 /// Reads the snapshot that was given, or collects.
 pub(super) fn gather(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Gathered, CliError> {
     let only = options.provider.map(super::options::CloudName::cloud).transpose()?;
-    if options.snapshot.is_empty() {
-        return live(options, settings, wanted);
+    // What cannot be used is told before anything is collected.
+    let plan = options.plan.as_deref().map(PlanFile::read).transpose()?;
+    let mut hosts = Vec::new();
+    for path in &options.host_evidence {
+        hosts.push(evidence::host(path)?);
     }
-    let snapshot = evidence::load(&options.snapshot, only)?;
+    let mut gathered = taken(options, settings, wanted, only, plan.as_ref())?;
+    for host in &hosts {
+        let note = format!("host {}", host.host);
+        gathered.snapshot.evidence.push(Evidence { source: host.source.clone(), provider: None, note });
+    }
+    gathered.snapshot.hosts.extend(hosts);
+    Ok(gathered)
+}
+
+/// Evidence of the cloud.
+fn taken(
+    options: &EvidenceOptions,
+    settings: &Settings,
+    wanted: &[Wanted],
+    only: Option<Cloud>,
+    plan: Option<&PlanFile>,
+) -> Result<Gathered, CliError> {
+    if options.snapshot.is_empty() {
+        return live(options, settings, wanted, plan);
+    }
+    let snapshot = evidence::load_planned(&options.snapshot, only, plan)?;
     let mut recorded = by_name(&snapshot.names);
     if options.dns {
         for name in resolve::questions(wanted, &settings.resolve) {
@@ -138,7 +177,7 @@ pub(super) fn origin(from: Vec<Selector>, evidence: &EvidenceOptions) -> Result<
 }
 
 #[cfg(not(feature = "aws"))]
-fn live(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Gathered, CliError> {
+fn live(_: &EvidenceOptions, _: &Settings, _: &[Wanted], _: Option<&PlanFile>) -> Result<Gathered, CliError> {
     Err(CliError::usage(
         "this build cannot collect live",
         "give a snapshot with `--snapshot PATH`, or build with the default features",
@@ -146,12 +185,17 @@ fn live(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Gathered, Cli
 }
 
 #[cfg(feature = "aws")]
-fn live(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Gathered, CliError> {
+fn live(
+    options: &EvidenceOptions,
+    settings: &Settings,
+    wanted: &[Wanted],
+    plan: Option<&PlanFile>,
+) -> Result<Gathered, CliError> {
     let collected = super::live::collect(&options.live, settings, wanted, false)?;
     let documents = collected.documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
     let manifest = super::live::manifest(&collected);
     let documents = documents.chain([("manifest.json", manifest.as_slice())]);
-    let snapshot = evidence::from_documents(documents, "what the cloud answered")?;
+    let snapshot = evidence::from_documents_planned(documents, "what the cloud answered", plan)?;
     let recorded = by_name(&snapshot.names);
     Ok(Gathered { snapshot, recorded, asked: true })
 }

@@ -7,6 +7,7 @@ mod demo;
 mod error;
 mod evidence;
 mod explain;
+mod host_evidence;
 #[cfg(feature = "aws")]
 mod live;
 mod nginx;
@@ -48,6 +49,8 @@ enum Command {
     /// Writes read-only evidence from a cloud into a folder.
     #[cfg(feature = "aws")]
     Collect(Box<collect::Arguments>),
+    /// Prints the script that gathers who listens on a host and what its firewall has.
+    HostEvidence(host_evidence::Arguments),
     /// Prints the page of a rule.
     Explain(explain::Arguments),
     /// Lists the rules.
@@ -77,6 +80,7 @@ pub fn main() -> ExitCode {
         Command::Upstreams(arguments) => upstreams::run(arguments),
         #[cfg(feature = "aws")]
         Command::Collect(arguments) => collect::run(arguments),
+        Command::HostEvidence(arguments) => host_evidence::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),
         Command::Rules => explain::list(),
         Command::Schema(arguments) => explain::schema(arguments),

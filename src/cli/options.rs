@@ -61,9 +61,15 @@ pub(super) struct EvidenceOptions {
     /// live.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(super) snapshot: Vec<PathBuf>,
+    /// What the script of `reachlint host-evidence` printed on an upstream's host or on nginx's; may be repeated.
+    #[arg(long, value_name = "FILE")]
+    pub(super) host_evidence: Vec<PathBuf>,
     /// The cloud whose evidence counts where there is evidence of several.
     #[arg(long, value_name = "CLOUD")]
     pub(super) provider: Option<CloudName>,
+    /// JSON of a Terraform plan, from `terraform show -json`: the audit is of what is there after its apply.
+    #[arg(long, value_name = "FILE")]
+    pub(super) plan: Option<PathBuf>,
     /// Name look-ups with a snapshot too.
     #[arg(long)]
     pub(super) dns: bool,

@@ -78,7 +78,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
     let gathered = gather(&arguments.evidence, &settings, &wanted)?;
     let providers = gathered.snapshot.providers();
     let nodes = gathered.nodes(&settings.from)?;
-    let subject = Subject { providers: &providers, nodes: &nodes, wanted: &wanted, ephemeral: settings.ephemeral };
+    let (hosts, _) = gathered.hosts(&providers);
+    let ephemeral = settings.ephemeral;
+    let subject = Subject { providers: &providers, hosts: &hosts, nodes: &nodes, wanted: &wanted, ephemeral };
     let judged = judge(&subject, &gathered.resolver(&settings, &providers));
     let insights = insights(&arguments.verify_with_aws)?;
     let mut flows = Vec::with_capacity(judged.len());

@@ -8,6 +8,7 @@ use reachlint_model::{
 use super::gate::{Actions, Decision, refused_ports};
 use super::{Effect, Judged, Landing};
 use crate::report::{Step, StepKind, StepOutcome};
+use reachlint_host::network::{FOLLOWING, LISTENER};
 
 /// Everything about the verdict of one connection.
 #[derive(Clone, Debug)]
@@ -42,17 +43,28 @@ impl Default for Explanation {
     }
 }
 
+/// Whose network a hop is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Owner {
+    /// That of the cloud at this position among the providers.
+    Cloud(usize),
+    /// That of the hosts.
+    Hosts,
+}
+
 /// A hop that decided, with the rule that did.
 #[derive(Clone, Debug)]
 pub struct Blocker {
-    /// Position of its cloud among the providers.
-    pub provider: usize,
+    /// Whose it is.
+    pub owner: Owner,
     /// The hop.
     pub hop: Hop,
     /// The list and rule that matched; none where the default decided.
     pub by: Option<(ListId, RuleId)>,
     /// Whether only some of the client's ports are concerned.
     pub partial: bool,
+    /// Whether it sends an answer that refuses.
+    pub refuses: bool,
     /// One sentence on it.
     pub sentence: String,
 }
@@ -69,8 +81,21 @@ pub struct Gap {
 }
 
 impl Explanation {
-    pub(super) fn add(&mut self, network: &Network, provider: usize, judged: &Judged<'_>, code: Option<&'static str>) {
+    pub(super) fn add(&mut self, network: &Network, owner: Owner, judged: &Judged<'_>, code: Option<&'static str>) {
         let hop = *judged.hop;
+        // What lets all packets pass is told once, for the first one.
+        let follows = hop.note == Some(FOLLOWING);
+        if follows && matches!(judged.effect, Effect::Pass | Effect::Skipped) {
+            return;
+        }
+        // And what does not let the first one pass need not be asked about the others.
+        let told = |step: &Step| {
+            let refused = matches!(step.outcome, StepOutcome::Deny | StepOutcome::Maybe);
+            refused && step.layer == hop.layer.0 && step.id == network.name(hop.subject)
+        };
+        if follows && self.steps.iter().any(told) {
+            return;
+        }
         let outcome = match judged.effect {
             Effect::Pass => match judged.decision {
                 Some(decision) if decision.answer.actions.must(Actions::ACCEPT) => StepOutcome::Accept,
@@ -99,7 +124,9 @@ impl Explanation {
             detail: detail.clone(),
             code: code.map(str::to_owned),
         });
-        let blocker = |partial| Blocker { provider, hop, by, partial, sentence: detail.clone() };
+        let answers = by.is_some_and(|(_, rule)| network.answer(rule).is_some());
+        let refuses = hop.layer == LISTENER || (answers && !follows && hop.direction != Direction::Return);
+        let blocker = |partial| Blocker { owner, hop, by, partial, refuses, sentence: detail.clone() };
         match judged.effect {
             Effect::Block => self.blockers.push(blocker(false)),
             Effect::Partial => self.blockers.push(blocker(true)),
@@ -129,6 +156,12 @@ impl Explanation {
         self.reasons = self.blockers.iter().map(|blocker| blocker.sentence.clone()).collect();
         if verdict == Verdict::Blocked && self.blockers.iter().all(|blocker| blocker.partial) {
             self.reasons.push("together these refusals leave none of the client's ports".to_owned());
+        }
+        let refuses = |blocker: &Blocker| blocker.refuses;
+        let loses = |blocker: &Blocker| blocker.hop.direction == Direction::Return;
+        if self.blockers.iter().any(refuses) && self.blockers.iter().any(loses) {
+            self.reasons
+                .push("the refusal itself may be lost on its way back, and a new connection times out then".to_owned());
         }
         self.reasons.extend(self.gaps.iter().map(grant));
         if verdict == Verdict::Allowed {
@@ -198,7 +231,13 @@ fn gate_detail(network: &Network, judged: &Judged<'_>, packet: &Packet, decision
                 || format!("no {} rule of {lists} admits", gate_side(gate.side)),
                 |by| format!("{by} denies"),
             );
-            format!("{who} {what}; a new connection is dropped in silence and times out")
+            // What is sent back to an answer does not reach whoever waits for it.
+            let answer = decision.answer.by.filter(|_| hop.direction != Direction::Return);
+            let then = answer.and_then(|(_, rule)| network.answer(rule));
+            if hop.note == Some(FOLLOWING) {
+                return format!("{}{who} {what}; a new connection comes about and stands still", FOLLOWING.template);
+            }
+            format!("{who} {what}; {}", then.unwrap_or("a new connection is dropped in silence and times out"))
         }
         Effect::Partial => {
             let refused = refused_ports(network, judged.earlier, gate, packet);
@@ -265,7 +304,7 @@ pub(crate) fn rule_name(network: &Network, list: ListId, rule: RuleId) -> String
 
 fn named_rule(network: &Network, list: ListId, rule: RuleId) -> String {
     let Some((list, rule)) = network.list(list).zip(network.rule(rule)) else { return String::new() };
-    let name = rule.name.map_or(String::new(), |name| format!("{}: ", network.name(name)));
+    let name = rule.name.map_or(String::new(), |name| format!("{}: ", called(network, name)));
     let list = called(network, list.name);
     format!("{name}{} ({list})", rule_text(network, rule))
 }

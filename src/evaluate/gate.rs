@@ -10,6 +10,10 @@ use reachlint_model::{
 /// Jumps deeper than this are a loop: nftables itself allows 16 (`NFT_JUMP_STACK_SIZE`, `nf_tables.h`).
 pub(super) const MOST_JUMPS: u8 = 16;
 
+/// Rules that one gate is asked at most. Chains that jump to each other many times over can be made to have more of them
+/// than anybody can ask.
+const MOST_RULES: u32 = 10_000_000;
+
 /// The actions that a gate may turn out to take: more than one where something is undecided.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Actions(u8);
@@ -243,6 +247,8 @@ struct Walk<'n> {
     possible: Actions,
     /// Whether a rule that may have matched leaves the list that was jumped to.
     may_return: bool,
+    /// Rules that may still be asked.
+    left: u32,
     reason: Option<ReasonId>,
 }
 
@@ -271,15 +277,25 @@ impl<'n> Walk<'n> {
             until: u16::MAX,
             possible: Actions::default(),
             may_return: false,
+            left: MOST_RULES,
             reason: None,
         }
     }
 
     fn list(&mut self, id: ListId, list: &RuleList, depth: u8) -> Option<(Action, ListId, RuleId)> {
         for (rule, at) in self.network.rules(list).iter().zip(list.rules.clone()) {
+            let Some(left) = self.left.checked_sub(1) else {
+                self.possible = Actions::ALLOW.with(Actions::DENY).with(Actions::NEXT).with(Actions::ACCEPT);
+                return None;
+            };
+            self.left = left;
             match self.matches(rule) {
                 Match::No => {}
                 Match::Maybe(reason) => {
+                    if let Action::Jump(target) = rule.action {
+                        self.may_jump(target, reason, depth);
+                        continue;
+                    }
                     // What comes after the jump counts too if this rule leaves the list.
                     match rule.action {
                         Action::Next if depth > 0 => self.may_return = true,
@@ -312,6 +328,25 @@ impl<'n> Walk<'n> {
             self.reason.get_or_insert(reason);
         }
         None
+    }
+
+    /// Notes what could come of a jump that may be taken; the rule behind it follows in any case.
+    fn may_jump(&mut self, target: ListId, reason: ReasonId, depth: u8) {
+        let Some(list) = self.network.list(target).filter(|_| depth < MOST_JUMPS) else {
+            self.possible = self.possible.with(Actions::DENY);
+            self.reason.get_or_insert(reason);
+            return;
+        };
+        let (before, known) = (self.possible, self.reason);
+        let outside = std::mem::replace(&mut self.may_return, false);
+        if let Some((action, ..)) = self.list(target, list, depth + 1)
+            && action != Action::Next
+        {
+            self.possible = self.possible.with(Actions::of(action));
+        }
+        self.may_return = outside;
+        // A list that decides nothing makes no doubt.
+        self.reason = if self.possible == before { known } else { known.or(Some(reason)) };
     }
 
     fn matches(&mut self, rule: &Rule) -> Match {

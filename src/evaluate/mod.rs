@@ -10,14 +10,15 @@ mod sources;
 #[cfg(test)]
 mod reference;
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use reachlint_host::network::Hosts;
 use reachlint_model::{
-    Crossing, Hop, HopKind, Identity, InterfaceId, Network, Onward, Outcome, Packet, Path, PortRange, Protocol,
-    Provider, ReasonId, Verdict, Via,
+    Crossing, Hop, HopKind, Identity, InterfaceId, Network, Outcome, Packet, Path, PortRange, Protocol, Provider,
+    ReasonId, Verdict, Via,
 };
 
-pub use explain::{Blocker, Explanation, Gap, rule_text};
+pub use explain::{Blocker, Explanation, Gap, Owner, rule_text};
 pub(crate) use explain::{called, rule_name};
 pub use gate::{Actions, Answer, Decision, decide, matching, refused_ports};
 use gate::{answer_after, client_ports};
@@ -60,8 +61,8 @@ pub enum Effect {
 pub struct Judged<'p> {
     /// The hop.
     pub hop: &'p Hop,
-    /// Whether it belongs to the receiver's half.
-    pub entering: bool,
+    /// Whose it is.
+    pub side: Side,
     /// What it does.
     pub effect: Effect,
     /// How its rules decided, for a gate.
@@ -70,9 +71,44 @@ pub struct Judged<'p> {
     pub earlier: &'p [Hop],
 }
 
+/// Whose a hop of a path is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The sender's cloud.
+    Leaving,
+    /// The receiver's cloud.
+    Entering,
+    /// A host behind an interface.
+    Host,
+}
+
+/// The networks that the gates of a path are of.
+#[derive(Clone, Copy)]
+struct Networks<'n> {
+    leave: &'n Network,
+    enter: &'n Network,
+    hosts: &'n Network,
+}
+
+impl<'n> Networks<'n> {
+    fn of(&self, side: Side) -> &'n Network {
+        match side {
+            Side::Leaving => self.leave,
+            Side::Entering => self.enter,
+            Side::Host => self.hosts,
+        }
+    }
+
+    /// Those of a way on, both sides of which are of the receiver's cloud.
+    fn onward(self) -> Self {
+        Self { leave: self.enter, ..self }
+    }
+}
+
 /// Judges connections over the evidence of any number of clouds.
 pub struct Evaluator<'n> {
     providers: &'n [&'n dyn Provider],
+    hosts: Option<&'n Hosts>,
     ephemeral: PortRange,
     path: Path,
 }
@@ -81,13 +117,19 @@ impl<'n> Evaluator<'n> {
     /// An evaluator for clients that open connections from `ephemeral` ports.
     #[must_use]
     pub fn new(providers: &'n [&'n dyn Provider], ephemeral: PortRange) -> Self {
-        Self { providers, ephemeral, path: Path::default() }
+        Self { providers, hosts: None, ephemeral, path: Path::default() }
+    }
+
+    /// The same with what is known of the hosts.
+    #[must_use]
+    pub fn with_hosts(self, hosts: &'n Hosts) -> Self {
+        Self { hosts: (!hosts.is_empty()).then_some(hosts), ..self }
     }
 
     /// The verdict alone.
     pub fn verdict(&mut self, query: &Query) -> Verdict {
-        let Some((leave, enter, _)) = self.walk(query, false) else { return Verdict::Unknown };
-        judge(&self.path, leave, enter, &mut |_| {})
+        let Some((networks, _)) = self.walk(query, false) else { return Verdict::Unknown };
+        judge(Walk { path: &self.path, networks, before: None }, &mut |_| {})
     }
 
     /// The verdict with everything that led to it.
@@ -107,23 +149,30 @@ impl<'n> Evaluator<'n> {
 
     fn explain_walk(&mut self, query: &Query, to_service: bool) -> Explanation {
         let mut explanation = Explanation::default();
-        let Some((leave, enter, arrival)) = self.walk(query, to_service) else { return explanation };
-        let verdict = judge(&self.path, leave, enter, &mut |judged| {
-            let provider = if judged.entering { arrival.provider } else { query.provider };
-            let network = if judged.entering { enter } else { leave };
+        let Some((networks, arrival)) = self.walk(query, to_service) else { return explanation };
+        let verdict = judge(Walk { path: &self.path, networks, before: None }, &mut |judged| {
+            let owner = match judged.side {
+                Side::Leaving => Owner::Cloud(query.provider),
+                Side::Entering => Owner::Cloud(arrival.provider),
+                Side::Host => Owner::Hosts,
+            };
             let undecided = matches!(judged.effect, Effect::Unknown(_));
             let stops = undecided || matches!(judged.effect, Effect::Block | Effect::Partial);
-            let cloud = self.providers.get(provider).filter(|_| stops);
-            let from = (provider == query.provider).then_some(query.from);
-            let code = cloud.and_then(|cloud| cloud.code(judged.hop, undecided, from));
-            explanation.add(network, provider, &judged, code);
+            let code = match owner {
+                Owner::Cloud(provider) if stops => {
+                    let from = (provider == query.provider).then_some(query.from);
+                    self.providers.get(provider).and_then(|cloud| cloud.code(judged.hop, undecided, from))
+                }
+                _ => None,
+            };
+            explanation.add(networks.of(judged.side), owner, &judged, code);
         });
         explanation.finish(verdict, arrival);
         explanation
     }
 
-    /// Lays the path of a connection; the networks of the two halves, and where it ends.
-    fn walk(&mut self, query: &Query, to_service: bool) -> Option<(&'n Network, &'n Network, Landing)> {
+    /// Lays the path of a connection; the networks of its parts, and where it ends.
+    fn walk(&mut self, query: &Query, to_service: bool) -> Option<(Networks<'n>, Landing)> {
         self.path.clear();
         let leaving = *self.providers.get(query.provider)?;
         let packet = Packet {
@@ -149,10 +198,22 @@ impl<'n> Evaluator<'n> {
         let entering = *self.providers.get(to)?;
         let arrival = entering.enter(&crossing, &mut self.path.enter);
         if let Some(at) = arrival.interface {
+            self.path.end = Some((at, arrival.packet));
             entering.onward(&crossing, at, &mut self.path.onward);
         }
+        if let Some(hosts) = self.hosts {
+            let inside = crossing.via == Via::Loopback;
+            let first = if inside { to_itself(&packet) } else { packet };
+            hosts.leave((query.provider, query.from), &first, inside, &mut self.path.sender);
+            if inside {
+                hosts.enter((query.provider, query.from), &first, inside, &mut self.path.receiver);
+            }
+            receivers(hosts, to, &mut self.path);
+        }
         let landing = Landing { provider: to, interface: arrival.interface.or(crossing.destination) };
-        Some((leaving.network(), entering.network(), landing))
+        let leave = leaving.network();
+        let hosts = self.hosts.map_or(leave, Hosts::network);
+        Some((Networks { leave, enter: entering.network(), hosts }, landing))
     }
 
     /// Which cloud takes the packet: over the internet it can be any.
@@ -162,6 +223,27 @@ impl<'n> Evaluator<'n> {
         }
         let public = crossing.packet.destination;
         self.providers.iter().position(|provider| provider.answers(public)).unwrap_or(from)
+    }
+}
+
+/// What a host sends to itself: the source is the destination, whichever of its addresses that is (the routing table
+/// `local`), and `0.0.0.0` and `::` stand for the loopback address (Linux, `ip(7)`).
+fn to_itself(packet: &Packet) -> Packet {
+    let own = match packet.destination {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Ipv6Addr::LOCALHOST.into(),
+        other => other,
+    };
+    Packet { source: own, destination: own, ..*packet }
+}
+
+/// Lays what the hosts at the ends of a path and of its ways on do.
+fn receivers(hosts: &Hosts, provider: usize, path: &mut Path) {
+    if let Some((at, packet)) = path.end {
+        hosts.enter((provider, at), &packet, false, &mut path.receiver);
+    }
+    for way in &mut path.onward {
+        receivers(hosts, provider, &mut way.path);
     }
 }
 
@@ -176,11 +258,15 @@ pub struct Landing {
 
 /// Judges every hop of a path and sums up: one block blocks, else one doubt leaves it undecided, else one partial
 /// hop makes it partial, unless several of them together leave the client no port. The ways on count as one hop more.
-fn judge<'p>(path: &'p Path, leave: &Network, enter: &Network, each: &mut dyn FnMut(Judged<'p>)) -> Verdict {
+///
+/// On a way on, the client's ports are those of the first hops where its connection goes on as it is, so refusals of both
+/// count together.
+fn judge<'p>(walk: Walk<'p, '_>, each: &mut dyn FnMut(Judged<'p>)) -> Verdict {
+    let Walk { path, networks, before } = walk;
     let (mut blocked, mut unknown, mut partial) = (false, false, 0_u32);
     let mut stage = Stage::default();
-    places(path, leave, enter, |network, place| {
-        let Place { entering, hop, earlier } = place;
+    places(path, networks, |network, place| {
+        let Place { side, hop, earlier } = place;
         let (effect, decision, earlier) = match hop.kind {
             HopKind::Gate { gate, packet } => gate_effect(network, gate, &packet, earlier, &mut stage),
             _ => (plain_effect(hop), None, earlier),
@@ -191,15 +277,15 @@ fn judge<'p>(path: &'p Path, leave: &Network, enter: &Network, each: &mut dyn Fn
             Effect::Partial => partial += 1,
             Effect::Pass | Effect::Skipped => {}
         }
-        each(Judged { hop, entering, effect, decision, earlier });
+        each(Judged { hop, side, effect, decision, earlier });
     });
-    if !blocked && partial > 1 {
+    if !blocked && (partial > 1 || (partial > 0 && before.is_some())) {
         blocked = path.hops().any(|hop| match hop.kind {
-            HopKind::Gate { packet, .. } => !any_port_left(path, leave, enter, client_ports(&packet)),
+            HopKind::Gate { packet, .. } => !any_port_left(&walk, &packet),
             _ => false,
         });
     }
-    match judge_onward(&path.onward, enter, each) {
+    match judge_onward(&walk, each) {
         Some(Verdict::Blocked) => blocked = true,
         Some(Verdict::Unknown) => unknown = true,
         Some(Verdict::Partial) => partial += 1,
@@ -215,14 +301,19 @@ fn judge<'p>(path: &'p Path, leave: &Network, enter: &Network, each: &mut dyn Fn
 
 /// Judges the ways on from a receiver, of which it takes one for each connection: blocked where all of them are, and
 /// partial where some are. One that may never be taken settles nothing, unless all the others say the same.
-fn judge_onward<'p>(onward: &'p [Onward], network: &Network, each: &mut dyn FnMut(Judged<'p>)) -> Option<Verdict> {
+fn judge_onward<'p>(walk: &Walk<'p, '_>, each: &mut dyn FnMut(Judged<'p>)) -> Option<Verdict> {
+    let (onward, networks) = (walk.path.onward.as_slice(), walk.networks.onward());
     if onward.is_empty() {
         return None;
     }
     let (mut all_pass, mut all_end) = (true, true);
     let (mut passes, mut ends, mut doubtful) = (false, false, 0);
     for way in onward {
-        let verdict = judge(&way.path, network, network, &mut |judged| each(Judged { entering: true, ..judged }));
+        let next = Walk { path: &way.path, networks, before: Some(walk) };
+        let verdict = judge(next, &mut |judged| {
+            let side = if judged.side == Side::Host { Side::Host } else { Side::Entering };
+            each(Judged { side, ..judged });
+        });
         all_pass &= verdict == Verdict::Allowed;
         all_end &= verdict == Verdict::Blocked;
         if way.doubt.is_none() {
@@ -242,7 +333,7 @@ fn judge_onward<'p>(onward: &'p [Onward], network: &Network, each: &mut dyn FnMu
                 let told = onward.iter().take(at).any(|earlier| earlier.doubt == way.doubt);
                 let Some(hop) = way.doubt.as_ref().filter(|_| !told) else { continue };
                 let effect = plain_effect(hop);
-                each(Judged { hop, entering: true, effect, decision: None, earlier: &[] });
+                each(Judged { hop, side: Side::Entering, effect, decision: None, earlier: &[] });
             }
             Some(Verdict::Unknown)
         }
@@ -252,23 +343,26 @@ fn judge_onward<'p>(onward: &'p [Onward], network: &Network, each: &mut dyn FnMu
 /// A hop on its path.
 #[derive(Clone, Copy)]
 struct Place<'p> {
-    /// Whether it belongs to the receiver's half.
-    entering: bool,
+    side: Side,
     hop: &'p Hop,
     /// For a gate, the hops between the first gate of its stage and itself.
     earlier: &'p [Hop],
 }
 
 /// Goes through the hops in the order in which the first packet and then its answer meet them.
-fn places<'p>(path: &'p Path, leave: &Network, enter: &Network, mut each: impl FnMut(&Network, Place<'p>)) {
-    let sides: [(bool, bool, &'p [Hop]); 4] = [
-        (false, false, &path.leave.hops),
-        (true, false, &path.enter.hops),
-        (true, true, &path.enter.returns),
-        (false, true, &path.leave.returns),
+fn places<'p>(path: &'p Path, networks: Networks<'_>, mut each: impl FnMut(&Network, Place<'p>)) {
+    let sides: [(Side, bool, &'p [Hop]); 8] = [
+        (Side::Host, false, &path.sender.hops),
+        (Side::Leaving, false, &path.leave.hops),
+        (Side::Entering, false, &path.enter.hops),
+        (Side::Host, false, &path.receiver.hops),
+        (Side::Host, true, &path.receiver.returns),
+        (Side::Entering, true, &path.enter.returns),
+        (Side::Leaving, true, &path.leave.returns),
+        (Side::Host, true, &path.sender.returns),
     ];
-    for (entering, back, hops) in sides {
-        let network = if entering { enter } else { leave };
+    for (side, back, hops) in sides {
+        let network = networks.of(side);
         // The stage that goes on, and where it began. Stages are numbered by each provider for itself.
         let mut stage: Option<((u8, PortRange), usize)> = None;
         for step in 0..hops.len() {
@@ -287,24 +381,46 @@ fn places<'p>(path: &'p Path, leave: &Network, enter: &Network, mut each: impl F
                     _ => stage = Some((key, at)),
                 }
             }
-            each(network, Place { entering, hop, earlier });
+            each(network, Place { side, hop, earlier });
         }
     }
 }
 
-/// Whether a connection from one of these client ports may pass every gate that sees them.
-fn any_port_left(path: &Path, leave: &Network, enter: &Network, client: PortRange) -> bool {
-    let mut from = Some(client.first());
-    while let Some(port) = from.filter(|port| *port <= client.last()) {
-        let (mut until, mut refused) = (client.last(), false);
-        places(path, leave, enter, |network, place| {
-            let HopKind::Gate { gate, packet } = place.hop.kind else { return };
-            // Where a translation gives other ports, any of them can follow on any of these.
-            let Some(gate) = network.gate(gate).filter(|_| client_ports(&packet) == client) else { return };
-            let (answer, end) = answer_after(network, place.earlier, gate, &packet, port);
-            until = until.min(end);
-            refused |= answer.actions.must(Actions::DENY);
-        });
+/// A path to be judged, and those before it on whose ways on it lies.
+#[derive(Clone, Copy)]
+struct Walk<'p, 'w> {
+    path: &'p Path,
+    networks: Networks<'w>,
+    before: Option<&'w Walk<'p, 'w>>,
+}
+
+/// The client's end of a packet: its address and its possible ports.
+fn client(packet: &Packet) -> (IpAddr, PortRange) {
+    let ports = client_ports(packet);
+    (if packet.source_ports == ports { packet.source } else { packet.destination }, ports)
+}
+
+/// Whether the connection of a packet may pass, from one of its client ports, every gate that sees them.
+fn any_port_left(walk: &Walk<'_, '_>, packet: &Packet) -> bool {
+    let (address, ports) = client(packet);
+    let mut from = Some(ports.first());
+    while let Some(port) = from.filter(|port| *port <= ports.last()) {
+        let (mut until, mut refused) = (ports.last(), false);
+        let mut next = Some((walk, false));
+        while let Some((Walk { path, networks, before }, earlier_path)) = next {
+            places(path, *networks, |network, place| {
+                let HopKind::Gate { gate, packet } = place.hop.kind else { return };
+                let (known, range) = client(&packet);
+                // Where a translation gives other ports, any of them can follow on any of these. A load balancer opens
+                // a connection of its own, with its own ports, unless it leaves the client's address alone.
+                let same = range == ports && (!earlier_path || known == address);
+                let Some(gate) = network.gate(gate).filter(|_| same) else { return };
+                let (answer, end) = answer_after(network, place.earlier, gate, &packet, port);
+                until = until.min(end);
+                refused |= answer.actions.must(Actions::DENY);
+            });
+            next = before.map(|before| (before, true));
+        }
         if !refused {
             return true;
         }
@@ -372,7 +488,7 @@ mod tests {
         Verdict,
     };
 
-    use super::judge;
+    use super::{Networks, judge};
 
     /// The verdict on ways on, each with its own verdict and whether it may never be taken; and the number of doubts
     /// that are told.
@@ -395,7 +511,8 @@ mod tests {
             path.onward.push(Onward { path: way, doubt: doubtful.then(|| hop(HopKind::Opaque(reason))) });
         }
         let mut told = 0;
-        let verdict = judge(&path, &network, &network, &mut |judged| {
+        let networks = Networks { leave: &network, enter: &network, hosts: &network };
+        let verdict = judge(super::Walk { path: &path, networks, before: None }, &mut |judged| {
             told += usize::from(matches!(judged.hop.kind, HopKind::Opaque(_)));
         });
         (verdict, told)

@@ -1,5 +1,7 @@
 //! Reads snapshots: files in any layout, recognised by what they hold.
 
+mod plan;
+
 use std::borrow::Cow;
 use std::fs;
 use std::io::{self, Read};
@@ -7,9 +9,14 @@ use std::path::{Path, PathBuf};
 
 use reachlint_aws::network::{AwsNetwork, Estate};
 use reachlint_aws::records::{Listing, ReadError, Recognised, read};
+use reachlint_host::records::{Document, DocumentError, MAGIC_LENGTH, is_document};
 use reachlint_model::{Cloud, Failure, Intake, Manifest, NameAnswer, Provider, SNAPSHOT_SCHEMA};
 
+use reachlint_terraform::PlanError;
+
 use crate::report::Evidence;
+
+pub use plan::PlanFile;
 
 /// Folders nested deeper than this are a loop of links.
 const DEEPEST: usize = 16;
@@ -22,6 +29,8 @@ const KEYS: [&str; 4] = ["schema", "kind", "id", "value"];
 pub struct Snapshot {
     /// The clouds that it has evidence of, each once.
     pub networks: Vec<Box<dyn Provider>>,
+    /// Evidence of hosts.
+    pub hosts: Vec<Document>,
     /// Answers of the system resolver at the time it was taken.
     pub names: Vec<NameAnswer>,
     /// Calls that failed when it was taken.
@@ -57,6 +66,12 @@ pub enum EvidenceError {
         /// What it is instead.
         why: String,
     },
+    /// A file that was named is no evidence of a host.
+    #[error("`{path}` is no evidence of a host")]
+    NotHost {
+        /// The path.
+        path: PathBuf,
+    },
     /// A file is evidence and broken.
     #[error("`{path}` is broken: {why}")]
     Broken {
@@ -77,6 +92,22 @@ pub enum EvidenceError {
         cloud: Cloud,
         /// What it is.
         kind: String,
+    },
+    /// A plan cannot be used.
+    #[error("`{path}` is no plan to judge by: {error}")]
+    Plan {
+        /// The path.
+        path: PathBuf,
+        /// Why.
+        error: PlanError,
+    },
+    /// A plan has something in it that cannot be.
+    #[error("`{path}` is broken: {why}")]
+    PlanBroken {
+        /// The path.
+        path: PathBuf,
+        /// What is wrong.
+        why: String,
     },
     /// Evidence of several clouds.
     #[error(
@@ -99,9 +130,12 @@ impl EvidenceError {
             Self::NotEvidence { .. } => {
                 "give what `aws ec2 describe-… --output json` printed, or a folder written by `reachlint collect`"
             }
+            Self::NotHost { .. } => "give what the script printed that `reachlint host-evidence` prints",
             Self::Broken { .. } => "write the file again; half a listing would make half of the verdicts wrong",
             Self::Empty(_) => "docs/evidence.md lists the commands whose output makes a snapshot",
             Self::OtherCloud { .. } => "give AWS evidence",
+            Self::Plan { error, .. } => error.help(),
+            Self::PlanBroken { .. } => "plan again; Terraform itself refuses such a value",
             Self::Mixed { .. } => "pass `--provider aws` to leave the other cloud's files out",
         }
     }
@@ -113,6 +147,7 @@ struct Reader {
     aws: Estate,
     /// The other clouds that are analysed.
     others: Vec<Box<dyn Intake>>,
+    hosts: Vec<Document>,
     names: Vec<NameAnswer>,
     failures: Vec<Failure>,
     evidence: Vec<Evidence>,
@@ -124,6 +159,18 @@ struct Reader {
 /// # Errors
 /// When a path cannot be read, a named file is no evidence, evidence is broken, or there is none.
 pub fn load(paths: &[PathBuf], only: Option<Cloud>) -> Result<Snapshot, EvidenceError> {
+    load_planned(paths, only, None)
+}
+
+/// The same, with the changes of a plan laid over it.
+///
+/// # Errors
+/// As for [`load`], and when the plan cannot be laid over the evidence.
+pub fn load_planned(
+    paths: &[PathBuf],
+    only: Option<Cloud>,
+    plan: Option<&PlanFile>,
+) -> Result<Snapshot, EvidenceError> {
     let mut reader = Reader::new();
     let mut files = Vec::new();
     for path in paths {
@@ -144,7 +191,19 @@ pub fn load(paths: &[PathBuf], only: Option<Cloud>) -> Result<Snapshot, Evidence
         reader.document(&path, &mut file, named, || fs::read(&path).map(Cow::Owned))?;
     }
     let given: Vec<String> = paths.iter().map(|path| format!("`{}`", path.display())).collect();
-    reader.finish(&given.join(", "), only)
+    reader.finish(&given.join(", "), only, plan)
+}
+
+/// Reads the evidence of one host.
+///
+/// # Errors
+/// When the file cannot be read or is none.
+pub fn host(path: &Path) -> Result<Document, EvidenceError> {
+    let bytes = fs::read(path).map_err(|source| EvidenceError::Unreadable { path: path.to_owned(), source })?;
+    Document::read(&path.display().to_string(), &bytes).map_err(|why| match why {
+        DocumentError::Foreign => EvidenceError::NotHost { path: path.to_owned() },
+        DocumentError::Version(_) => EvidenceError::Broken { path: path.to_owned(), why: why.to_string() },
+    })
 }
 
 /// Reads documents that are in memory: freshly collected ones, or those inside the binary.
@@ -155,6 +214,18 @@ pub fn from_documents<'d>(
     documents: impl IntoIterator<Item = (&'d str, &'d [u8])>,
     what: &str,
 ) -> Result<Snapshot, EvidenceError> {
+    from_documents_planned(documents, what, None)
+}
+
+/// The same, with the changes of a plan laid over them.
+///
+/// # Errors
+/// As for [`load_planned`].
+pub fn from_documents_planned<'d>(
+    documents: impl IntoIterator<Item = (&'d str, &'d [u8])>,
+    what: &str,
+    plan: Option<&PlanFile>,
+) -> Result<Snapshot, EvidenceError> {
     let mut reader = Reader::new();
     let mut documents: Vec<_> = documents.into_iter().collect();
     documents.sort_by_key(|(name, _)| (!name.contains("describe-network-interfaces"), *name));
@@ -162,7 +233,7 @@ pub fn from_documents<'d>(
         let mut input = bytes;
         reader.document(Path::new(name), &mut input, false, || Ok(Cow::Borrowed(bytes)))?;
     }
-    reader.finish(what, None)
+    reader.finish(what, None, plan)
 }
 
 /// Every file below a folder, links followed.
@@ -194,6 +265,7 @@ fn lists_interfaces(path: &Path) -> bool {
 impl Reader {
     fn new() -> Self {
         Self {
+            hosts: Vec::new(),
             aws: Estate::default(),
             others: Vec::new(),
             names: Vec::new(),
@@ -215,6 +287,12 @@ impl Reader {
         let folder = path.parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
         self.aws.folder(&folder);
         let unreadable = |source| EvidenceError::Unreadable { path: path.to_owned(), source };
+        let mut start = Vec::with_capacity(MAGIC_LENGTH);
+        input.take(MAGIC_LENGTH as u64).read_to_end(&mut start).map_err(unreadable)?;
+        if is_document(&start) {
+            return self.host(path, &again().map_err(unreadable)?);
+        }
+        let input = &mut start.as_slice().chain(input);
         match read(&name, input, &mut self.aws) {
             Ok(Recognised::Evidence(found)) => {
                 let mut counts: Vec<(Listing, usize)> = Vec::new();
@@ -240,6 +318,16 @@ impl Reader {
                 Err(EvidenceError::Broken { path: path.to_owned(), why: error.to_string() })
             }
         }
+    }
+
+    /// What the script of `reachlint host-evidence` printed.
+    fn host(&mut self, path: &Path, bytes: &[u8]) -> Result<(), EvidenceError> {
+        let source = path.display().to_string();
+        let broken = |why: DocumentError| EvidenceError::Broken { path: path.to_owned(), why: why.to_string() };
+        let document = Document::read(&source, bytes).map_err(broken)?;
+        self.note(path, None, format!("host {}", document.host));
+        self.hosts.push(document);
+        Ok(())
     }
 
     fn other(&mut self, path: &Path, bytes: &[u8], named: bool, why: String) -> Result<(), EvidenceError> {
@@ -287,11 +375,17 @@ impl Reader {
         self.evidence.push(Evidence { source: path.display().to_string(), provider, note });
     }
 
-    fn finish(mut self, what: &str, only: Option<Cloud>) -> Result<Snapshot, EvidenceError> {
+    fn finish(mut self, what: &str, only: Option<Cloud>, plan: Option<&PlanFile>) -> Result<Snapshot, EvidenceError> {
         let counts = |cloud: Cloud| only.is_none_or(|only| only == cloud);
         let mut networks: Vec<Box<dyn Provider>> = Vec::new();
         if !self.aws.is_empty() && counts(Cloud::Aws) {
+            if let Some(file) = plan {
+                file.lay_over(&mut self.aws, &mut self.evidence)?;
+            }
             networks.push(Box::new(AwsNetwork::new(self.aws)));
+        }
+        if let Some(file) = plan.filter(|_| networks.is_empty()) {
+            self.evidence.push(file.useless());
         }
         let others = self.others.into_iter().filter(|intake| !intake.is_empty() && counts(intake.cloud()));
         networks.extend(others.map(Intake::compile));
@@ -302,7 +396,8 @@ impl Reader {
             _ => {}
         }
         self.evidence.sort_by(|a, b| a.source.cmp(&b.source));
-        Ok(Snapshot { networks, names: self.names, failures: self.failures, evidence: self.evidence })
+        let Self { hosts, names, failures, evidence, .. } = self;
+        Ok(Snapshot { networks, hosts, names, failures, evidence })
     }
 }
 

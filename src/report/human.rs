@@ -20,6 +20,8 @@ const MOST_PLACES: usize = 2;
 const MOST_ALLOWED: usize = 40;
 /// Sentences that a finding shows at most.
 const MOST_REASONS: usize = 8;
+/// How notes on the evidence begin that people have to see: what it lacks, and that it is of what will be.
+const TOLD: [&str; 3] = ["passed over:", "not read:", "terraform plan:"];
 /// Lines on what the evidence lacks at most.
 const MOST_GAPS: usize = 10;
 
@@ -58,9 +60,7 @@ pub fn human(report: &Report, sources: &[SourceText], look: Look) -> String {
 
 /// What the evidence lacks, and what of it was no evidence.
 fn gaps(out: &mut String, evidence: &[Evidence]) {
-    let lacking = evidence
-        .iter()
-        .filter(|evidence| evidence.note.starts_with("passed over:") || evidence.note.starts_with("not read:"));
+    let lacking = evidence.iter().filter(|evidence| TOLD.iter().any(|start| evidence.note.starts_with(start)));
     let lines: Vec<String> =
         lacking.map(|evidence| format!("{}: {}", neutral(&evidence.source), neutral(&evidence.note))).collect();
     for line in lines.iter().take(MOST_GAPS) {

@@ -92,3 +92,76 @@ pub fn questions(wanted: &[Wanted], given: &BTreeMap<String, Vec<IpAddr>>) -> Ve
     names.dedup();
     names
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap};
+    use std::net::IpAddr;
+
+    use reachlint_model::{NameAnswer as Recorded, Provider, Selector};
+
+    use super::Resolver;
+    use crate::audit::{NameAnswer, Names, nodes};
+    use crate::evidence::from_documents;
+
+    const ESTATE: [(&str, &str); 3] = [
+        (
+            "interfaces.json",
+            r#"{"NetworkInterfaces": [{"NetworkInterfaceId": "eni-1", "VpcId": "vpc-1", "SubnetId": "subnet-1",
+                "PrivateIpAddress": "10.0.0.1", "Groups": [{"GroupId": "sg-1"}]}]}"#,
+        ),
+        (
+            "zone.json",
+            r#"{"HostedZone": {"Id": "/hostedzone/Z0123456789", "Name": "corp.", "Config": {"PrivateZone": true}},
+                "VPCs": [{"VPCId": "vpc-1"}]}"#,
+        ),
+        (
+            "records-Z0123456789.json",
+            r#"{"ResourceRecordSets": [
+                {"Name": "app.corp.", "Type": "A", "ResourceRecords": [{"Value": "10.0.0.2"}]},
+                {"Name": "far.corp.", "Type": "CNAME", "ResourceRecords": [{"Value": "far.example.com"}]}]}"#,
+        ),
+    ];
+
+    fn answer(host: &str, given: &[(&str, &str)], recorded: &[(&str, &str)]) -> NameAnswer {
+        let documents = ESTATE.iter().map(|(name, text)| (*name, text.as_bytes()));
+        let snapshot = from_documents(documents, "the test").unwrap();
+        let providers: Vec<&dyn Provider> = snapshot.providers();
+        let node = nodes(&providers, &Selector::Name("eni-1".to_owned()))[0];
+        let address = |text: &str| text.parse::<IpAddr>().unwrap();
+        let given: BTreeMap<_, _> =
+            given.iter().map(|(name, found)| ((*name).to_owned(), vec![address(found)])).collect();
+        let recorded: HashMap<_, _> = recorded
+            .iter()
+            .map(|(name, found)| {
+                let name = (*name).to_owned();
+                (name.clone(), Recorded { name, addresses: vec![address(found)], error: None })
+            })
+            .collect();
+        Resolver { given, recorded, providers: &providers, asked: false }.answer(&node, host)
+    }
+
+    fn addresses(text: &str) -> NameAnswer {
+        NameAnswer::Addresses(vec![text.parse().unwrap()])
+    }
+
+    #[test]
+    fn the_user_goes_before_the_evidence_and_that_before_recorded_answers() {
+        let (given, recorded) = ([("app.corp", "10.0.0.3")], [("app.corp", "10.0.0.4")]);
+        assert_eq!(answer("App.corp.", &given, &recorded), addresses("10.0.0.3"));
+        assert_eq!(answer("app.corp", &[], &recorded), addresses("10.0.0.2"));
+        assert_eq!(answer("app.example", &[], &[("app.example", "10.0.0.4")]), addresses("10.0.0.4"));
+    }
+
+    #[test]
+    fn what_a_private_zone_does_not_have_nobody_else_answers() {
+        let why = |answer| match answer {
+            NameAnswer::None(why) => why,
+            NameAnswer::Addresses(found) => panic!("{found:?}"),
+        };
+        assert!(why(answer("www.corp", &[], &[("www.corp", "10.0.0.4")])).contains("has no record of it"));
+        assert!(why(answer("far.corp", &[], &[])).contains("far.example.com"));
+        // It leads out of the zone, where others answer.
+        assert_eq!(answer("far.corp", &[], &[("far.corp", "10.0.0.4")]), addresses("10.0.0.4"));
+    }
+}

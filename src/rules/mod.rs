@@ -27,19 +27,42 @@ mod unknown_address;
 #[path = "unresolved-upstream/mod.rs"]
 mod unresolved_upstream;
 
-use reachlint_model::Provider;
+use reachlint_host::network::Hosts;
+use reachlint_model::{Fix, Network, Provider, Remedy};
 
 pub use open::{OpenRule, open_rules};
 
 use crate::audit::Judged;
+use crate::evaluate::{Blocker, Owner};
 use crate::report::Finding;
 
 /// What a rule looks at.
 pub struct Context<'a> {
     /// The clouds' compiled evidence.
     pub providers: &'a [&'a dyn Provider],
+    /// What is known of the hosts behind interfaces.
+    pub hosts: &'a Hosts,
     /// Every flow that was judged.
     pub flows: &'a [Judged],
+}
+
+impl<'a> Context<'a> {
+    /// The network that a hop is of.
+    fn network(&self, owner: Owner) -> Option<&'a Network> {
+        match owner {
+            Owner::Cloud(at) => self.providers.get(at).map(|provider| provider.network()),
+            Owner::Hosts => Some(self.hosts.network()),
+        }
+    }
+
+    /// The narrowest change at a hop, in the words of whoever it belongs to.
+    fn remedy(&self, fix: Fix, blocker: &Blocker) -> Option<Remedy> {
+        let (list, rule) = blocker.by.unzip();
+        match blocker.owner {
+            Owner::Cloud(at) => self.providers.get(at)?.remedy(fix, &blocker.hop, list, rule),
+            Owner::Hosts => self.hosts.remedy(fix, &blocker.hop, list, rule),
+        }
+    }
 }
 
 /// A rule.

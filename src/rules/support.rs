@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::hash::Hash;
 
-use reachlint_model::{Action, Fix, HopKind, Network, Provider, Remedy, Rule};
+use reachlint_model::{Action, Fix, HopKind, Network, Remedy, Rule};
 
 use super::Context;
 use crate::audit::{Judged, destination, host_address};
@@ -166,6 +166,10 @@ pub(super) fn cause(blocker: &Blocker) -> String {
         ("load-balancer", _) => "load balancer does not take it",
         ("target-group", _) => "load balancer has no target for it",
         ("instance-state", _) => "upstream is not running",
+        ("listener", _) => "nothing listens there on the upstream",
+        ("nftables" | "iptables", "ingress") => "the upstream's own firewall refuses it",
+        ("nftables" | "iptables", "egress") => "the firewall of nginx's own host refuses it",
+        ("nftables" | "iptables", _) => "a host's firewall refuses the answer",
         (other, _) => other,
     };
     what.to_owned()
@@ -185,8 +189,7 @@ pub(super) fn causes(blockers: &[Blocker]) -> String {
 
 /// Identifiers of what decided: the hop's own, its lists and the rule.
 pub(super) fn resources(context: &Context<'_>, blocker: &Blocker) -> Vec<String> {
-    let Some(provider) = context.providers.get(blocker.provider) else { return Vec::new() };
-    let network = provider.network();
+    let Some(network) = context.network(blocker.owner) else { return Vec::new() };
     let mut ids = vec![network.name(blocker.hop.subject).to_owned()];
     if let HopKind::Gate { gate, .. } = blocker.hop.kind
         && let Some(gate) = network.gate(gate)
@@ -201,15 +204,13 @@ pub(super) fn resources(context: &Context<'_>, blocker: &Blocker) -> Vec<String>
 
 /// The narrowest changes at all blockers of all flows, each once.
 pub(super) fn remedy<'b>(
-    providers: &[&dyn Provider],
+    context: &Context<'_>,
     fix: Fix,
     blockers: impl IntoIterator<Item = &'b Blocker>,
 ) -> Option<Remedy> {
     let mut parts: Vec<Remedy> = Vec::new();
     for blocker in blockers {
-        let (list, rule) = blocker.by.unzip();
-        let part = providers.get(blocker.provider).and_then(|cloud| cloud.remedy(fix, &blocker.hop, list, rule));
-        if let Some(part) = part.filter(|part| !parts.contains(part)) {
+        if let Some(part) = context.remedy(fix, blocker).filter(|part| !parts.contains(part)) {
             parts.push(part);
         }
     }

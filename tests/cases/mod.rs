@@ -5,18 +5,21 @@
 #![cfg(test)]
 
 mod aws;
+mod plan;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::fmt::Write;
 use std::fs;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use reachlint::audit::{self, Subject, destination, judge, wanted};
-use reachlint::evidence::from_documents;
+use reachlint::evidence::{PlanFile, from_documents_planned};
 use reachlint::nginx::{Config, MemoryFiles, Options};
 use reachlint::report::{Confidence, Finding, Flow, StepOutcome};
 use reachlint::resolve::Resolver;
 use reachlint::rules::Context;
+use reachlint_host::network::Hosts;
 use reachlint_model::{Cloud, Failure, Manifest, NameAnswer, PortRange, SNAPSHOT_SCHEMA};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -50,8 +53,58 @@ pub(crate) struct Case {
     pub(crate) told: Vec<Told>,
     #[serde(default)]
     manifest: CaseManifest,
+    #[serde(default, rename = "host")]
+    hosts: Vec<CaseHost>,
     #[serde(default)]
     evidence: Map<String, Value>,
+    plan: Option<plan::Plan>,
+}
+
+/// A host whose evidence is among the case's.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CaseHost {
+    name: String,
+    address: String,
+    #[serde(default)]
+    uid: u32,
+    /// What commands print, and which fail: `"absent"`, or `"exit 1"` in the first line. What is left out is an empty
+    /// firewall of nftables, and a listener on port 8080 at every address.
+    #[serde(default)]
+    commands: BTreeMap<String, String>,
+}
+
+impl CaseHost {
+    /// What the script would print.
+    fn document(&self) -> String {
+        let addresses = json!([
+            { "ifname": "lo", "addr_info": [{ "local": "127.0.0.1" }, { "local": "::1" }] },
+            { "ifname": "eth0", "addr_info": [{ "local": self.address }] },
+        ]);
+        let mut commands: BTreeMap<&str, String> = BTreeMap::from([
+            ("ip -j addr", addresses.to_string()),
+            ("ss -Hltnupe", "tcp LISTEN 0 511 0.0.0.0:8080 0.0.0.0:* users:((\"app\",pid=7,fd=5))".to_owned()),
+            ("nft -j list ruleset", r#"{"nftables": [{"metainfo": {"json_schema_version": 1}}]}"#.to_owned()),
+            ("nft list ruleset", String::new()),
+            ("iptables-save", "absent".to_owned()),
+            ("ip6tables-save", "absent".to_owned()),
+            ("iptables-legacy-save", "absent".to_owned()),
+            ("ip6tables-legacy-save", "absent".to_owned()),
+        ]);
+        commands.extend(self.commands.iter().map(|(command, output)| (command.as_str(), output.clone())));
+        let mut text = format!("=== reachlint host evidence 1\n=== host {}\n=== uid {}\n", self.name, self.uid);
+        for (command, output) in commands {
+            let (output, ending) = match output.split_once('\n').unwrap_or((&output, "")) {
+                ("absent", _) => ("", "absent".to_owned()),
+                (first, rest) if first.starts_with("exit ") => (rest, first.to_owned()),
+                _ => (output.as_str(), "exit 0".to_owned()),
+            };
+            writeln!(text, "=== $ {command}").unwrap();
+            output.lines().for_each(|line| writeln!(text, " {line}").unwrap());
+            writeln!(text, "=== {ending}").unwrap();
+        }
+        text + "=== end\n"
+    }
 }
 
 impl Case {
@@ -132,10 +185,15 @@ fn id_key(cloud: Cloud, listing: &str) -> &'static str {
     }
 }
 
-fn merged(base: &Map<String, Value>, case: &Case, cloud: Cloud) -> Map<String, Value> {
+fn merged(
+    base: &Map<String, Value>,
+    without: &[String],
+    over: &Map<String, Value>,
+    cloud: Cloud,
+) -> Map<String, Value> {
     let mut all = base.clone();
-    remove(&mut all, &case.without, cloud);
-    for (listing, records) in &case.evidence {
+    remove(&mut all, without, cloud);
+    for (listing, records) in over {
         if records.is_object() {
             all.insert(listing.clone(), records.clone());
             continue;
@@ -216,10 +274,48 @@ pub(crate) fn cases(folder: &Path) -> Vec<(String, Case)> {
 /// What reachlint says of a case: every flow, and what `check` finds.
 pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<Finding>) -> (Vec<Flow>, Vec<Finding>) {
     let cloud = base.cloud();
-    let evidence = merged(&base.evidence, case, cloud);
-    let documents = documents(&evidence, case, cloud);
+    let evidence = merged(&base.evidence, &case.without, &case.evidence, cloud);
+    let Some(plan) = &case.plan else {
+        let (flows, findings, _) = judged(base, case, &evidence, None, &check);
+        return (flows, findings);
+    };
+    let (flows, findings, notes) = judged(base, case, &evidence, Some(&plan.file(false)), &check);
+    let name = case.id.as_deref().unwrap_or_default();
+    for note in &plan.notes {
+        assert!(notes.iter().any(|known| known.contains(note)), "{name}: nothing says `{note}`: {notes:#?}");
+    }
+    // A plan that changes nothing changes nothing.
+    let is_there = case.from.as_ref().is_none_or(|from| !from.starts_with("aws_"));
+    if is_there {
+        let report = |plan: Option<&PlanFile>| {
+            let (flows, findings, _) = judged(base, case, &evidence, plan, &check);
+            json!([flows, findings])
+        };
+        assert_eq!(report(None), report(Some(&plan.file(true))), "{name}");
+    }
+    // What the plan does can as well be done by hand.
+    if let Some(applied) = &plan.applied {
+        let evidence = merged(&evidence, &plan.applied_without, applied, cloud);
+        let (by_hand, ..) = judged(base, case, &evidence, None, &check);
+        assert_eq!(plan::outline(&by_hand), plan::outline(&flows), "{name}");
+    }
+    (flows, findings)
+}
+
+type Judged = (Vec<Flow>, Vec<Finding>, Vec<String>);
+
+fn judged(
+    base: &Case,
+    case: &Case,
+    evidence: &Map<String, Value>,
+    plan: Option<&PlanFile>,
+    check: impl Fn(&Context<'_>) -> Vec<Finding>,
+) -> Judged {
+    let documents = documents(evidence, case, base.cloud());
+    let hosts = case.hosts.iter().map(|host| (format!("{}.txt", host.name), host.document().into_bytes()));
+    let documents: Vec<_> = documents.into_iter().chain(hosts).collect();
     let documents = documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-    let snapshot = from_documents(documents, "the case").unwrap();
+    let snapshot = from_documents_planned(documents, "the case", plan).unwrap();
     let nginx = case.nginx.as_ref().or(base.nginx.as_ref()).unwrap();
     let files = MemoryFiles::new().with("nginx.conf", nginx.as_str());
     let config = Config::read(Path::new("nginx.conf"), &files, &Options::default()).unwrap();
@@ -230,13 +326,15 @@ pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<
     let nodes = audit::nodes(&providers, &from);
     assert!(!nodes.is_empty(), "nginx is nowhere in the evidence");
     let ephemeral = case.options.ephemeral.as_ref().map_or(PortRange::LINUX_EPHEMERAL, |text| text.parse().unwrap());
-    let subject = Subject { providers: &providers, nodes: &nodes, wanted: &wanted, ephemeral };
+    let hosts = Hosts::new(&snapshot.hosts, &providers);
+    let subject = Subject { providers: &providers, hosts: &hosts, nodes: &nodes, wanted: &wanted, ephemeral };
     let recorded: HashMap<_, _> =
         snapshot.names.iter().map(|answer| (reachlint::resolve::normal(&answer.name), answer.clone())).collect();
     let resolver = Resolver { given: BTreeMap::new(), recorded, providers: &providers, asked: false };
     let judged = judge(&subject, &resolver);
-    let findings = check(&Context { providers: &providers, flows: &judged });
-    (judged.into_iter().map(|judged| judged.flow).collect(), findings)
+    let findings = check(&Context { providers: &providers, hosts: &hosts, flows: &judged });
+    let told = snapshot.evidence.iter().map(|evidence| evidence.note.clone()).collect();
+    (judged.into_iter().map(|judged| judged.flow).collect(), findings, told)
 }
 
 /// What of a case did not come true.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use reachlint::audit;
 use reachlint::evaluate::{Blocker, Evaluator, Explanation, Query, matching, sources};
 use reachlint_model::{Fix, HopKind, Provider, Remedy, Selector, Verdict};
 use serde_json::{Value, json};
@@ -11,8 +12,11 @@ use crate::estate::{Flow, Trap, options, shell_words};
 
 pub(crate) fn explain(aws: &dyn Provider, trap: &Trap, (from, to, port, protocol): &Flow) -> Explanation {
     let selected = from.as_deref().unwrap_or(&trap.from);
-    let from = aws.select(&selected.parse::<Selector>().unwrap())[0];
-    let Some(source) = aws.source_address(from, *to) else { return Explanation::default() };
+    let selector: Selector = selected.parse().unwrap();
+    let node = audit::nodes(&[aws], &selector)[0];
+    let own = node.address.filter(|own| own.is_ipv4() == to.is_ipv4());
+    let from = node.interface;
+    let Some(source) = own.or_else(|| aws.source_address(from, *to)) else { return Explanation::default() };
     let query = Query { provider: 0, from, source, to: *to, port: *port, protocol: *protocol };
     let providers: [&dyn Provider; 1] = [aws];
     Evaluator::new(&providers, trap.ephemeral).explain(&query)

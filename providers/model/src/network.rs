@@ -76,6 +76,7 @@ pub struct Network {
     sets: Vec<AddressSet>,
     prefixes: Vec<Prefix>,
     narrows: Vec<Narrow>,
+    answers: HashMap<RuleId, &'static str>,
     /// Positions of `interfaces` by private and by public address.
     by_address: HashMap<IpAddr, Vec<InterfaceId>>,
     by_name: HashMap<NameId, Vec<InterfaceId>>,
@@ -209,6 +210,12 @@ impl Network {
         self.rules.get(id.0 as usize)
     }
 
+    /// What a rule that denies sends back, in words. Without any the packet is dropped in silence.
+    #[must_use]
+    pub fn answer(&self, id: RuleId) -> Option<&'static str> {
+        self.answers.get(&id).copied()
+    }
+
     /// A set of addresses.
     #[must_use]
     pub fn set(&self, id: SetId) -> Option<&AddressSet> {
@@ -308,6 +315,11 @@ impl NetworkBuilder {
         let rules = start..index(self.network.rules.len());
         self.network.lists.push(RuleList { name, rules, incomplete });
         ListId(index(self.network.lists.len() - 1))
+    }
+
+    /// Notes what a rule that denies sends back.
+    pub fn answer(&mut self, rule: RuleId, words: &'static str) {
+        self.network.answers.insert(rule, words);
     }
 
     /// Adds a gate over `lists`, or finds the one of the same lists, layer, stage, default and side again.

@@ -113,10 +113,16 @@ impl Half {
 /// Both sides of a connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Path {
+    /// The sender's own host, where there is evidence of it.
+    pub sender: Half,
     /// The sender's side.
     pub leave: Half,
     /// The receiver's side.
     pub enter: Half,
+    /// The receiver's own host, where there is evidence of it.
+    pub receiver: Half,
+    /// The interface that the packet came to, and how it looks there.
+    pub end: Option<(InterfaceId, Packet)>,
     /// The ways on from a receiver that passes connections on, such as a load balancer; it takes one of them.
     pub onward: Vec<Onward>,
 }
@@ -133,15 +139,19 @@ pub struct Onward {
 impl Path {
     /// Forgets the hops and keeps the memory.
     pub fn clear(&mut self) {
+        self.sender.clear();
         self.leave.clear();
         self.enter.clear();
+        self.receiver.clear();
+        self.end = None;
         self.onward.clear();
     }
 
     /// All hops up to the receiver in the order in which the first packet and then its answer meet them.
     pub fn hops(&self) -> impl Iterator<Item = &Hop> {
-        let returns = self.enter.returns.iter().rev().chain(self.leave.returns.iter().rev());
-        self.leave.hops.iter().chain(&self.enter.hops).chain(returns)
+        let halves = [&self.sender, &self.leave, &self.enter, &self.receiver];
+        let back = halves.into_iter().rev().flat_map(|half| half.returns.iter().rev());
+        halves.into_iter().flat_map(|half| &half.hops).chain(back)
     }
 }
 
@@ -190,4 +200,6 @@ pub struct Crossing {
 pub struct Arrival {
     /// The receiving interface, if the evidence has it.
     pub interface: Option<InterfaceId>,
+    /// The packet as it looks there.
+    pub packet: Packet,
 }

@@ -43,6 +43,8 @@ pub enum ReasonCode {
     Ambiguous,
     /// The cloud itself decides by something outside of addresses and ports.
     Undecidable,
+    /// A plan changes it, and does not yet say to what.
+    Planned,
 }
 
 /// Why something is undecided, and what would decide it.

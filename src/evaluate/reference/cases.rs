@@ -154,6 +154,26 @@ fn a_return_that_may_match() {
     assert_eq!(chain(Action::Deny, Action::Deny), Verdict::Blocked);
 }
 
+/// A jump that may be taken, such as one behind a rate limit, matters only for what its chain decides. Most lead to a
+/// chain that logs.
+#[test]
+fn a_jump_that_may_be_taken() {
+    let chain = |inside: &[Rule], behind: Action| {
+        let mut case = Case::new();
+        let maybe = Narrow { maybe: Some(case.builder.reason), ..Narrow::default() };
+        let narrow = Some(case.builder.network.narrow(maybe));
+        let inner = case.list(inside);
+        case.enters(0, Action::Deny, &[Rule { narrow, ..any(Action::Jump(inner)) }, any(behind)]).verdict()
+    };
+    let other = from("10.0.0.2", 32, Action::Deny);
+    assert_eq!(chain(&[], Action::Allow), Verdict::Allowed);
+    assert_eq!(chain(&[any(Action::Next)], Action::Allow), Verdict::Allowed);
+    assert_eq!(chain(&[other], Action::Allow), Verdict::Allowed);
+    assert_eq!(chain(&[any(Action::Deny)], Action::Allow), Verdict::Unknown);
+    assert_eq!(chain(&[any(Action::Allow)], Action::Deny), Verdict::Unknown);
+    assert_eq!(chain(&[any(Action::Deny)], Action::Deny), Verdict::Blocked);
+}
+
 /// No kernel loads a loop; evidence that holds one must not hang the program, and nothing passes it.
 #[test]
 fn a_loop_of_jumps_ends() {

@@ -354,9 +354,9 @@ impl Provider for Fake {
         Crossing { packet: *packet, via: Via::Internet, destination: None }
     }
 
-    fn enter(&self, _: &Crossing, half: &mut Half) -> Arrival {
+    fn enter(&self, crossing: &Crossing, half: &mut Half) -> Arrival {
         half.clone_from(&self.path.enter);
-        Arrival { interface: None }
+        Arrival { interface: None, packet: crossing.packet }
     }
 
     fn exposure(&self, _: InterfaceId, _: IpAddr) -> Exposure {
@@ -404,7 +404,7 @@ fn build(model: &Model) -> Fake {
     let path = Path {
         leave: Half { hops: hops(leave), returns: hops(leave_back) },
         enter: Half { hops: hops(enter), returns: hops(enter_back) },
-        onward: Vec::new(),
+        ..Path::default()
     };
     Fake { network: builder.network.build(), path }
 }

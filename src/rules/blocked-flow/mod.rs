@@ -40,11 +40,11 @@ fn one(context: &Context<'_>, flows: &[&Judged], slug: &str) -> Option<Finding> 
         concern(&mut finding, flows.iter().filter_map(|flow| flow.flow.from.interface.clone()));
     }
     finding.codes = codes(flows, StepOutcome::Deny);
-    finding.remedy = remedy(context.providers, Fix::Open, blockers());
+    finding.remedy = remedy(context, Fix::Open, blockers());
     // The other machines of nginx fare alike; their own sentences stand with their flows.
     finding.reasons.clone_from(&first.flow.reasons);
     for blocker in &first.explanation.blockers {
-        let network = context.providers.get(blocker.provider).map(|provider| provider.network());
+        let network = context.network(blocker.owner);
         finding.excerpts.extend(network.and_then(|network| excerpt(network, blocker)));
     }
     Some(finding)

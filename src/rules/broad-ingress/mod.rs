@@ -10,7 +10,7 @@ use super::Context;
 use super::breadth::{Breadth, breadth, is_whole_internet, listed};
 use super::support::{concern, excerpt, finding, groups, remedy, whither};
 use crate::audit::Judged;
-use crate::evaluate::{Blocker, Opening, Sources, called, rule_name, sources};
+use crate::evaluate::{Blocker, Opening, Owner, Sources, called, rule_name, sources};
 use crate::report::{Confidence, Excerpt, Finding, Severity};
 
 /// Ports whose services are attacked as soon as they can be seen.
@@ -239,13 +239,16 @@ fn explain(context: &Context<'_>, door: &Door<'_>, finding: &mut Finding) {
     let shown = blockers.first().and_then(|first| excerpt(network, first));
     let label = "far wider than nginx needs".to_owned();
     finding.excerpts.extend(shown.map(|excerpt| Excerpt { label, ..excerpt }));
-    finding.remedy = remedy(context.providers, Fix::Narrow, &blockers);
+    finding.remedy = remedy(context, Fix::Narrow, &blockers);
 }
 
 /// Where flows met the gate that is meant to be narrow.
 fn hops<'d>(door: &'d Door<'_>) -> impl Iterator<Item = &'d Blocker> {
     let hops = door.flows.iter().flat_map(|flow| flow.explanation.admitted.iter().chain(&flow.explanation.blockers));
-    hops.filter(|hop| matches!(hop.hop.kind, HopKind::Gate { gate, .. } if gate == door.narrow))
+    hops.filter(|hop| {
+        matches!(hop.owner, Owner::Cloud(_))
+            && matches!(hop.hop.kind, HopKind::Gate { gate, .. } if gate == door.narrow)
+    })
 }
 
 /// The addresses of nginx as that gate sees them, behind whatever translates them.

@@ -11,7 +11,7 @@ use super::Context;
 use super::breadth::{Breadth, breadth, is_few, peer};
 use super::support::{finding, line, remedy, whither};
 use crate::audit::Judged;
-use crate::evaluate::{Blocker, Query, called, matching, rule_name, sources};
+use crate::evaluate::{Blocker, Owner, Query, called, matching, rule_name, sources};
 use crate::report::{Excerpt, Finding, Severity};
 
 /// Ports beyond which a rule opens far more than an upstream needs.
@@ -30,12 +30,12 @@ struct Broad<'a> {
 }
 
 pub(super) fn check(context: &Context<'_>) -> Vec<Finding> {
-    let mut at: HashMap<(usize, RuleId), usize> = HashMap::new();
+    let mut at: HashMap<(Owner, RuleId), usize> = HashMap::new();
     let mut found: Vec<Broad<'_>> = Vec::new();
     for flow in context.flows {
         for broad in rules(context, flow) {
             let next = found.len();
-            match found.get_mut(*at.entry((broad.hop.provider, broad.id)).or_insert(next)) {
+            match found.get_mut(*at.entry((broad.hop.owner, broad.id)).or_insert(next)) {
                 Some(known) => known.flows.push(flow),
                 None => found.push(broad),
             }
@@ -49,7 +49,9 @@ fn rules<'a>(context: &Context<'a>, flow: &'a Judged) -> Vec<Broad<'a>> {
     let mut found = Vec::new();
     let Some((query, interface)) = flow.query.zip(flow.explanation.landing.interface) else { return found };
     for hop in flow.explanation.admitted.iter().filter(|hop| hop.hop.direction == Direction::Ingress) {
-        let Some(provider) = context.providers.get(hop.provider) else { continue };
+        // A host's own rules are not the door that the cloud has for it.
+        let Owner::Cloud(at) = hop.owner else { continue };
+        let Some(provider) = context.providers.get(at) else { continue };
         let network = provider.network();
         let HopKind::Gate { gate, packet } = hop.hop.kind else { continue };
         // Only gates that are meant to be narrow: a default network ACL opens everything by design.
@@ -96,7 +98,7 @@ fn about(context: &Context<'_>, broad: &Broad<'_>) -> Option<Finding> {
         label: "opens far more than is needed".to_owned(),
     }];
     let at = Blocker { by: Some((broad.list, broad.id)), ..broad.hop.clone() };
-    finding.remedy = remedy(context.providers, Fix::Narrow, [&at]);
+    finding.remedy = remedy(context, Fix::Narrow, [&at]);
     Some(finding)
 }
 

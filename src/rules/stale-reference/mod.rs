@@ -7,7 +7,7 @@ use reachlint_model::{Gate, GateId, HopKind, ListId, Network, Peer, Rule, RuleId
 use super::Context;
 use super::support::{finding, line};
 use crate::audit::Judged;
-use crate::evaluate::{called, rule_name};
+use crate::evaluate::{Owner, called, rule_name};
 use crate::report::{Excerpt, Finding, Severity};
 
 /// A rule whose peer is gone.
@@ -21,15 +21,15 @@ struct Stale<'a> {
 }
 
 pub(super) fn check(context: &Context<'_>) -> Vec<Finding> {
-    let mut at: HashMap<(usize, RuleId), usize> = HashMap::new();
+    let mut at: HashMap<(Owner, RuleId), usize> = HashMap::new();
     let mut found: Vec<Stale<'_>> = Vec::new();
     for flow in context.flows {
-        for (provider, gate) in gates(context, flow) {
-            let Some(network) = context.providers.get(provider).map(|provider| provider.network()) else { continue };
+        for (owner, gate) in gates(context, flow) {
+            let Some(network) = context.network(owner) else { continue };
             let Some(gate) = network.gate(gate) else { continue };
             for stale in rules(network, gate) {
                 let next = found.len();
-                match found.get_mut(*at.entry((provider, stale.id)).or_insert(next)) {
+                match found.get_mut(*at.entry((owner, stale.id)).or_insert(next)) {
                     Some(known) => known.flows.push(flow),
                     None => found.push(Stale { flows: vec![flow], ..stale }),
                 }
@@ -40,12 +40,12 @@ pub(super) fn check(context: &Context<'_>) -> Vec<Finding> {
 }
 
 /// The gates that a flow passes or is stopped at, and those of its upstream even where they are not decided.
-fn gates(context: &Context<'_>, flow: &Judged) -> Vec<(usize, GateId)> {
+fn gates(context: &Context<'_>, flow: &Judged) -> Vec<(Owner, GateId)> {
     let explanation = &flow.explanation;
     let hops = explanation.blockers.iter().chain(&explanation.admitted);
-    let mut gates: Vec<(usize, GateId)> = hops
+    let mut gates: Vec<(Owner, GateId)> = hops
         .filter_map(|hop| match hop.hop.kind {
-            HopKind::Gate { gate, .. } => Some((hop.provider, gate)),
+            HopKind::Gate { gate, .. } => Some((hop.owner, gate)),
             _ => None,
         })
         .collect();
@@ -54,7 +54,7 @@ fn gates(context: &Context<'_>, flow: &Judged) -> Vec<(usize, GateId)> {
         && let Some(provider) = context.providers.get(landing.provider)
     {
         let doors = provider.exposure(interface, query.to).doors;
-        gates.extend(doors.iter().filter_map(|door| Some((landing.provider, door.gate.ok()?))));
+        gates.extend(doors.iter().filter_map(|door| Some((Owner::Cloud(landing.provider), door.gate.ok()?))));
     }
     gates.sort_unstable();
     gates.dedup();

@@ -55,7 +55,7 @@ fn part(flow: &Judged) -> String {
 }
 
 pub(super) fn is_undecided(flow: &Judged) -> bool {
-    flow.flow.verdict == FlowVerdict::Unknown && matches!(flow.cause, Cause::Judged | Cause::Dynamic)
+    flow.flow.verdict == FlowVerdict::Unknown && matches!(flow.cause, Cause::Judged | Cause::Dynamic | Cause::Local)
 }
 
 pub(super) fn is_unknown_address(flow: &Judged) -> bool {

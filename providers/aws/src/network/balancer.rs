@@ -169,13 +169,11 @@ impl Compiler {
         }
         if let Some(name) = name.filter(|name| !name.contains('/')) {
             let (key, name) = (format!("elb/{}/{name}", self.text(raw.vpc)), name.to_owned());
-            return Some(match self.classic(&key) {
-                Some(at) => Behind::Balancer(at),
-                None => {
-                    let what = format!("the Classic Load Balancer `{name}`");
-                    Behind::Opaque(self.missing(Listing::ClassicBalancers, None, &what))
-                }
-            });
+            if let Some(at) = self.classic(&key) {
+                return Some(Behind::Balancer(at));
+            }
+            let what = format!("the Classic Load Balancer `{name}`");
+            return Some(Behind::Opaque(self.missing(Listing::ClassicBalancers, None, &what)));
         }
         if let Some(at) = self.managed.seats.get(&raw.id) {
             return Some(Behind::Service(*at));
@@ -207,12 +205,11 @@ impl Compiler {
         let alone = self.estate.balancing.classic.iter().filter(|known| known.name == raw.name).count() == 1;
         let failed = self.estate.failure(Listing::ClassicHealth, Some(self.text(raw.name))).is_some();
         let health = self.estate.balancing.classic_health.get(&raw.name).filter(|_| alone && !failed).cloned();
-        let unread = match health {
-            Some(_) => None,
-            None => {
-                let what = "which machines are in service behind load balancer";
-                Some(self.missing(Listing::ClassicHealth, Some(raw.name), what))
-            }
+        let unread = if health.is_some() {
+            None
+        } else {
+            let what = "which machines are in service behind load balancer";
+            Some(self.missing(Listing::ClassicHealth, Some(raw.name), what))
         };
         let mut listeners = Vec::new();
         for (protocol, port, instance_port) in &raw.listeners {

@@ -9,10 +9,11 @@ use reachlint_model::{
 use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
 use super::access::PublicAccess;
+use super::amend::{Doubts, planned};
 use super::balancer::{Balancers, Behind};
 use super::elsewhere::Elsewhere;
 use super::estate::{Destination, Estate, RawInterface, RawNat, RawPeering, RawRoute, Target};
-use super::hosts::{Face, Host, Hosts};
+use super::hosts::Hosts;
 use super::managed::Managed;
 use super::transit::Transit;
 use super::zones::Zones;
@@ -41,8 +42,10 @@ pub(super) struct Facts {
     pub(super) behind: Option<Behind>,
     /// The EKS cluster of its machine.
     pub(super) cluster: Option<NameId>,
-    /// For the interface of a single pod: the one of its machine that carries it, where a tag says so.
-    pub(super) branch: Option<Option<NameId>>,
+    /// Whether it is the interface of a single pod.
+    pub(super) branch: bool,
+    /// The interface of a machine that carries such a one, where a tag says so.
+    pub(super) trunk: Option<NameId>,
 }
 
 /// A subnet with what serves it.
@@ -149,6 +152,7 @@ pub struct AwsNetwork {
     pub(super) other_way_back: ReasonId,
     pub(super) link_local: ReasonId,
     pub(super) ambiguous: ReasonId,
+    pub(super) doubts: Doubts,
     pub(super) either_list: ReasonId,
 }
 
@@ -183,9 +187,6 @@ const WITHOUT_GROUPS: [&str; 7] = [
     "load_balancer",
 ];
 
-/// The tag of a pod's own interface that names the one which carries it.
-const TRUNK: &str = "vpcresources.k8s.aws/trunk-eni-id";
-
 impl Compiler {
     fn run(mut self) -> AwsNetwork {
         self.compile_elsewhere();
@@ -193,7 +194,7 @@ impl Compiler {
         let groups = self.compile_groups();
         let (tables, table_of, main_of) = self.compile_tables();
         let acl_of = self.compile_acls();
-        let subnets = self.compile_subnets(&table_of, &main_of, &acl_of);
+        let subnets = self.compile_subnets(&tables, &table_of, &main_of, &acl_of);
         let (facts, tags) = self.compile_interfaces(&groups);
         let hosts = self.compile_hosts(&facts);
         let unowned = self.compile_unowned(&subnets);
@@ -239,6 +240,7 @@ impl Compiler {
                 ReasonCode::Ambiguous,
                 "several interfaces of that network own the address, and nothing tells which is meant",
             ),
+            doubts: self.compile_doubts(),
             balancers: std::mem::take(&mut self.balancers),
             managed: std::mem::take(&mut self.managed),
             zones: std::mem::take(&mut self.estate.zones),
@@ -284,6 +286,9 @@ impl Compiler {
     }
 
     fn missing_text(&self, listing: Listing, id: Option<NameId>, vpc: Option<NameId>, what: &str) -> Reason {
+        if let Some(text) = id.and_then(|id| self.estate.amended.things.get(&id)) {
+            return planned(text);
+        }
         let id = id.map(|id| self.text(id).to_owned());
         let subject = id.as_ref().map_or_else(|| what.to_owned(), |id| format!("{what} `{id}`"));
         let call = listing.permission();
@@ -365,6 +370,7 @@ impl Compiler {
 
     fn compile_subnets(
         &mut self,
+        tables: &[Table],
         table_of: &HashMap<NameId, usize>,
         main_of: &HashMap<NameId, usize>,
         acl_of: &HashMap<NameId, Acl>,
@@ -379,15 +385,20 @@ impl Compiler {
         for (id, vpc) in ordered {
             // An unassociated subnet uses its own VPC's main table (VPC guide, route tables). Where tables are missing
             // from the evidence, one of those could be the subnet's own.
-            let tables = Listing::RouteTables;
-            let failed = [id, vpc].iter().any(|id| self.estate.failure(tables, Some(self.text(*id))).is_some());
-            let main = main_of.get(&vpc).filter(|_| !failed && !self.estate.truncated(tables));
+            let listing = Listing::RouteTables;
+            let failed = [id, vpc].iter().any(|id| self.estate.failure(listing, Some(self.text(*id))).is_some());
+            let main = main_of.get(&vpc).filter(|_| !failed && !self.estate.truncated(listing));
             let table = match table_of.get(&id).or(main) {
                 Some(table) => Ok(*table),
                 None => Err(self.missing_in(vpc, Listing::RouteTables, id, "the route table of subnet")),
             };
+            let table = table.and_then(|at| match tables.get(at).and_then(|table| self.doubted(table.id)) {
+                Some(reason) => Err(reason),
+                None => Ok(at),
+            });
+            let table = self.doubted(id).map_or(table, Err);
             let acl = match acl_of.get(&id) {
-                Some(acl) => Ok(*acl),
+                Some(acl) => self.doubted(acl.name).or_else(|| self.doubted(id)).map_or(Ok(*acl), Err),
                 None => Err(self.missing_in(vpc, Listing::NetworkAcls, id, "the network ACL of subnet")),
             };
             let blocks = self.estate.subnets.get(&id).map(|subnet| subnet.blocks.clone()).unwrap_or_default();
@@ -418,9 +429,11 @@ impl Compiler {
             let state = instance.as_ref().and_then(|instance| instance.state);
             let down = state
                 .filter(|state| matches!(self.text(*state), "stopped" | "stopping" | "terminated" | "shutting-down"));
+            let doubt = [Some(raw.id), raw.instance].into_iter().flatten().find_map(|id| self.doubted(id));
             let state = match down {
                 Some(word) => InterfaceState::Down(word),
                 None if !raw.attached => InterfaceState::Detached,
+                None if let Some(reason) = doubt => InterfaceState::Unread(reason),
                 None => match raw.instance.filter(|_| state.is_none()) {
                     Some(machine) => {
                         let what = "whether something runs behind the interface: instance";
@@ -462,74 +475,11 @@ impl Compiler {
                 zone: raw.zone,
                 behind: self.behind(raw),
                 cluster: self.cluster(own.iter().chain(&machine)),
-                branch: self.is_branch(raw).then(|| self.tagged(raw, TRUNK)),
+                branch: self.is_branch(raw),
+                trunk: self.trunk(raw),
             });
         }
         (facts, tags)
-    }
-
-    /// The EKS cluster that a machine or an interface is tagged to be of, by EKS or by the VPC CNI.
-    fn cluster<'t>(&mut self, tags: impl Iterator<Item = &'t (NameId, NameId)>) -> Option<NameId> {
-        for (key, value) in tags {
-            let named = match self.text(*key) {
-                "cluster.k8s.amazonaws.com/name" | "eks:cluster-name" | "aws:eks:cluster-name" => return Some(*value),
-                key => key.strip_prefix("kubernetes.io/cluster/").map(str::to_owned),
-            };
-            if let Some(name) = named {
-                return Some(self.builder.names().intern(&name));
-            }
-        }
-        None
-    }
-
-    /// Whether an interface belongs to a single pod that has groups of its own (EKS guide, security groups for pods).
-    fn is_branch(&self, raw: &RawInterface) -> bool {
-        let text = |name: Option<NameId>| name.map(|name| self.text(name)).unwrap_or_default();
-        text(raw.kind) == "branch" || text(raw.description) == "aws-k8s-branch-eni"
-    }
-
-    fn tagged(&self, raw: &RawInterface, key: &str) -> Option<NameId> {
-        let tags = self.estate.tags.get(raw.tags.clone()).unwrap_or_default();
-        tags.iter().find(|(known, _)| self.text(*known) == key).map(|(_, value)| *value)
-    }
-
-    /// Names that the interfaces behind them answer.
-    fn compile_hosts(&mut self, facts: &[Facts]) -> Hosts {
-        let mut hosts = Hosts::default();
-        let mut behind: HashMap<usize, Vec<InterfaceId>> = HashMap::default();
-        for (id, facts) in (0..).map(InterfaceId).zip(facts) {
-            if let Some(Behind::Balancer(at)) = facts.behind {
-                behind.entry(at).or_default().push(id);
-            }
-        }
-        for raw in std::mem::take(&mut self.estate.balancing.hosts) {
-            let name = self.text(raw.balancer);
-            let what = format!("the load balancer `{}`", name.strip_prefix("elb/").unwrap_or(name));
-            let interfaces = self.balancers.position(raw.balancer).and_then(|at| behind.get(&at)).cloned();
-            let host = Host {
-                what,
-                interfaces: interfaces.unwrap_or_default(),
-                face: if raw.internal { Face::Private } else { Face::Public },
-                families: raw.families,
-                only_in: None,
-                unclear: false,
-            };
-            hosts.add(raw.host, host);
-        }
-        for (raw, own) in std::mem::take(&mut self.managed.hosts) {
-            let network = self.builder.network();
-            let interfaces = own.iter().flat_map(|id| network.called(network.name(*id))).copied().collect();
-            let host = Host {
-                what: raw.what,
-                interfaces,
-                face: if raw.public { Face::Both } else { Face::Private },
-                families: (true, true),
-                only_in: raw.only_in,
-                unclear: raw.unclear,
-            };
-            hosts.add(raw.host, host);
-        }
-        hosts
     }
 
     fn interface_gates(

@@ -31,7 +31,7 @@ pub(super) fn enter(aws: &AwsNetwork, crossing: &Crossing, half: &mut Half) -> A
         }
         (Via::Internet, _) => entering.internet(),
     };
-    Arrival { interface }
+    Arrival { interface, packet: entering.packet }
 }
 
 /// From a load balancer in a subnet to its target, with the client's address.

@@ -6,8 +6,9 @@ use std::ops::Range;
 use reachlint_model::{Cloud, Failure, Family, Manifest, NameId, Names, PortRange, Prefix, ProtocolMatch};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
+use super::amend::Amended;
 use super::balancing::Balancing;
-use super::managed::Services;
+use super::services::Services;
 use super::zones::Zones;
 use crate::records::Listing;
 
@@ -16,7 +17,13 @@ use crate::records::Listing;
 pub(super) enum RawPeer {
     Block(Prefix),
     PrefixList(NameId),
-    Group { group: NameId, account: Option<NameId>, alive: bool },
+    Group {
+        group: NameId,
+        account: Option<NameId>,
+        alive: bool,
+    },
+    /// Somebody, by the position of why it is not known who.
+    Unknown(usize),
 }
 
 /// A security-group rule; it belongs to the group and direction that hold it.
@@ -33,6 +40,7 @@ pub(super) struct RawRule {
 pub(super) struct RawGroup {
     pub(super) label: Option<NameId>,
     pub(super) owner: Option<NameId>,
+    pub(super) vpc: Option<NameId>,
     /// Rules of `describe-security-groups`, ingress and egress, if that answer had them.
     pub(super) permissions: [Option<Range<usize>>; 2],
     /// Whether a record of the group itself was read, not only rules of it.
@@ -93,6 +101,9 @@ pub(super) struct RawEntry {
 #[derive(Clone, Debug)]
 pub(super) struct RawAcl {
     pub(super) id: NameId,
+    pub(super) vpc: Option<NameId>,
+    /// Whether it serves the VPC's subnets that have no other.
+    pub(super) default: bool,
     pub(super) subnets: Vec<NameId>,
     pub(super) entries: Vec<RawEntry>,
 }
@@ -328,6 +339,7 @@ pub struct Estate {
     pub(super) failures: Vec<Failure>,
     /// Regions that manifests say were read; `None` where they do not say which.
     pub(super) covered: HashSet<Option<NameId>>,
+    pub(super) amended: Amended,
     /// Accounts and Regions that manifests say were read.
     pub(super) scopes: HashSet<(NameId, NameId)>,
 }

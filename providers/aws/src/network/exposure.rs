@@ -12,7 +12,9 @@ pub(super) fn exposure(aws: &AwsNetwork, id: InterfaceId, address: IpAddr) -> Ex
     let none = Exposure { doors: Vec::new(), public: Ok(false) };
     let Some((interface, facts)) = aws.network.interface(id).zip(aws.facts.get(id.0 as usize)) else { return none };
     let mut doors = Vec::new();
-    doors.extend(facts.ingress.map(|gate| Door { gate: Ok(gate), direction: Direction::Ingress, narrow: true }));
+    let doubt = aws.doubted_carrier(interface.id);
+    let gate = facts.ingress.map(|gate| doubt.map_or(Ok(gate), Err));
+    doors.extend(gate.map(|gate| Door { gate, direction: Direction::Ingress, narrow: true }));
     let subnet = aws.subnets.get(&interface.subnet);
     let acl = subnet.map_or(Err(aws.unread_subnet), |subnet| subnet.acl);
     doors.push(Door { gate: acl.map(|acl| acl.ingress), direction: Direction::Ingress, narrow: false });

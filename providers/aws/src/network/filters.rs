@@ -5,12 +5,16 @@ use reachlint_model::{
 };
 use rustc_hash::{FxBuildHasher, FxHashMap as HashMap};
 
+use super::amend::planned;
 use super::compile::{Acl, Compiler, GroupFacts, ListSize, NETWORK_ACL, SECURITY_GROUP};
 use super::estate::{RawGroup, RawInterface, RawPeer, RawRule};
 use crate::records::Listing;
 
 impl Compiler {
     pub(super) fn compile_groups(&mut self) -> HashMap<NameId, GroupFacts> {
+        for (rule, name) in std::mem::take(&mut self.estate.amended.origins) {
+            self.builder.label(rule, name);
+        }
         let mut rows = std::mem::take(&mut self.estate.rules);
         rows.sort_by_key(|(group, egress, _)| (*group, *egress));
         let groups = std::mem::take(&mut self.estate.groups);
@@ -32,6 +36,7 @@ impl Compiler {
                 let from_rows: Vec<RawRule> =
                     own.iter().filter(|(_, out, _)| *out == egress).map(|(.., rule)| *rule).collect();
                 let incomplete = self.incomplete(id, &group, listed.is_some(), from_rows.is_empty());
+                let incomplete = self.doubted_direction(id, egress).or(incomplete);
                 // The newer listing has an id for every rule, so it goes first; the older one stands in where the
                 // newer has nothing on this group and direction.
                 let raw = if from_rows.is_empty() {
@@ -39,8 +44,10 @@ impl Compiler {
                 } else {
                     &from_rows
                 };
+                let doubt = self.doubted(id);
+                let raw = if doubt.is_some() { &[] } else { raw };
                 let rules: Vec<Rule> = raw.iter().map(|rule| self.rule(rule, &mut lists, &owners)).collect();
-                self.builder.list(id, rules, incomplete.map(|reason| (Action::Allow, reason)))
+                self.builder.list(id, rules, doubt.or(incomplete).map(|reason| (Action::Allow, reason)))
             });
             facts.insert(id, GroupFacts { ingress: Some(ingress), egress: Some(egress) });
             // Each has its gates even where nobody carries it, so that it is known which way its rules go.
@@ -125,6 +132,10 @@ impl Compiler {
                 *lists
                     .entry(id)
                     .or_insert_with(|| Peer::Unknown(self.missing(Listing::PrefixListEntries, Some(id), "prefix list")))
+            }
+            RawPeer::Unknown(at) => {
+                let why = self.estate.amended.peers.get(at).cloned().unwrap_or_default();
+                Peer::Unknown(self.builder.reason(planned(&why)))
             }
             RawPeer::Group { group, account, alive } => {
                 peer_name = Some(group);

@@ -5,8 +5,10 @@ use std::net::IpAddr;
 use reachlint_model::{Family, InterfaceId, Lookup, NameId};
 use rustc_hash::FxHashMap as HashMap;
 
-use super::compile::AwsNetwork;
+use super::balancer::Behind;
+use super::compile::{AwsNetwork, Compiler, Facts};
 use super::names::resolves_privately;
+use super::onward::is_named;
 
 /// Which addresses of its interfaces a name has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub(super) struct Host {
     pub(super) families: (bool, bool),
     /// The only VPC in which it means this.
     pub(super) only_in: Option<NameId>,
+    /// The load balancer that it is, by its position.
+    pub(super) balancer: Option<usize>,
     /// Whether an interface that belongs to it is not known.
     pub(super) unclear: bool,
 }
@@ -95,7 +99,12 @@ impl Host {
             ));
         }
         let mut found = Vec::new();
-        for id in self.interfaces.iter().filter(|id| zone.is_none() || self.in_zone(aws, zone).any(|own| own == **id)) {
+        let balancer = self.balancer.and_then(|at| aws.balancers.all.get(at));
+        let named = |id: &&InterfaceId| balancer.is_none_or(|balancer| is_named(aws, balancer, **id));
+        // Where no zone is healthy, all are answered.
+        let failing = !self.interfaces.iter().any(|id| named(&id));
+        let chosen = self.interfaces.iter().filter(|id| failing || named(id));
+        for id in chosen.filter(|id| zone.is_none() || self.in_zone(aws, zone).any(|own| own == **id)) {
             let Some(interface) = aws.network.interface(*id) else { continue };
             let near = interface.network == here || resolves_privately(aws, here, interface.network);
             let public = self.face == Face::Public || (self.face == Face::Both && !near);
@@ -117,5 +126,49 @@ impl Host {
             ));
         }
         Lookup::Addresses(addresses)
+    }
+}
+
+impl Compiler {
+    /// Names that the interfaces behind them answer.
+    pub(super) fn compile_hosts(&mut self, facts: &[Facts]) -> Hosts {
+        let mut hosts = Hosts::default();
+        let mut behind: HashMap<usize, Vec<InterfaceId>> = HashMap::default();
+        for (id, facts) in (0..).map(InterfaceId).zip(facts) {
+            if let Some(Behind::Balancer(at)) = facts.behind {
+                behind.entry(at).or_default().push(id);
+            }
+        }
+        for raw in std::mem::take(&mut self.estate.balancing.hosts) {
+            let name = self.text(raw.balancer);
+            let what = format!("the load balancer `{}`", name.strip_prefix("elb/").unwrap_or(name));
+            let balancer = self.balancers.position(raw.balancer);
+            let interfaces = balancer.and_then(|at| behind.get(&at)).cloned();
+            let host = Host {
+                what,
+                interfaces: interfaces.unwrap_or_default(),
+                face: if raw.internal { Face::Private } else { Face::Public },
+                families: raw.families,
+                only_in: None,
+                balancer,
+                unclear: false,
+            };
+            hosts.add(raw.host, host);
+        }
+        for (raw, own) in std::mem::take(&mut self.managed.hosts) {
+            let network = self.builder.network();
+            let interfaces = own.iter().flat_map(|id| network.called(network.name(*id))).copied().collect();
+            let host = Host {
+                what: raw.what,
+                interfaces,
+                face: if raw.public { Face::Both } else { Face::Private },
+                families: (true, true),
+                only_in: raw.only_in,
+                balancer: None,
+                unclear: raw.unclear,
+            };
+            hosts.add(raw.host, host);
+        }
+        hosts
     }
 }

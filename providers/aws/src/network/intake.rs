@@ -11,13 +11,13 @@ use super::estate::{
     RawTransitGateway, RawTransitRoute, RawTransitRoutes, Target,
 };
 use crate::records::{
-    Association, BalancingAttribute, ClassicAttributes, ClassicHealth, EgressOnlyInternetGateway, ElasticAddress,
-    GroupReference, HostedZone, InternetGateway, IpPermission, Listener, ListenerRule, Listing, LoadBalancer,
-    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PeerVpc, PrefixListEntry, PublicAccessExclusion,
-    PublicAccessOptions, Reservation, ResourceRecordSet, RouteTable, SecurityGroup, SecurityGroupRule, Service, Sink,
-    Subnet, Tag, TargetGroup, TargetHealthDescription, Text, TransitGateway, TransitGatewayAssociation,
-    TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc,
-    VpcPeeringConnection, ZoneVpc,
+    AclEntry, Association, BalancingAttribute, ClassicAttributes, ClassicHealth, EgressOnlyInternetGateway,
+    ElasticAddress, GroupReference, HostedZone, InternetGateway, IpPermission, Listener, ListenerRule, Listing,
+    LoadBalancer, ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PeerVpc, PrefixListEntry,
+    PublicAccessExclusion, PublicAccessOptions, Reservation, ResourceRecordSet, RouteTable, SecurityGroup,
+    SecurityGroupRule, Service, Sink, Subnet, Tag, TargetGroup, TargetHealthDescription, Text, TransitGateway,
+    TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable,
+    TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection, ZoneVpc,
 };
 
 /// Makes a target of the id that a field of a route holds.
@@ -220,6 +220,60 @@ impl Estate {
         Some(RawPeer::Group { group, account, alive: !deleted && !orphaned })
     }
 
+    /// A rule with one peer.
+    pub(super) fn raw_rule(&mut self, record: &SecurityGroupRule<'_>) -> Result<RawRule, String> {
+        let protocol = protocol(record.ip_protocol.as_deref().unwrap_or("-1"));
+        let ports = ports(protocol, record.from_port, record.to_port);
+        let peer = if let Some(text) = record.cidr_ipv4.as_deref().or(record.cidr_ipv6.as_deref()) {
+            RawPeer::Block(block(text, &record.security_group_rule_id)?)
+        } else if let Some(list) = record.prefix_list_id.as_deref() {
+            RawPeer::PrefixList(self.name(list))
+        } else if let Some(peer) = record.referenced_group_info.as_ref().and_then(|info| self.reference(info)) {
+            peer
+        } else {
+            return Err(format!("rule `{}` names no peer", &*record.security_group_rule_id));
+        };
+        let name = Some(&record.security_group_rule_id).filter(|id| !id.is_empty());
+        Ok(RawRule { protocol, ports, peer, name: name.map(|name| self.names.intern(name)) })
+    }
+
+    /// An entry of a network ACL, if it names a block.
+    pub(super) fn raw_entry(entry: &AclEntry<'_>, acl: &str) -> Result<Option<RawEntry>, String> {
+        let Some(text) = entry.cidr_block.as_deref().or(entry.ipv6_cidr_block.as_deref()) else { return Ok(None) };
+        let protocol = protocol(&entry.protocol);
+        let range = entry.port_range.as_ref();
+        Ok(Some(RawEntry {
+            number: entry.rule_number,
+            egress: entry.egress,
+            allow: &*entry.rule_action == "allow",
+            protocol,
+            ports: ports(protocol, range.and_then(|range| range.from), range.and_then(|range| range.to)),
+            block: block(text, acl)?,
+        }))
+    }
+
+    /// A route, if it has a destination.
+    pub(super) fn raw_route(
+        &mut self,
+        route: &crate::records::Route<'_>,
+        table: &str,
+    ) -> Result<Option<RawRoute>, String> {
+        let text = route.destination_cidr_block.as_deref().or(route.destination_ipv6_cidr_block.as_deref());
+        let destination = if let Some(text) = text {
+            Destination::Block(block(text, table)?)
+        } else if let Some(list) = route.destination_prefix_list_id.as_deref() {
+            Destination::PrefixList(self.name(list))
+        } else {
+            return Ok(None);
+        };
+        Ok(Some(RawRoute {
+            destination,
+            target: self.target(route),
+            blackhole: route.state.as_deref() == Some("blackhole"),
+            propagated: route.origin.as_deref() == Some("EnableVgwRoutePropagation"),
+        }))
+    }
+
     fn side(&mut self, side: Option<&PeerVpc<'_>>) -> Result<RawSide, String> {
         let Some(side) = side else { return Ok(RawSide::default()) };
         let listed = side.cidr_block_set.iter().filter_map(|block| block.cidr_block.as_deref());
@@ -321,6 +375,7 @@ impl Sink for Estate {
         let raw = RawGroup {
             label: self.option(record.group_name.as_ref()),
             owner: self.option(record.owner_id.as_ref()),
+            vpc: self.option(record.vpc_id.as_ref()),
             permissions,
             described: true,
         };
@@ -334,18 +389,8 @@ impl Sink for Estate {
             return Ok(());
         }
         let group = self.name(id(&record.group_id, "GroupId")?);
-        let protocol = protocol(record.ip_protocol.as_deref().unwrap_or("-1"));
-        let ports = ports(protocol, record.from_port, record.to_port);
-        let peer = if let Some(text) = record.cidr_ipv4.as_deref().or(record.cidr_ipv6.as_deref()) {
-            RawPeer::Block(block(text, &record.security_group_rule_id)?)
-        } else if let Some(list) = record.prefix_list_id.as_deref() {
-            RawPeer::PrefixList(self.name(list))
-        } else if let Some(peer) = record.referenced_group_info.as_ref().and_then(|info| self.reference(info)) {
-            peer
-        } else {
-            return Err(format!("rule `{}` names no peer", &*record.security_group_rule_id));
-        };
-        self.rules.push((group, record.is_egress, RawRule { protocol, ports, peer, name: Some(name) }));
+        let rule = self.raw_rule(&record)?;
+        self.rules.push((group, record.is_egress, rule));
         Ok(())
     }
 
@@ -392,23 +437,14 @@ impl Sink for Estate {
         }
         let mut entries = Vec::with_capacity(record.entries.len());
         for entry in &record.entries {
-            let Some(text) = entry.cidr_block.as_deref().or(entry.ipv6_cidr_block.as_deref()) else { continue };
-            let protocol = protocol(&entry.protocol);
-            let range = entry.port_range.as_ref();
-            entries.push(RawEntry {
-                number: entry.rule_number,
-                egress: entry.egress,
-                allow: &*entry.rule_action == "allow",
-                protocol,
-                ports: ports(protocol, range.and_then(|range| range.from), range.and_then(|range| range.to)),
-                block: block(text, &record.network_acl_id)?,
-            });
+            entries.extend(Self::raw_entry(entry, &record.network_acl_id)?);
         }
         // Rules are evaluated by number; the API promises no order (VPC guide, network ACLs).
         entries.sort_by_key(|entry| entry.number);
         let subnets = record.associations.iter().filter_map(|association| association.subnet_id.as_ref());
         let subnets = subnets.map(|subnet| self.names.intern(subnet)).collect();
-        self.acls.push(RawAcl { id: name, subnets, entries });
+        let (vpc, default) = (self.option(record.vpc_id.as_ref()), record.is_default == Some(true));
+        self.acls.push(RawAcl { id: name, vpc, default, subnets, entries });
         Ok(())
     }
 
@@ -419,21 +455,7 @@ impl Sink for Estate {
         }
         let mut routes = Vec::with_capacity(record.routes.len());
         for route in &record.routes {
-            let text = route.destination_cidr_block.as_deref().or(route.destination_ipv6_cidr_block.as_deref());
-            let destination = if let Some(text) = text {
-                Destination::Block(block(text, &record.route_table_id)?)
-            } else if let Some(list) = route.destination_prefix_list_id.as_deref() {
-                Destination::PrefixList(self.name(list))
-            } else {
-                continue;
-            };
-            let target = self.target(route);
-            routes.push(RawRoute {
-                destination,
-                target,
-                blackhole: route.state.as_deref() == Some("blackhole"),
-                propagated: route.origin.as_deref() == Some("EnableVgwRoutePropagation"),
-            });
+            routes.extend(self.raw_route(route, &record.route_table_id)?);
         }
         let subnets = record.associations.iter().filter_map(|association| association.subnet_id.as_ref());
         let subnets = subnets.map(|subnet| self.names.intern(subnet)).collect();

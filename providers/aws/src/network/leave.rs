@@ -10,15 +10,13 @@ use reachlint_model::{
 use super::access::Door;
 use super::code;
 use super::compile::{AwsNetwork, Route, SECURITY_GROUP, is_private};
-use super::estate::{RawNat, RawRegional, Target};
+use super::estate::Target;
 use super::pods::{self, Fate};
 use super::route::{Choice, is_link_local, is_link_local_service};
 use super::{
     INTERNET_GATEWAY, LOOPBACK, NAT_GATEWAY, OPAQUE, PEERING, POD_NETWORK, ROUTE, SERVICE, TRANSIT, fact, opaque,
 };
 
-/// Source ports that a NAT gateway opens connections from (VPC guide, network ACLs, ephemeral ports).
-const NAT_PORTS: (u16, u16) = (1024, u16::MAX);
 /// What an internet gateway says of a sender that it cannot give a public address.
 pub(crate) const NO_PUBLIC_ADDRESS: &str =
     "an internet gateway passes nothing from {address}, which has no public address";
@@ -41,19 +39,19 @@ pub(super) fn leave(aws: &AwsNetwork, from: InterfaceId, packet: &Packet, half: 
     )
 }
 
-struct Leaving<'a> {
-    aws: &'a AwsNetwork,
-    half: &'a mut Half,
-    from: InterfaceId,
+pub(super) struct Leaving<'a> {
+    pub(super) aws: &'a AwsNetwork,
+    pub(super) half: &'a mut Half,
+    pub(super) from: InterfaceId,
     interface: NameId,
-    packet: Packet,
+    pub(super) packet: Packet,
     /// Where the packet is: the sender's subnet, later that of a NAT gateway.
-    subnet: NameId,
-    vpc: NameId,
+    pub(super) subnet: NameId,
+    pub(super) vpc: NameId,
     /// The public address that the internet gateway gives to the packet's source, if any.
-    public: Option<IpAddr>,
+    pub(super) public: Option<IpAddr>,
     /// Whether a NAT gateway took the packet on.
-    behind_nat: bool,
+    pub(super) behind_nat: bool,
     /// Whether the sender's own security groups were passed already.
     outside: bool,
 }
@@ -76,7 +74,7 @@ impl<'a> Leaving<'a> {
         })
     }
 
-    fn hop(&mut self, hop: Hop) {
+    pub(super) fn hop(&mut self, hop: Hop) {
         self.half.hops.push(hop);
     }
 
@@ -105,7 +103,7 @@ impl<'a> Leaving<'a> {
         self.end(Via::Nowhere)
     }
 
-    fn end(&self, via: Via) -> Crossing {
+    pub(super) fn end(&self, via: Via) -> Crossing {
         Crossing { packet: self.packet, via, destination: None }
     }
 
@@ -248,7 +246,7 @@ impl<'a> Leaving<'a> {
     }
 
     /// What the sender's side filters: its security groups once, and the ACL of the subnet that is left.
-    fn leave_subnet(&mut self, destination: Identity, same_subnet: bool) {
+    pub(super) fn leave_subnet(&mut self, destination: Identity, same_subnet: bool) {
         self.packet.destination_identity = destination;
         if !self.outside {
             self.outside = true;
@@ -268,7 +266,7 @@ impl<'a> Leaving<'a> {
         }
     }
 
-    fn pass(&mut self, route: &Route, template: &'static str, subject: NameId) {
+    pub(super) fn pass(&mut self, route: &Route, template: &'static str, subject: NameId) {
         let note = Note::new(template).about(subject);
         self.hop(fact(ROUTE, Direction::Egress, route.name, Outcome::Pass, note));
     }
@@ -421,10 +419,10 @@ impl<'a> Leaving<'a> {
     /// `IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS`, `IGW_DESTINATION_ADDRESS_NOT_IN_RFC1918_EGRESS`).
     fn internet(&mut self, route: &Route, gateway: NameId) -> Crossing {
         self.leave_subnet(Identity::Nobody, false);
-        self.to_internet(route, gateway)
+        self.through_internet(route, gateway)
     }
 
-    fn to_internet(&mut self, route: &Route, gateway: NameId) -> Crossing {
+    pub(super) fn through_internet(&mut self, route: &Route, gateway: NameId) -> Crossing {
         let to = self.packet.destination;
         self.pass(route, "leads to {}", gateway);
         let border = self.aws.border_hop(self.vpc, Direction::Egress);
@@ -457,7 +455,7 @@ impl<'a> Leaving<'a> {
         self.end(Via::Internet)
     }
 
-    fn translate(&mut self, layer: reachlint_model::Layer, gateway: NameId, source: IpAddr) {
+    pub(super) fn translate(&mut self, layer: reachlint_model::Layer, gateway: NameId, source: IpAddr) {
         let note = Note::new("the source becomes {address}").at(source);
         let kind = HopKind::Translation(Outcome::Pass);
         self.hop(Hop { kind, layer, direction: Direction::Egress, subject: gateway, note: Some(note) });
@@ -489,100 +487,6 @@ impl<'a> Leaving<'a> {
             self.hop(fact(INTERNET_GATEWAY, Direction::Egress, gateway, Outcome::Block, note));
         }
         detached
-    }
-
-    /// Through a NAT gateway: it takes sources of its own VPC only, gives them its own address, and sends on by the
-    /// routes of its own subnet (VPC guide, NAT gateways; Reachability Analyzer, `NGW_REQUIRES_SOURCE_IN_VPC`).
-    fn nat(&mut self, route: &Route, id: NameId) -> Step {
-        self.leave_subnet(Identity::Nobody, false);
-        self.pass(route, "leads to {}", id);
-        let aws = self.aws;
-        let Some(nat) = aws.nats.get(&id) else {
-            let note = Note::new("the route {} leads there").about(route.name);
-            self.hop(opaque(Direction::Egress, id, aws.unread_nat, note));
-            return Step::Done(self.end(Via::Nowhere));
-        };
-        if !nat.available || nat.vpc.is_some_and(|vpc| vpc != self.vpc) {
-            let word = if nat.available { code::NGW_REQUIRES_SOURCE_IN_VPC } else { code::BAD_STATE };
-            let note = Note::new("the NAT gateway {} is not available to this VPC").about(nat.id).coded(word);
-            self.hop(fact(NAT_GATEWAY, Direction::Egress, nat.id, Outcome::Block, note));
-            return Step::Done(self.end(Via::Nowhere));
-        }
-        match &nat.regional {
-            Some(regional) => self.through_regional(nat, regional),
-            None => self.through(nat),
-        }
-    }
-
-    /// A regional NAT gateway is in no subnet: it has a route table of its own and public addresses for each zone (VPC
-    /// guide, regional NAT gateways). Where it has none in the sender's zone, another zone's serve until it has.
-    fn through_regional(&mut self, nat: &RawNat, regional: &RawRegional) -> Step {
-        let aws = self.aws;
-        let here = aws.network.interface(self.from).filter(|interface| interface.subnet == self.subnet);
-        let zone = here.and_then(|_| aws.facts.get(self.from.0 as usize)).map(|facts| facts.zone);
-        let mut own = regional.addresses.iter().filter(|(of, _)| Some(*of) == zone).map(|(_, address)| *address);
-        let table = regional.table.and_then(|id| aws.tables.iter().find(|table| table.id == id));
-        let (Some(public), None, Some(table)) = (own.next(), own.next(), table) else {
-            let note = Note::new("the address of {} for this zone, and its route table").about(nat.id);
-            self.hop(opaque(Direction::Egress, nat.id, aws.unread_nat, note));
-            return Step::Done(self.end(Via::Nowhere));
-        };
-        self.behind_nat = true;
-        self.packet.source_identity = Identity::Nobody;
-        if let Some(ports) = PortRange::new(NAT_PORTS.0, NAT_PORTS.1) {
-            self.packet.source_ports = ports;
-        }
-        self.translate(NAT_GATEWAY, nat.id, public);
-        self.public = Some(public);
-        let to = self.packet.destination;
-        match self.aws.choose_in(table, to) {
-            Choice::Route(route) => match route.target {
-                Target::Internet(gateway) => Step::Done(self.to_internet(&route, gateway)),
-                _ => {
-                    let note = Note::new("the route {} of the NAT gateway leads there").about(route.name);
-                    self.hop(opaque(Direction::Egress, nat.id, aws.appliance, note));
-                    Step::Done(self.end(Via::Nowhere))
-                }
-            },
-            Choice::Unread(reason) => {
-                self.hop(opaque(Direction::Egress, nat.id, reason, Note::new("the routes of {}").about(nat.id)));
-                Step::Done(self.end(Via::Nowhere))
-            }
-            Choice::None(table) => {
-                let note = Note::new("no route of {} leads to {address}").about(table).at(to);
-                let note = note.coded(code::NO_ROUTE_TO_DESTINATION);
-                self.hop(fact(ROUTE, Direction::Egress, table, Outcome::Block, note));
-                Step::Done(self.end(Via::Nowhere))
-            }
-            Choice::Blackhole(route) => {
-                let note = Note::new("the route {} is a blackhole: its target is gone").about(route.name);
-                let note = note.coded(code::BAD_STATE_ROUTE);
-                self.hop(fact(ROUTE, Direction::Egress, route.name, Outcome::Block, note));
-                Step::Done(self.end(Via::Nowhere))
-            }
-        }
-    }
-
-    fn through(&mut self, nat: &RawNat) -> Step {
-        let (Some(subnet), Some(private)) = (nat.subnet, nat.private_address) else {
-            let note = Note::new("subnet and address of {}").about(nat.id);
-            self.hop(opaque(Direction::Egress, nat.id, self.aws.unread_nat, note));
-            return Step::Done(self.end(Via::Nowhere));
-        };
-        if subnet != self.subnet {
-            self.hop(self.aws.acl_hop(subnet, false, Direction::Ingress, self.packet));
-            let answer = self.aws.acl_hop(subnet, true, Direction::Return, self.packet.reply());
-            self.half.returns.push(answer);
-        }
-        self.subnet = subnet;
-        self.behind_nat = true;
-        self.packet.source_identity = Identity::Nobody;
-        if let Some(ports) = PortRange::new(NAT_PORTS.0, NAT_PORTS.1) {
-            self.packet.source_ports = ports;
-        }
-        self.translate(NAT_GATEWAY, nat.id, private);
-        self.public = nat.public_address.filter(|_| nat.public);
-        Step::On
     }
 
     /// Over a transit gateway into another VPC. Rules on the way out never mean anybody there by a group (VPC transit
@@ -699,6 +603,12 @@ impl<'a> Leaving<'a> {
             let subnet = self.aws.network.interface(receiver).map(|interface| interface.subnet);
             self.leave_subnet(Identity::Interface(receiver), subnet == Some(self.subnet));
             self.pass(route, "leads to {}", id);
+            // A route to one address is one to whoever takes that address; a route to more of them leads to a machine that
+            // passes on, such as a NAT instance (VPC guide, NAT instances).
+            if owner.is_none() && route.prefix != Prefix::host(to) {
+                let note = Note::new("whether {} passes on what is for {address}").about(id).at(to);
+                self.hop(opaque(Direction::Egress, id, self.aws.appliance, note));
+            }
             return Crossing { destination: Some(receiver), ..self.end(via) };
         }
         self.leave_subnet(Identity::Nobody, false);
@@ -711,7 +621,7 @@ impl<'a> Leaving<'a> {
     }
 }
 
-enum Step {
+pub(super) enum Step {
     Done(Crossing),
     /// In the subnet of a NAT gateway now.
     On,

@@ -4,6 +4,7 @@
 //! the reference of the EC2 API, *Reachability Analyzer* the guide of that service with its explanation codes.
 
 mod access;
+mod amend;
 mod balancer;
 mod balancing;
 mod border;
@@ -19,9 +20,11 @@ mod intake;
 mod leave;
 mod managed;
 mod names;
+mod nat;
 mod onward;
 mod pods;
 mod route;
+mod services;
 mod transit;
 mod zones;
 
@@ -32,6 +35,7 @@ use reachlint_model::{
     NameId, Network, Note, Onward, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
 };
 
+pub use amend::{Grant, Part, SubnetPlace};
 pub use code::CODES;
 pub use compile::AwsNetwork;
 pub(crate) use compile::{NETWORK_ACL, Route, SECURITY_GROUP, Table, is_private};
@@ -178,15 +182,24 @@ impl Provider for AwsNetwork {
     }
 
     fn leave(&self, from: InterfaceId, packet: &Packet, half: &mut Half) -> Crossing {
-        leave::leave(self, from, packet, half)
+        let crossing = leave::leave(self, from, packet, half);
+        self.doubt_origin(from, half);
+        self.doubt(half);
+        crossing
     }
 
     fn enter(&self, crossing: &Crossing, half: &mut Half) -> Arrival {
-        enter::enter(self, crossing, half)
+        let arrival = enter::enter(self, crossing, half);
+        self.doubt(half);
+        arrival
     }
 
     fn onward(&self, crossing: &Crossing, at: InterfaceId, branches: &mut Vec<Onward>) {
         onward::onward(self, crossing, at, branches);
+        for branch in branches {
+            self.doubt(&mut branch.path.leave);
+            self.doubt(&mut branch.path.enter);
+        }
     }
 
     fn code(&self, hop: &Hop, undecided: bool, from: Option<InterfaceId>) -> Option<&'static str> {
@@ -198,6 +211,8 @@ impl Provider for AwsNetwork {
     }
 
     fn remedy(&self, fix: Fix, hop: &Hop, list: Option<ListId>, rule: Option<RuleId>) -> Option<Remedy> {
-        crate::remedy::remedy(self, fix, hop, list, rule)
+        let remedy = crate::remedy::remedy(self, fix, hop, list, rule)?;
+        let placeholders = self.placeholders(&remedy.terraform);
+        Some(crate::remedy::planned(remedy, &placeholders))
     }
 }

@@ -18,7 +18,7 @@ const NODE_PORTS: (u16, u16) = (1024, u16::MAX);
 const MOST_BALANCERS: u8 = 2;
 
 /// Whether a load balancer takes a packet that its interface got: a listener has to be there for it (Reachability
-/// Analyzer, `ELBV2_LISTENERS_MISMATCH`).
+/// Analyzer, `ELBV2_LISTENERS_MISMATCH`, `ELB_LISTENERS_MISMATCH`).
 pub(super) fn listen(balancer: &Balancer, packet: &Packet) -> Hop {
     let hop = |outcome, note| fact(LOAD_BALANCER, Direction::Ingress, balancer.name, outcome, note);
     let unknown = |reason, note| Hop { kind: HopKind::Opaque(reason), ..hop(Outcome::Pass, note) };
@@ -82,6 +82,34 @@ fn group_hop(group: NameId, outcome: Outcome, note: Note) -> Hop {
 fn doubt(group: NameId, reason: ReasonId) -> Hop {
     let note = Note::new("whether anything is sent there, to {}").about(group);
     Hop { kind: HopKind::Opaque(reason), ..group_hop(group, Outcome::Pass, note) }
+}
+
+/// Whether the name of a load balancer has the address of this node: where nodes send to their own zone only, a zone
+/// needs a healthy target of each target group (AWS knowledge center, DNS of load balancers and cross-zone load
+/// balancing). What is not known counts as healthy.
+pub(super) fn is_named(aws: &AwsNetwork, balancer: &Balancer, node: InterfaceId) -> bool {
+    let Some(zone) = aws.facts.get(node.0 as usize).map(|facts| facts.zone) else { return true };
+    let Ok(listeners) = &balancer.listeners else { return true };
+    let groups = listeners.iter().flat_map(|listener| &listener.groups);
+    groups.filter_map(|id| aws.balancers.groups.get(id)).all(|group| {
+        let crosses = match group.cross_zone {
+            CrossZone::Own(crosses) => crosses,
+            CrossZone::Inherited => balancer.cross_zone != Ok(false),
+            CrossZone::Unread(_) => true,
+        };
+        let Ok(targets) = &group.targets else { return true };
+        let here = |target: &TargetFacts| {
+            let owner = || aws.network.owners(target.address?).next();
+            let machine = || aws.network.called(aws.network.name(target.id)).first().copied();
+            let of = |id: InterfaceId| aws.facts.get(id.0 as usize).map(|facts| facts.zone);
+            let own = target.zone.or_else(|| owner().or_else(machine).and_then(of));
+            own.is_none_or(|own| own == zone)
+        };
+        let countable = matches!(group.kind, TargetKind::Instance | TargetKind::Address);
+        crosses
+            || !countable
+            || targets.iter().any(|target| matches!(target.health, Health::Healthy | Health::Unsure(_)) && here(target))
+    })
 }
 
 impl Balancing<'_> {
@@ -235,6 +263,8 @@ impl Balancing<'_> {
 
     fn branch(&self, group: NameId, to: IpAddr, port: u16, preserved: bool) -> Path {
         let mut path = Path::default();
+        // A target of the other family sees the load balancer's address in any case (NLB guide, client IP preservation).
+        let preserved = preserved && Family::of(self.packet.source) == Family::of(to);
         let note = if preserved {
             Note::new("the destination becomes {address}, and the source stays the client's")
         } else {
@@ -276,6 +306,7 @@ impl Balancing<'_> {
         self.outbound_acl(&crossing, path);
         let arrival = enter::enter(self.aws, &crossing, &mut path.enter);
         if let Some(at) = arrival.interface {
+            path.end = Some((at, arrival.packet));
             self.again(group, crossing.packet, at, path);
         }
     }
@@ -327,6 +358,7 @@ impl Balancing<'_> {
             path.leave.returns.push(aws.acl_hop(own.subnet, false, Direction::Return, packet.reply()));
         }
         enter::hand_over(aws, packet, to, own.subnet, &mut path.enter);
+        path.end = Some((to, packet));
         self.again(group, packet, to, path);
     }
 

@@ -62,15 +62,12 @@ fn plain(text: &str) -> String {
     while let Some((before, escaped)) = rest.split_once('\\') {
         plain.push_str(before);
         let code = escaped.get(..3).and_then(|digits| u8::from_str_radix(digits, 8).ok());
-        match code {
-            Some(code) => {
-                plain.push(char::from(code));
-                rest = escaped.get(3..).unwrap_or_default();
-            }
-            None => {
-                plain.push('\\');
-                rest = escaped;
-            }
+        if let Some(code) = code {
+            plain.push(char::from(code));
+            rest = escaped.get(3..).unwrap_or_default();
+        } else {
+            plain.push('\\');
+            rest = escaped;
         }
     }
     plain.push_str(rest);
@@ -184,8 +181,8 @@ fn possible(sets: &[&Record]) -> Vec<usize> {
     let heavy = |record: &&Record| record.weight.is_some_and(|weight| weight > 0);
     let weighted = sets.iter().any(heavy) && !sets.iter().any(|record| heavy(record) && record.checked);
     let firm = sets.iter().any(|record| !record.secondary && !record.checked);
-    let stays = |record: &Record| !(weighted && record.weight == Some(0)) && !(firm && record.secondary);
-    sets.iter().enumerate().filter(|(_, record)| stays(record)).map(|(at, _)| at).collect()
+    let idle = |record: &Record| (weighted && record.weight == Some(0)) || (firm && record.secondary);
+    sets.iter().enumerate().filter(|(_, record)| !idle(record)).map(|(at, _)| at).collect()
 }
 
 /// The answer of the private zones of the VPC that an interface is in.
@@ -275,6 +272,11 @@ fn together(aws: &AwsNetwork, from: InterfaceId, host: &str, records: &[Record],
 #[cfg(test)]
 mod tests {
     use super::{is_in, plain};
+    use crate::network::Estate;
+    use crate::records::{Listing, ReadError, Recognised, read};
+
+    const RECORDS: &str =
+        r#""ResourceRecordSets": [{"Name": "a.corp.", "Type": "A", "ResourceRecords": [{"Value": "10.0.0.1"}]}]"#;
 
     #[test]
     fn names_are_compared_without_escapes_case_and_root() {
@@ -282,5 +284,44 @@ mod tests {
         assert_eq!(plain("a\\b.example"), "a\\b.example");
         assert!(is_in("a.corp.example", "corp.example") && is_in("corp.example", "corp.example"));
         assert!(!is_in("acorp.example", "corp.example"));
+    }
+
+    fn take(name: &str, text: &str) -> (Result<Recognised, ReadError>, Estate) {
+        let mut estate = Estate::new();
+        (read(name, &mut text.as_bytes(), &mut estate), estate)
+    }
+
+    #[test]
+    fn records_are_attributed_by_key_by_map_or_by_file_name() {
+        let beside = format!(r#"{{{RECORDS}, "HostedZoneId": "/hostedzone/Z0123456789ABC"}}"#);
+        let below = format!(r#"{{"Z0123456789ABC": {{{RECORDS}}}}}"#);
+        let alone = format!("{{{RECORDS}}}");
+        for (name, text) in [("a.json", &beside), ("a.json", &below), ("records-Z0123456789ABC.json", &alone)] {
+            let (found, estate) = take(name, text);
+            let only = [(Listing::ZoneRecords, 1)];
+            assert!(matches!(found, Ok(Recognised::Evidence(found)) if found == only), "{name}: {text}");
+            let zone = estate.names.find("Z0123456789ABC").unwrap();
+            assert_eq!(estate.zones.0[&zone].records.as_ref().unwrap().len(), 1);
+        }
+        assert!(matches!(take("Zones.json", &alone).0, Ok(Recognised::Other(_))));
+    }
+
+    #[test]
+    fn what_others_print_under_such_words_is_no_evidence() {
+        let others = [
+            r#"{"tasks": [{"taskArn": "arn:aws:datasync:us-east-1:1:task/t"}]}"#,
+            r#"{"tasks": "none"}"#,
+            r#"{"addon": {"name": "x"}}"#,
+            r#"{"VPCs": [{"VPCId": "vpc-1"}]}"#,
+            r#"{"ZONENAME1": "x"}"#,
+            r#"{"LoadBalancerAttributes": {"CrossZoneLoadBalancing": {"Enabled": true}}}"#,
+        ];
+        for text in others {
+            let (found, estate) = take("a.json", text);
+            assert!(matches!(found, Ok(Recognised::Other(_))), "{text}");
+            assert!(estate.is_empty(), "{text}");
+        }
+        let broken = r#"{"tasks": [{"taskArn": "arn:aws:ecs:us-east-1:1:task/t", "containers": 1}]}"#;
+        assert!(matches!(take("a.json", broken).0, Err(ReadError::Broken { .. })));
     }
 }
