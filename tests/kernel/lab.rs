@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Write};
 use std::net::IpAddr;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use reachlint_host::SCRIPT;
 
@@ -10,6 +11,8 @@ use reachlint_host::SCRIPT;
 pub(crate) const NGINX: [IpAddr; 2] = [v4([10, 0, 1, 10]), v6(0x10)];
 /// The upstream's.
 pub(crate) const UPSTREAM: [IpAddr; 2] = [v4([10, 0, 1, 20]), v6(0x20)];
+/// The first port that connections are opened from, as Linux has it.
+const FIRST: u16 = 32_768;
 /// The port that most rulesets are about.
 pub(crate) const APP: u16 = 8080;
 /// Ports that something listens on at every address.
@@ -50,12 +53,13 @@ while True:
 /// Opens connections side by side and says what came of each: `open`, an error number, or `silent`.
 const DIAL: &str = r"
 import errno, select, socket, sys, time
-wait = float(sys.argv[1])
+wait, first = float(sys.argv[1]), int(sys.argv[2])
 poll, pending, found = select.poll(), {}, []
-for at, target in enumerate(sys.argv[2:]):
+for at, target in enumerate(sys.argv[3:]):
     address, port = target.rsplit(' ', 1)
     s = socket.socket(socket.AF_INET6 if ':' in address else socket.AF_INET)
     s.setblocking(False)
+    s.bind(('', first + at))
     code = s.connect_ex((address, int(port)))
     found.append('silent')
     if code == errno.EINPROGRESS:
@@ -96,6 +100,9 @@ pub(crate) enum Loader {
 pub(crate) struct Lab {
     name: String,
     listener: Option<Child>,
+    /// The port that the next connection is opened from. None is used twice: what connection tracking remembers of an
+    /// earlier one would let the next one in.
+    next_port: AtomicU16,
 }
 
 impl Lab {
@@ -108,7 +115,11 @@ impl Lab {
             writeln!(std::io::stderr(), "{told}").unwrap();
             return None;
         }
-        let mut lab = Self { name: format!("reachlint-{}-{what}", std::process::id()), listener: None };
+        let mut lab = Self {
+            name: format!("reachlint-{}-{what}", std::process::id()),
+            listener: None,
+            next_port: AtomicU16::new(FIRST),
+        };
         for end in [End::Nginx, End::Upstream] {
             plain(&["ip", "netns", "add", &lab.namespace(end)]);
         }
@@ -203,9 +214,11 @@ impl Lab {
     }
 
     pub(crate) fn dial_for(&self, wait: &str, targets: &[(IpAddr, u16)]) -> Vec<String> {
+        let first = self.next_port.fetch_add(u16::try_from(targets.len()).unwrap(), Ordering::Relaxed);
+        assert!((FIRST..60_000).contains(&first), "too many connections for one lab");
         let targets = targets.iter().map(|(address, port)| format!("{address} {port}"));
         let output = Command::new("ip")
-            .args(["netns", "exec", &self.namespace(End::Nginx), "python3", "-c", DIAL, wait])
+            .args(["netns", "exec", &self.namespace(End::Nginx), "python3", "-c", DIAL, wait, &first.to_string()])
             .args(targets)
             .output()
             .unwrap();
