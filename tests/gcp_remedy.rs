@@ -94,7 +94,8 @@ fn run(base: &Case, case: &mut Case, line: &str) {
                     .as_array()
                     .unwrap()
                     .iter()
-                    .filter_map(|rule| (rule["name"] == json!(name)).then(|| (*name).to_owned())),
+                    .filter(|rule| rule["name"] == json!(name))
+                    .map(|_| (*name).to_owned()),
             );
         }
         ["gcloud", "compute", "firewall-policies" | "network-firewall-policies", "rules", "create", priority] => {

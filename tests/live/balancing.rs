@@ -7,7 +7,7 @@ use crate::run::{Key, Ran, conf, run, verdict, without_sources};
 use crate::server::{Form, Reply, Server, filters, members, set};
 
 /// An Application Load Balancer at 10.0.2.50 and a Network Load Balancer at 10.0.2.51, with all groups open.
-fn estate(action: &str, form: &Form) -> Reply {
+pub(crate) fn estate(action: &str, form: &Form) -> Reply {
     let asked: Vec<String> = filters(form).into_values().flatten().collect();
     let node = |kind: &str, address: &str| {
         let described = format!("<description>ELB {kind}/front-{kind}/1</description>");

@@ -7,7 +7,7 @@ use crate::run::{Key, Ran, conf, run, verdict, without_sources};
 use crate::server::{Form, Reply, Server, filters, set};
 
 /// nginx and its upstream, each with a public address, in a VPC with a route to an internet gateway.
-fn estate(action: &str, form: &Form) -> Reply {
+pub(crate) fn estate(action: &str, form: &Form) -> Reply {
     let asked: Vec<String> = filters(form).into_values().flatten().collect();
     let wanted = |words: [&str; 3]| asked.iter().any(|value| words.contains(&&**value));
     match action {

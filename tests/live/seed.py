@@ -309,7 +309,11 @@ def users(url, folder):
     for statement in lesser["Statement"]:
         statement["Action"].remove("ec2:DescribeNetworkAcls")
     keys = {}
-    for name, document in [("reader", policy), ("lesser", lesser)]:
+    known = [("reader", policy), ("lesser", lesser)]
+    for name in ("aws-vpc-only", "aws-networks"):
+        with open(os.path.join(folder, f"{name}.json"), encoding="utf-8") as file:
+            known.append((name, json.load(file)))
+    for name, document in known:
         iam.create_user(UserName=name)
         iam.put_user_policy(UserName=name, PolicyName="read", PolicyDocument=json.dumps(document))
         key = iam.create_access_key(UserName=name)["AccessKey"]

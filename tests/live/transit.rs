@@ -7,7 +7,7 @@ use crate::run::{Key, Ran, conf, run, verdict, without_sources};
 use crate::server::{Form, Reply, Server, filters, set};
 
 /// nginx in `vpc-1`, and in `vpc-2` 10.8.2.20 and, as a second address of the same machine, 10.8.2.21.
-fn estate(action: &str, form: &Form) -> Reply {
+pub(crate) fn estate(action: &str, form: &Form) -> Reply {
     let asked: Vec<String> = filters(form).into_values().flatten().collect();
     let wanted = |word: &str| asked.iter().any(|value| value == word);
     let some = |words: [&str; 3], text: String| words.iter().any(|word| wanted(word)).then_some(text);

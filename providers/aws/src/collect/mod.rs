@@ -43,58 +43,71 @@ const AT_ONCE_OVERALL: usize = 48;
 /// Call and permission that tell whose credentials they are.
 const IDENTITY: &str = "sts:GetCallerIdentity";
 
+/// How far a policy goes: each goes as far as those before it, and further.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Tier {
+    /// Connections inside of one VPC.
+    Vpc,
+    /// And to other VPCs and the internet.
+    Networks,
+    /// And through load balancers.
+    Balancers,
+}
+
 /// A permission that collection uses, and what is unknown without it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Permission {
+    /// The smallest policy that it is in.
+    pub tier: Tier,
     /// The IAM action, which has the name of the call: `ec2:DescribeSubnets`.
     pub action: &'static str,
     /// What it is for.
     pub purpose: &'static str,
 }
 
-const fn permission(listing: Listing, purpose: &'static str) -> Permission {
-    Permission { action: listing.permission(), purpose }
+const fn permission(tier: Tier, listing: Listing, purpose: &'static str) -> Permission {
+    Permission { tier, action: listing.permission(), purpose }
 }
 
 /// Every permission that collection uses. All of them only read.
 pub const PERMISSIONS: [Permission; 31] = [
-    permission(Listing::NetworkInterfaces, "who has which address and carries which security groups"),
-    permission(Listing::Instances, "names, tags and states of machines"),
-    permission(Listing::SecurityGroups, "names and owners of security groups"),
-    permission(Listing::SecurityGroupRules, "rules of security groups and their ids"),
-    permission(Listing::PrefixLists, "names of prefix lists"),
-    permission(Listing::PrefixListEntries, "what prefix lists hold"),
-    permission(Listing::NetworkAcls, "rules of network ACLs"),
-    permission(Listing::RouteTables, "where packets go"),
-    permission(Listing::Subnets, "address blocks of subnets"),
-    permission(Listing::Vpcs, "address blocks of VPCs"),
-    permission(Listing::PeeringConnections, "peerings between VPCs"),
-    permission(Listing::InternetGateways, "ways to the internet"),
-    permission(Listing::EgressOnlyInternetGateways, "ways out to the internet for IPv6"),
-    permission(Listing::NatGateways, "address translation on the way out"),
-    permission(Listing::Addresses, "elastic addresses"),
-    permission(Listing::PublicAccessOptions, "whether VPC Block Public Access keeps the internet out"),
-    permission(Listing::PublicAccessExclusions, "which VPCs and subnets it leaves open"),
-    permission(Listing::TransitGateways, "transit gateways and their options"),
-    permission(Listing::TransitAttachments, "which VPCs a transit gateway joins"),
-    permission(Listing::TransitTables, "route tables of transit gateways"),
-    permission(Listing::TransitPolicyTables, "whether a policy table may route instead"),
-    permission(Listing::TransitAssociations, "which route table an attachment uses"),
-    permission(Listing::TransitRoutes, "where transit gateways send packets"),
-    permission(Listing::LoadBalancers, "load balancers and their states"),
-    permission(Listing::Listeners, "ports that load balancers take connections on"),
-    permission(Listing::Rules, "where rules of listeners send"),
-    permission(Listing::TargetGroups, "what the targets of load balancers are"),
-    permission(Listing::TargetHealth, "which targets there are and get connections"),
-    permission(Listing::TargetGroupAttributes, "whether targets see the client's address"),
-    permission(Listing::LoadBalancerAttributes, "whether targets of other zones are sent to"),
-    Permission { action: IDENTITY, purpose: "which account was read; AWS grants it to everybody" },
+    permission(Tier::Vpc, Listing::NetworkInterfaces, "who has which address and carries which security groups"),
+    permission(Tier::Vpc, Listing::Instances, "names, tags and states of machines"),
+    permission(Tier::Vpc, Listing::SecurityGroups, "names and owners of security groups"),
+    permission(Tier::Vpc, Listing::SecurityGroupRules, "rules of security groups and their ids"),
+    permission(Tier::Vpc, Listing::PrefixLists, "names of prefix lists"),
+    permission(Tier::Vpc, Listing::PrefixListEntries, "what prefix lists hold"),
+    permission(Tier::Vpc, Listing::NetworkAcls, "rules of network ACLs"),
+    permission(Tier::Vpc, Listing::RouteTables, "where packets go"),
+    permission(Tier::Vpc, Listing::Subnets, "address blocks of subnets"),
+    permission(Tier::Vpc, Listing::Vpcs, "address blocks of VPCs"),
+    permission(Tier::Networks, Listing::PeeringConnections, "peerings between VPCs"),
+    permission(Tier::Networks, Listing::InternetGateways, "ways to the internet"),
+    permission(Tier::Networks, Listing::EgressOnlyInternetGateways, "ways out to the internet for IPv6"),
+    permission(Tier::Networks, Listing::NatGateways, "address translation on the way out"),
+    permission(Tier::Networks, Listing::Addresses, "elastic addresses"),
+    permission(Tier::Networks, Listing::PublicAccessOptions, "whether VPC Block Public Access keeps the internet out"),
+    permission(Tier::Networks, Listing::PublicAccessExclusions, "which VPCs and subnets it leaves open"),
+    permission(Tier::Networks, Listing::TransitGateways, "transit gateways and their options"),
+    permission(Tier::Networks, Listing::TransitAttachments, "which VPCs a transit gateway joins"),
+    permission(Tier::Networks, Listing::TransitTables, "route tables of transit gateways"),
+    permission(Tier::Networks, Listing::TransitPolicyTables, "whether a policy table may route instead"),
+    permission(Tier::Networks, Listing::TransitAssociations, "which route table an attachment uses"),
+    permission(Tier::Networks, Listing::TransitRoutes, "where transit gateways send packets"),
+    permission(Tier::Balancers, Listing::LoadBalancers, "load balancers and their states"),
+    permission(Tier::Balancers, Listing::Listeners, "ports that load balancers take connections on"),
+    permission(Tier::Balancers, Listing::Rules, "where rules of listeners send"),
+    permission(Tier::Balancers, Listing::TargetGroups, "what the targets of load balancers are"),
+    permission(Tier::Balancers, Listing::TargetHealth, "which targets there are and get connections"),
+    permission(Tier::Balancers, Listing::TargetGroupAttributes, "whether targets see the client's address"),
+    permission(Tier::Balancers, Listing::LoadBalancerAttributes, "whether targets of other zones are sent to"),
+    Permission { tier: Tier::Vpc, action: IDENTITY, purpose: "which account was read; AWS grants it to everybody" },
 ];
 
 /// Permissions that the credentials need to read several accounts, beside [`PERMISSIONS`] in each of them.
 pub const ACCOUNT_PERMISSIONS: [Permission; 2] = [
-    Permission { action: ASSUME_ROLE, purpose: "the way into other accounts" },
-    Permission { action: LIST_ACCOUNTS, purpose: "which accounts the organization has" },
+    Permission { tier: Tier::Vpc, action: ASSUME_ROLE, purpose: "the way into other accounts" },
+    Permission { tier: Tier::Vpc, action: LIST_ACCOUNTS, purpose: "which accounts the organization has" },
 ];
 
 /// What to collect.

@@ -349,6 +349,29 @@ fn a_peering_leads_into_the_account_of_its_other_side() {
 }
 
 #[test]
+fn a_transit_gateway_leads_into_the_account_of_the_vpc_on_its_other_side() {
+    let server = Server::start(|action, form, _| match (action, account(form), estate(action, form)) {
+        ("DescribeRouteTables", ACCOUNT, Reply::Answer(tables)) => {
+            let route = "<item><destinationCidrBlock>10.0.0.0/8</destinationCidrBlock><transitGatewayId>tgw-1\
+                         </transitGatewayId><state>active</state></item></routeSet>";
+            Reply::Answer(tables.replace("</routeSet>", route))
+        }
+        ("DescribeTransitGatewayVpcAttachments", ACCOUNT, Reply::Answer(found)) => {
+            let owned = format!("<vpcId>vpc-2</vpcId><vpcOwnerId>{OTHER}</vpcOwnerId>");
+            Reply::Answer(found.replace("<vpcId>vpc-2</vpcId>", &owned))
+        }
+        (_, _, reply) => reply,
+    });
+    let collected = run(&with(&server, evidence("10.8.1.20"), accounts(&["reader"]))).unwrap();
+    assert_eq!(collected.manifest.failures, []);
+    assert_eq!(scopes(&collected), [(ACCOUNT, "us-east-1"), (OTHER, "us-east-1")]);
+    let there = asked(&server, OTHER);
+    for (action, value) in [("DescribeNetworkInterfaces", "10.8.1.20"), ("DescribeRouteTables", "vpc-2")] {
+        assert!(there.contains(&(action.to_owned(), vec![value.to_owned()])), "{action}: {there:?}");
+    }
+}
+
+#[test]
 fn only_what_the_evidence_needs_leads_on() {
     // Another address, another Region, a peering that is not in force, and no role.
     let cases = [
