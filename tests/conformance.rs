@@ -12,7 +12,11 @@ use reachlint_model::{
 };
 
 /// Evidence of each cloud.
-const ESTATES: [(Cloud, &str); 2] = [(Cloud::Aws, "examples/aws-shop/aws"), (Cloud::Gcp, "examples/gcp-shop/gcp")];
+const ESTATES: [(Cloud, &str); 3] = [
+    (Cloud::Aws, "examples/aws-shop/aws"),
+    (Cloud::Gcp, "examples/gcp-shop/gcp"),
+    (Cloud::Azure, "examples/azure-shop/azure"),
+];
 
 /// Addresses that no estate owns, of every kind that there is.
 const ODD: [&str; 22] = [
@@ -159,7 +163,7 @@ fn a_machine_is_found_by_every_name_that_it_has() {
 
 #[test]
 fn a_tag_finds_the_machines_that_bear_it() {
-    for ((cloud, folder), (key, value)) in ESTATES.into_iter().zip([("Role", "edge"), ("role", "edge")]) {
+    for ((cloud, folder), (key, value)) in ESTATES.into_iter().zip([("Role", "edge"), ("role", "edge"), ("role", "edge")]) {
         let snapshot = estate(folder);
         let provider = snapshot.networks[0].as_ref();
         let found = provider.select(&Selector::Tag { key: key.to_owned(), value: value.to_owned() });
