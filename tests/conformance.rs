@@ -163,7 +163,9 @@ fn a_machine_is_found_by_every_name_that_it_has() {
 
 #[test]
 fn a_tag_finds_the_machines_that_bear_it() {
-    for ((cloud, folder), (key, value)) in ESTATES.into_iter().zip([("Role", "edge"), ("role", "edge"), ("role", "edge")]) {
+    for ((cloud, folder), (key, value)) in
+        ESTATES.into_iter().zip([("Role", "edge"), ("role", "edge"), ("role", "edge")])
+    {
         let snapshot = estate(folder);
         let provider = snapshot.networks[0].as_ref();
         let found = provider.select(&Selector::Tag { key: key.to_owned(), value: value.to_owned() });

@@ -136,10 +136,10 @@ impl Way<'_> {
             let mut walk = Walk::new(self, door, client);
             let rest = self.network.lists(gate).fold(start, |flow, (id, list)| walk.list(id, list, flow, 0));
             walk.take(gate.default, &rest.open, 0);
-            let Walk { deny, pass, accept, openings, .. } = walk;
+            let Walk { deny, pass, accept, held, openings, .. } = walk;
             certain = certain.difference(&deny);
             possible = possible.difference(&deny.difference(&pass).difference(&accept).difference(&perhaps));
-            accepted = accepted.union(&accept.difference(&deny).difference(&pass));
+            accepted = accepted.union(&accept.difference(&deny).difference(&pass).difference(&held));
             perhaps = perhaps.union(&accept);
             if door.narrow {
                 self.openings.extend(openings);
@@ -185,6 +185,8 @@ struct Walk<'n> {
     deny: AddressSet,
     pass: AddressSet,
     accept: AddressSet,
+    /// Those that it may let pass as members of a group.
+    held: AddressSet,
     openings: Vec<Opening>,
 }
 
@@ -202,6 +204,7 @@ impl<'n> Walk<'n> {
             deny: AddressSet::empty(),
             pass: AddressSet::empty(),
             accept: AddressSet::empty(),
+            held: AddressSet::empty(),
             openings: Vec::new(),
         }
     }
@@ -214,6 +217,9 @@ impl<'n> Walk<'n> {
             let Some((sources, sure)) = self.about(rule) else { continue };
             let mut taken = flow.within(&sources);
             match rule.action {
+                // Who is admitted by a group is not, for that, accepted by the stage.
+                Action::Allow if matches!(rule.peer, Peer::Group(_)) => self.held = self.held.union(&taken.open),
+                Action::Accept if matches!(rule.peer, Peer::Group(_)) => {}
                 Action::Allow | Action::Accept => {
                     self.take(rule.action, &taken.open, depth);
                     if sure {
@@ -296,7 +302,6 @@ impl<'n> Walk<'n> {
             Peer::Set(id) => (self.network.set(id)?.clone(), true),
             Peer::Gone => return None,
             Peer::Unknown(_) => (self.everyone.clone(), false),
-            Peer::Group(_) if matches!(rule.action, Action::Allow | Action::Accept) => return None,
             // Who sends from one of these addresses may be somebody else.
             Peer::Group(group) => (self.carriers(group), false),
         };
