@@ -15,6 +15,16 @@ fn every_aws_case_comes_out_as_it_says() {
 }
 
 #[test]
+fn every_gcp_case_comes_out_as_it_says() {
+    every_case_comes_out_as_it_says("gcp", "gcp", 120);
+}
+
+#[test]
+fn every_azure_case_comes_out_as_it_says() {
+    every_case_comes_out_as_it_says("azure", "azure", 47);
+}
+
+#[test]
 fn every_case_of_a_plan_comes_out_as_it_says() {
     every_case_comes_out_as_it_says("terraform", "aws", 40);
 }

@@ -5,14 +5,17 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use reachlint_aws::collect::{Collected, advice};
-use reachlint_model::{Manifest, Selector};
+#[cfg(feature = "aws")]
+use reachlint_aws::collect::advice;
+use reachlint_model::{Failure, Manifest, Selector};
 
 use super::CliError;
+#[cfg(feature = "aws")]
 use super::evidence::origin;
-use super::live::{collect, manifest};
 use super::nginx::{Loaded, load};
-use super::options::{EvidenceOptions, FailOptions, LiveOptions, NginxOptions, PolicyOptions, Settings, settings};
+#[cfg(feature = "aws")]
+use super::options::Settings;
+use super::options::{EvidenceOptions, FailOptions, LiveOptions, NginxOptions, PolicyOptions, settings};
 use super::output::say;
 use crate::exit;
 
@@ -26,10 +29,37 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Cloud {
     /// Amazon Web Services.
+    #[cfg(feature = "aws")]
     Aws(Box<AwsArguments>),
+    /// Microsoft Azure: whole subscriptions.
+    #[cfg(feature = "azure")]
+    Azure(Box<AzureArguments>),
+}
+
+/// Arguments of `collect azure`.
+#[cfg(feature = "azure")]
+#[derive(Debug, Args)]
+struct AzureArguments {
+    /// nginx's main configuration files, for the names in them that are answered now; what is collected does not depend on
+    /// them.
+    #[arg(value_name = "CONF")]
+    conf: Vec<PathBuf>,
+    /// nginx's machines, whose routes in force are asked for where a gateway may have announced some; may be repeated.
+    #[arg(long, value_name = "SELECTOR", help_heading = "Input")]
+    from: Vec<Selector>,
+    /// Folder to write; it must be empty or not exist.
+    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
+    output: PathBuf,
+    #[command(flatten)]
+    nginx: NginxOptions,
+    #[command(flatten)]
+    live: LiveOptions,
+    #[command(flatten)]
+    policy: PolicyOptions,
 }
 
 /// Arguments of `collect aws`.
+#[cfg(feature = "aws")]
 #[derive(Debug, Args)]
 struct AwsArguments {
     /// nginx's main configuration files; what decides on their connections is collected.
@@ -56,7 +86,33 @@ struct AwsArguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
-    let Cloud::Aws(arguments) = &arguments.cloud;
+    match &arguments.cloud {
+        #[cfg(feature = "aws")]
+        Cloud::Aws(arguments) => aws(arguments),
+        #[cfg(feature = "azure")]
+        Cloud::Azure(arguments) => azure(arguments),
+    }
+}
+
+#[cfg(feature = "azure")]
+fn azure(arguments: &AzureArguments) -> Result<u8, CliError> {
+    vacant(&arguments.output)?;
+    let beside = arguments.conf.first().map(PathBuf::as_path);
+    let evidence = EvidenceOptions { live: arguments.live.clone(), ..EvidenceOptions::default() };
+    let settings = settings(beside, &arguments.policy, &FailOptions::default(), &evidence, &arguments.from)?;
+    let mut wanted = Vec::new();
+    for path in &arguments.conf {
+        wanted.extend(Loaded::wanted(&load(path, &arguments.nginx)?));
+    }
+    let collected = super::azure::evidence(&arguments.live, &settings, &wanted)?;
+    let manifest = crate::report::json(&collected.manifest).into_bytes();
+    write(&arguments.output, &collected.documents, &manifest)?;
+    warn(&collected.manifest);
+    Ok(exit::OK)
+}
+
+#[cfg(feature = "aws")]
+fn aws(arguments: &AwsArguments) -> Result<u8, CliError> {
     vacant(&arguments.output)?;
     let beside = arguments.conf.first().map(PathBuf::as_path);
     let evidence = EvidenceOptions {
@@ -77,8 +133,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
     }
     let from = if arguments.all { Vec::new() } else { origin(settings.from, &evidence)? };
     let settings = Settings { from, ..settings };
-    let collected = collect(&arguments.live, &settings, &wanted, arguments.all)?;
-    write(&arguments.output, &collected)?;
+    let collected = super::live::collect(&arguments.live, &settings, &wanted, arguments.all)?;
+    write(&arguments.output, &collected.documents, &super::live::manifest(&collected))?;
     warn(&collected.manifest);
     Ok(exit::OK)
 }
@@ -90,9 +146,9 @@ fn warn(manifest: &Manifest) {
     let mut told: Vec<String> = Vec::new();
     for failure in &manifest.failures {
         let account = failure.account.as_ref().map_or(String::new(), |account| format!(" in account {account}"));
-        let line = if failure.call == "sts:AssumeRole" {
+        let line = if let Some(advice) = role_advice(failure) {
             let (error, message) = (&failure.error, &failure.message);
-            format!("warning: {} failed{account} with {error} ({message}); {}", failure.call, advice(failure))
+            format!("warning: {} failed{account} with {error} ({message}); {advice}", failure.call)
         } else {
             let account = if several { account } else { String::new() };
             let region = failure.region.as_ref().map_or(String::new(), |region| format!(" in {region}"));
@@ -106,6 +162,17 @@ fn warn(manifest: &Manifest) {
             told.push(line);
         }
     }
+}
+
+/// What to do about a role that could not be taken.
+#[cfg(feature = "aws")]
+fn role_advice(failure: &Failure) -> Option<String> {
+    (failure.call == "sts:AssumeRole").then(|| advice(failure))
+}
+
+#[cfg(not(feature = "aws"))]
+fn role_advice(_: &Failure) -> Option<String> {
+    None
 }
 
 /// Refuses a folder that holds something.
@@ -125,12 +192,12 @@ fn vacant(folder: &Path) -> Result<(), CliError> {
 }
 
 /// Writes a snapshot whole or not at all.
-fn write(folder: &Path, collected: &Collected) -> Result<(), CliError> {
+fn write(folder: &Path, documents: &[(String, Vec<u8>)], manifest: &[u8]) -> Result<(), CliError> {
     // A folder that is there stays the same folder: it may be a mount, a link, or closed to others.
     let kept = folder.is_dir();
     let part = format!(".reachlint-{}.part", std::process::id());
     let part = if kept { folder.join(part) } else { folder.with_file_name(part) };
-    let filled = fill(&part, collected);
+    let filled = fill(&part, documents, manifest);
     let written = filled.and_then(|()| if kept { unpack(&part, folder) } else { fs::rename(&part, folder) });
     written.map_err(|error| {
         let _ = fs::remove_dir_all(&part);
@@ -138,10 +205,9 @@ fn write(folder: &Path, collected: &Collected) -> Result<(), CliError> {
     })
 }
 
-fn fill(folder: &Path, collected: &Collected) -> io::Result<()> {
-    let manifest = manifest(collected);
-    let documents = collected.documents.iter().map(|(path, bytes)| (path.as_str(), bytes));
-    for (path, bytes) in documents.chain([("manifest.json", &manifest)]) {
+fn fill(folder: &Path, documents: &[(String, Vec<u8>)], manifest: &[u8]) -> io::Result<()> {
+    let documents = documents.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
+    for (path, bytes) in documents.chain([("manifest.json", manifest)]) {
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;

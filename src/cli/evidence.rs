@@ -6,11 +6,15 @@ use reachlint_host::network::Hosts;
 use reachlint_model::{Cloud, Failure, NameAnswer, Provider, Selector};
 
 use super::CliError;
-use super::options::{EvidenceOptions, Settings};
+use super::options::{CloudName, EvidenceOptions, Settings};
 use crate::audit::{self, Node, Wanted};
 use crate::evidence::{self, PlanFile, Snapshot};
 use crate::report::Evidence;
 use crate::resolve::{self, Resolver, normal};
+
+/// Calls without which machines are not found; an account that let nobody in may have some too.
+const LISTS_MACHINES: [&str; 4] =
+    ["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "sts:AssumeRole", "compute.instances.list"];
 
 /// Everything that an audit stands on.
 pub(super) struct Gathered {
@@ -73,9 +77,7 @@ impl Gathered {
             Selector::Tag { value, .. } => (value.clone(), true),
             Selector::Name(name) => (name.clone(), !["i-", "eni-"].iter().any(|start| name.starts_with(start))),
         };
-        // An account that let nobody in may have machines too.
-        let calls = ["ec2:DescribeInstances", "ec2:DescribeNetworkInterfaces", "sts:AssumeRole"];
-        let lists = |failure: &&Failure| calls.contains(&&*failure.call);
+        let lists = |failure: &&Failure| LISTS_MACHINES.contains(&failure.call.as_str());
         // An instance that a tag led to may be the one whose interfaces could not be read.
         let about = |failure: &&Failure| {
             let resources = &failure.resources;
@@ -118,7 +120,7 @@ impl Gathered {
 
 /// Reads the snapshot that was given, or collects.
 pub(super) fn gather(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Gathered, CliError> {
-    let only = options.provider.map(super::options::CloudName::cloud).transpose()?;
+    let only = options.provider.map(super::options::CloudName::cloud);
     // What cannot be used is told before anything is collected.
     let plan = options.plan.as_deref().map(PlanFile::read).transpose()?;
     let mut hosts = Vec::new();
@@ -145,7 +147,8 @@ fn taken(
     if options.snapshot.is_empty() {
         return live(options, settings, wanted, plan);
     }
-    let snapshot = evidence::load_planned(&options.snapshot, only, plan)?;
+    let paths = [options.snapshot.as_slice(), &options.service_tags].concat();
+    let snapshot = evidence::load_planned(&paths, only, plan)?;
     let mut recorded = by_name(&snapshot.names);
     if options.dns {
         for name in resolve::questions(wanted, &settings.resolve) {
@@ -176,26 +179,54 @@ pub(super) fn origin(from: Vec<Selector>, evidence: &EvidenceOptions) -> Result<
     }
 }
 
-#[cfg(not(feature = "aws"))]
-fn live(_: &EvidenceOptions, _: &Settings, _: &[Wanted], _: Option<&PlanFile>) -> Result<Gathered, CliError> {
-    Err(CliError::usage(
-        "this build cannot collect live",
-        "give a snapshot with `--snapshot PATH`, or build with the default features",
-    ))
-}
-
-#[cfg(feature = "aws")]
 fn live(
     options: &EvidenceOptions,
     settings: &Settings,
     wanted: &[Wanted],
     plan: Option<&PlanFile>,
 ) -> Result<Gathered, CliError> {
-    let collected = super::live::collect(&options.live, settings, wanted, false)?;
-    let documents = collected.documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
-    let manifest = super::live::manifest(&collected);
+    let (documents, manifest) = match options.provider {
+        Some(CloudName::Azure) => fresh_azure(options, settings, wanted)?,
+        _ => fresh_aws(options, settings, wanted)?,
+    };
+    let documents = documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
     let documents = documents.chain([("manifest.json", manifest.as_slice())]);
     let snapshot = evidence::from_documents_planned(documents, "what the cloud answered", plan)?;
     let recorded = by_name(&snapshot.names);
     Ok(Gathered { snapshot, recorded, asked: true })
+}
+
+/// Files of a snapshot, and its manifest.
+type Fresh = (Vec<(String, Vec<u8>)>, Vec<u8>);
+
+#[cfg(not(all(feature = "aws", feature = "azure")))]
+fn not_here(cloud: &str) -> CliError {
+    CliError::usage(
+        format!("this build cannot collect live from {cloud}"),
+        format!("give a snapshot with `--snapshot PATH`, or build with the feature `{cloud}`"),
+    )
+}
+
+#[cfg(not(feature = "aws"))]
+fn fresh_aws(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Fresh, CliError> {
+    Err(not_here("aws"))
+}
+
+#[cfg(feature = "aws")]
+fn fresh_aws(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Fresh, CliError> {
+    let collected = super::live::collect(&options.live, settings, wanted, false)?;
+    let manifest = super::live::manifest(&collected);
+    Ok((collected.documents, manifest))
+}
+
+#[cfg(not(feature = "azure"))]
+fn fresh_azure(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Fresh, CliError> {
+    Err(not_here("azure"))
+}
+
+#[cfg(feature = "azure")]
+fn fresh_azure(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Fresh, CliError> {
+    let collected = super::azure::evidence(&options.live, settings, wanted)?;
+    let manifest = crate::report::json(&collected.manifest).into_bytes();
+    Ok((collected.documents, manifest))
 }

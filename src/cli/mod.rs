@@ -1,7 +1,9 @@
 //! The command line: one file for each command, all of them thin.
 
+#[cfg(feature = "azure")]
+mod azure;
 mod check;
-#[cfg(feature = "aws")]
+#[cfg(any(feature = "aws", feature = "azure"))]
 mod collect;
 mod demo;
 mod error;
@@ -47,7 +49,7 @@ enum Command {
     /// Prints what nginx connects to, with file and line.
     Upstreams(upstreams::Arguments),
     /// Writes read-only evidence from a cloud into a folder.
-    #[cfg(feature = "aws")]
+    #[cfg(any(feature = "aws", feature = "azure"))]
     Collect(Box<collect::Arguments>),
     /// Prints the script that gathers who listens on a host and what its firewall has.
     HostEvidence(host_evidence::Arguments),
@@ -78,7 +80,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments),
         Command::Trace(arguments) => trace::run(arguments),
         Command::Upstreams(arguments) => upstreams::run(arguments),
-        #[cfg(feature = "aws")]
+        #[cfg(any(feature = "aws", feature = "azure"))]
         Command::Collect(arguments) => collect::run(arguments),
         Command::HostEvidence(arguments) => host_evidence::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),

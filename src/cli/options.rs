@@ -57,10 +57,13 @@ pub(super) struct NginxOptions {
 #[derive(Clone, Debug, Default, Args)]
 #[command(next_help_heading = "Evidence")]
 pub(super) struct EvidenceOptions {
-    /// Files or folders with what `aws ec2 describe-*` or `reachlint collect` wrote; without it, evidence is collected
-    /// live.
+    /// Files or folders with what `aws ec2 describe-*`, `gcloud compute`, `az … list` or `reachlint collect` wrote; without it, evidence
+    /// is collected live.
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub(super) snapshot: Vec<PathBuf>,
+    /// Addresses of Azure's service tags, as `az network list-service-tags` prints them or the weekly file has them.
+    #[arg(long, value_name = "FILE", requires = "snapshot")]
+    pub(super) service_tags: Vec<PathBuf>,
     /// What the script of `reachlint host-evidence` printed on an upstream's host or on nginx's; may be repeated.
     #[arg(long, value_name = "FILE")]
     pub(super) host_evidence: Vec<PathBuf>,
@@ -102,7 +105,10 @@ pub(super) struct LiveOptions {
     /// Every active account of the organization, with the role that `--assume-role NAME` names.
     #[arg(long, requires = "assume_role", conflicts_with = "account")]
     pub(super) organization: bool,
-    /// Where the EC2 API answers, for test servers and VPC endpoints.
+    /// Azure subscription; may be repeated.
+    #[arg(long, value_name = "ID")]
+    pub(super) subscription: Vec<String>,
+    /// Where the EC2 API answers, or Azure Resource Manager, for test servers, VPC endpoints and national clouds.
     #[arg(long, value_name = "URL")]
     pub(super) endpoint_url: Option<String>,
 }
@@ -116,14 +122,12 @@ pub(super) enum CloudName {
 }
 
 impl CloudName {
-    /// The cloud, if this version analyses it.
-    pub(super) fn cloud(self) -> Result<reachlint_model::Cloud, CliError> {
+    /// The cloud.
+    pub(super) fn cloud(self) -> reachlint_model::Cloud {
         match self {
-            Self::Aws => Ok(reachlint_model::Cloud::Aws),
-            other => Err(CliError::usage(
-                format!("this version does not analyse {}", if other == Self::Gcp { "gcp" } else { "azure" }),
-                "use `--provider aws`",
-            )),
+            Self::Aws => reachlint_model::Cloud::Aws,
+            Self::Gcp => reachlint_model::Cloud::Gcp,
+            Self::Azure => reachlint_model::Cloud::Azure,
         }
     }
 }

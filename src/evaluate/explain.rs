@@ -333,6 +333,7 @@ pub fn rule_text(network: &Network, rule: &Rule) -> String {
     };
     let action = match rule.action {
         reachlint_model::Action::Deny => "deny ",
+        reachlint_model::Action::Next => "next ",
         _ => "",
     };
     format!("{action}{ports}, {peer}")

@@ -21,8 +21,28 @@ pub use plan::PlanFile;
 /// Folders nested deeper than this are a loop of links.
 const DEEPEST: usize = 16;
 
-/// Outermost keys of a manifest, of Compute Engine resources, and of Azure resources and their pages.
-const KEYS: [&str; 4] = ["schema", "kind", "id", "value"];
+/// Outermost keys of a manifest, of Compute Engine resources and answers, of Azure resources, their pages, Resource Graph's
+/// rows, service tags, and what a user says of appliances.
+const KEYS: [&str; 12] = [
+    "schema",
+    "kind",
+    "id",
+    "value",
+    "firewalls",
+    "firewallPolicys",
+    "instanceGroup",
+    "networkEndpointGroup",
+    "tagBindings",
+    "data",
+    "values",
+    "applianceSourceAddresses",
+];
+
+/// How outermost keys begin that are the path of a resource, with the answer about it below.
+const PATHS: [&str; 4] = ["projects/", "organizations/", "folders/", "https://"];
+
+/// How the ids of Azure begin, which may be the keys of a map.
+const AZURE_ID: &str = "/subscriptions/";
 
 /// What a snapshot holds, compiled.
 #[derive(Debug)]
@@ -83,16 +103,6 @@ pub enum EvidenceError {
     /// Nothing that was given is evidence.
     #[error("there is no evidence in {0}")]
     Empty(String),
-    /// Evidence of a cloud that is not analysed.
-    #[error("`{path}` is evidence of {cloud} ({kind}), which this version does not analyse")]
-    OtherCloud {
-        /// The path.
-        path: PathBuf,
-        /// The cloud.
-        cloud: Cloud,
-        /// What it is.
-        kind: String,
-    },
     /// A plan cannot be used.
     #[error("`{path}` is no plan to judge by: {error}")]
     Plan {
@@ -109,16 +119,6 @@ pub enum EvidenceError {
         /// What is wrong.
         why: String,
     },
-    /// Evidence of several clouds.
-    #[error(
-        "the snapshot mixes evidence of aws with evidence of {cloud} (`{path}`), which this version does not analyse"
-    )]
-    Mixed {
-        /// The path of the other cloud's evidence.
-        path: PathBuf,
-        /// The other cloud.
-        cloud: Cloud,
-    },
 }
 
 impl EvidenceError {
@@ -128,15 +128,14 @@ impl EvidenceError {
         match self {
             Self::Unreadable { .. } => "check the path and its permissions",
             Self::NotEvidence { .. } => {
-                "give what `aws ec2 describe-… --output json` printed, or a folder written by `reachlint collect`"
+                "give what `aws ec2 describe-…`, `gcloud compute … list` or `az network … list` printed as JSON, or a folder \
+                 written by `reachlint collect`"
             }
             Self::NotHost { .. } => "give what the script printed that `reachlint host-evidence` prints",
             Self::Broken { .. } => "write the file again; half a listing would make half of the verdicts wrong",
             Self::Empty(_) => "docs/evidence.md lists the commands whose output makes a snapshot",
-            Self::OtherCloud { .. } => "give AWS evidence",
             Self::Plan { error, .. } => error.help(),
             Self::PlanBroken { .. } => "plan again; Terraform itself refuses such a value",
-            Self::Mixed { .. } => "pass `--provider aws` to leave the other cloud's files out",
         }
     }
 }
@@ -151,7 +150,6 @@ struct Reader {
     names: Vec<NameAnswer>,
     failures: Vec<Failure>,
     evidence: Vec<Evidence>,
-    other: Option<(PathBuf, Cloud, String)>,
 }
 
 /// Reads files and folders. With `only`, evidence of other clouds is passed over.
@@ -267,11 +265,13 @@ impl Reader {
         Self {
             hosts: Vec::new(),
             aws: Estate::default(),
-            others: Vec::new(),
+            others: vec![
+                Box::new(reachlint_gcp::network::Estate::default()),
+                Box::new(reachlint_azure::network::Estate::new()),
+            ],
             names: Vec::new(),
             failures: Vec::new(),
             evidence: Vec::new(),
-            other: None,
         }
     }
 
@@ -309,7 +309,10 @@ impl Reader {
             }
             Ok(Recognised::Other(other)) => {
                 // Only what its outermost keys leave possible is worth reading once more.
-                let is_known = other.is_list || KEYS.iter().any(|key| other.keys.iter().any(|known| known == key));
+                let known = |key: &String| {
+                    KEYS.contains(&key.as_str()) || PATHS.iter().any(|start| key.starts_with(start)) || is_azure_id(key)
+                };
+                let is_known = other.is_list || other.keys.iter().any(known);
                 let bytes = if is_known { again().map_err(unreadable)? } else { Cow::Borrowed(&[][..]) };
                 self.other(path, &bytes, named, other.why)
             }
@@ -356,13 +359,6 @@ impl Reader {
             self.note(path, Some(cloud), parts.join(", "));
             return Ok(());
         }
-        let gcp = reachlint_gcp::records::recognise(bytes).map(|kind| (Cloud::Gcp, kind));
-        let other = gcp.or_else(|| reachlint_azure::records::recognise(bytes).map(|kind| (Cloud::Azure, kind)));
-        if let Some((cloud, kind)) = other {
-            self.note(path, Some(cloud), format!("passed over: {kind} of {cloud}, which is not analysed"));
-            self.other.get_or_insert((path.to_owned(), cloud, kind));
-            return Ok(());
-        }
         if named {
             return Err(EvidenceError::NotEvidence { path: path.to_owned(), why });
         }
@@ -389,16 +385,19 @@ impl Reader {
         }
         let others = self.others.into_iter().filter(|intake| !intake.is_empty() && counts(intake.cloud()));
         networks.extend(others.map(Intake::compile));
-        match (self.other, networks.is_empty()) {
-            (Some((path, cloud, kind)), true) => return Err(EvidenceError::OtherCloud { path, cloud, kind }),
-            (None, true) => return Err(EvidenceError::Empty(what.to_owned())),
-            (Some((path, cloud, _)), false) if only.is_none() => return Err(EvidenceError::Mixed { path, cloud }),
-            _ => {}
+        if networks.is_empty() {
+            let of = only.map_or(String::new(), |only| format!(" that is of {only}"));
+            return Err(EvidenceError::Empty(format!("{what}{of}")));
         }
         self.evidence.sort_by(|a, b| a.source.cmp(&b.source));
         let Self { hosts, names, failures, evidence, .. } = self;
         Ok(Snapshot { networks, hosts, names, failures, evidence })
     }
+}
+
+/// Whether an outermost key is a resource id of Azure, in whatever case.
+fn is_azure_id(key: &str) -> bool {
+    key.get(..AZURE_ID.len()).is_some_and(|start| start.eq_ignore_ascii_case(AZURE_ID))
 }
 
 /// A manifest, if the document is one.

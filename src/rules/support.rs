@@ -165,7 +165,29 @@ pub(super) fn cause(blocker: &Blocker) -> String {
         ("source-dest-check", _) => "source/destination check",
         ("load-balancer", _) => "load balancer does not take it",
         ("target-group", _) => "load balancer has no target for it",
-        ("instance-state", _) => "upstream is not running",
+        ("implied-rule" | "vpc-firewall", "egress") if blocker.by.is_none() => "missing egress rule",
+        ("implied-rule" | "vpc-firewall", _) if blocker.by.is_none() => "missing ingress rule",
+        ("vpc-firewall", "egress") => "firewall rule refuses on the way out",
+        ("vpc-firewall", _) => "firewall rule refuses on the way in",
+        ("hierarchical-policy", _) => "policy of the organisation or a folder refuses",
+        ("network-policy" | "regional-policy" | "system-policy", _) => "network firewall policy refuses",
+        ("nat", _) => "Cloud NAT does not carry it",
+        ("external-address", _) => "no external address",
+        ("always-blocked", _) => "Google Cloud never lets this out",
+        ("backend", _) => "load balancer has no backend for it",
+        ("health-check", _) => "backends are unhealthy",
+        ("service-connect", _) => "endpoint of Private Service Connect does not take it",
+        ("service", _) => "service does not take it",
+        ("instance-state" | "machine-state", _) => "upstream is not running",
+        ("network-security-group", "egress") => "network security group refuses on the way out",
+        ("network-security-group", _) => "network security group refuses on the way in",
+        ("security-admin-rule", _) => "security admin rule refuses",
+        ("health-probe", _) => "health probe of the load balancer is refused",
+        ("outbound-address", _) => "no way out to the internet",
+        ("public-address", _) => "public address is closed",
+        ("private-endpoint", _) => "private endpoint is not approved",
+        ("application-gateway", _) => "application gateway does not take it",
+        ("appliance", _) => "appliance does not forward it",
         ("listener", _) => "nothing listens there on the upstream",
         ("nftables" | "iptables", "ingress") => "the upstream's own firewall refuses it",
         ("nftables" | "iptables", "egress") => "the firewall of nginx's own host refuses it",
@@ -231,13 +253,14 @@ pub(super) fn excerpt(network: &Network, blocker: &Blocker) -> Option<Excerpt> {
             rows.push((decided, near, rule));
         }
     }
-    if network.lists(gate).any(|(_, list)| network.rules(list).iter().any(|rule| rule.action != Action::Allow)) {
+    let only_allows = |rule: &Rule| matches!(rule.action, Action::Allow | Action::Accept);
+    if network.lists(gate).all(|(_, list)| network.rules(list).iter().all(only_allows)) {
+        rows.sort_by_key(|(decided, near, ..)| (!decided, !near));
+    } else {
         // The order of evaluation says something: what stands before the deciding rule, and what it hides.
         let decided = rows.iter().position(|(decided, ..)| *decided).unwrap_or(rows.len());
         let from = decided.saturating_sub(MOST_LINES / 2);
         rows.drain(..from.min(rows.len()));
-    } else {
-        rows.sort_by_key(|(decided, near, ..)| (!decided, !near));
     }
     rows.truncate(MOST_LINES);
     let marked = rows.iter().position(|(decided, ..)| *decided);

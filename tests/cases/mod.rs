@@ -5,6 +5,8 @@
 #![cfg(test)]
 
 mod aws;
+mod azure;
+mod gcp;
 mod plan;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -42,7 +44,7 @@ pub(crate) struct Case {
     #[serde(default)]
     cut: Vec<String>,
     #[serde(default)]
-    without: Vec<String>,
+    pub(crate) without: Vec<String>,
     #[serde(default)]
     resolve: BTreeMap<String, Vec<IpAddr>>,
     #[serde(default)]
@@ -56,7 +58,7 @@ pub(crate) struct Case {
     #[serde(default, rename = "host")]
     hosts: Vec<CaseHost>,
     #[serde(default)]
-    evidence: Map<String, Value>,
+    pub(crate) evidence: Map<String, Value>,
     plan: Option<plan::Plan>,
 }
 
@@ -181,7 +183,8 @@ fn word(confidence: Confidence) -> String {
 fn id_key(cloud: Cloud, listing: &str) -> &'static str {
     match cloud {
         Cloud::Aws => aws::id_key(listing),
-        Cloud::Gcp | Cloud::Azure => panic!("there are no cases of {cloud}"),
+        Cloud::Gcp => gcp::id_key(listing),
+        Cloud::Azure => azure::id_key(listing),
     }
 }
 
@@ -194,8 +197,13 @@ fn merged(
     let mut all = base.clone();
     remove(&mut all, without, cloud);
     for (listing, records) in over {
-        if records.is_object() {
-            all.insert(listing.clone(), records.clone());
+        if let Some(records) = records.as_object() {
+            // Documents as they are go beside those of the base; what a listing holds under ids replaces it.
+            let known = all.entry(listing).or_insert_with(|| json!({}));
+            if listing != "documents" {
+                *known = json!({});
+            }
+            known.as_object_mut().unwrap().extend(records.clone());
             continue;
         }
         let key = id_key(cloud, listing);
@@ -212,6 +220,9 @@ fn remove(all: &mut Map<String, Value>, without: &[String], cloud: Cloud) {
     for gone in without {
         let mut found = all.remove(gone).is_some();
         for (listing, records) in all.iter_mut() {
+            if let Some(documents) = records.as_object_mut().filter(|_| listing == "documents") {
+                found |= documents.remove(gone).is_some();
+            }
             if let Some(records) = records.as_array_mut() {
                 let before = records.len();
                 records.retain(|record| record[id_key(cloud, listing)] != Value::String(gone.clone()));
@@ -223,10 +234,11 @@ fn remove(all: &mut Map<String, Value>, without: &[String], cloud: Cloud) {
 }
 
 /// The files that a snapshot of this evidence would have.
-fn documents(evidence: &Map<String, Value>, case: &Case, cloud: Cloud) -> Vec<(String, Vec<u8>)> {
+fn documents(evidence: &Map<String, Value>, base: &Case, case: &Case, cloud: Cloud) -> Vec<(String, Vec<u8>)> {
     let mut documents = match cloud {
         Cloud::Aws => aws::documents(evidence, case),
-        Cloud::Gcp | Cloud::Azure => panic!("there are no cases of {cloud}"),
+        Cloud::Gcp => gcp::documents(evidence, case, base.account.as_deref().unwrap(), base.region.as_deref().unwrap()),
+        Cloud::Azure => azure::documents(evidence, case),
     };
     let names = case.resolve.iter();
     let manifest = Manifest {
@@ -311,7 +323,7 @@ fn judged(
     plan: Option<&PlanFile>,
     check: impl Fn(&Context<'_>) -> Vec<Finding>,
 ) -> Judged {
-    let documents = documents(evidence, case, base.cloud());
+    let documents = documents(evidence, base, case, base.cloud());
     let hosts = case.hosts.iter().map(|host| (format!("{}.txt", host.name), host.document().into_bytes()));
     let documents: Vec<_> = documents.into_iter().chain(hosts).collect();
     let documents = documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
@@ -384,6 +396,9 @@ pub(crate) fn complaints(case: &Case, flows: &[Flow], findings: &[Finding]) -> V
         }
         let details = flow.path.iter().map(|step| &step.detail).chain(&flow.reasons);
         let text = details.map(|text| text.to_lowercase()).collect::<Vec<_>>().join("\n");
+        if text.contains("{}") || text.contains("{address}") {
+            say(format!("a sentence has a gap: {text}"));
+        }
         for reason in &expect.reasons {
             if !text.contains(&reason.to_lowercase()) {
                 say(format!("no reason has `{reason}`: {text}"));

@@ -1,5 +1,13 @@
-//! Azure evidence for reachlint: so far it is recognised, so that it is never taken for something else.
+//! Azure for reachlint: the Resource Manager's JSON, the network that it describes, and what to change in it.
 
 #![deny(clippy::disallowed_methods)]
 
-pub mod records;
+#[cfg(feature = "live")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "credentials of the environment are found here, and nothing of the analysis is"
+)]
+pub mod collect;
+pub mod network;
+mod records;
+mod remedy;

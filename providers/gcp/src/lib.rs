@@ -1,5 +1,7 @@
-//! Google Cloud evidence for reachlint: so far it is recognised, so that it is never taken for something else.
+//! Google Cloud for reachlint: Compute Engine's own JSON, the network that it describes, and the narrowest changes to it.
 
 #![deny(clippy::disallowed_methods)]
 
-pub mod records;
+pub mod network;
+mod records;
+mod remedy;

@@ -191,6 +191,11 @@ pub trait Provider: fmt::Debug {
     /// The ways on from the interface at which a packet arrived, where that passes connections on.
     fn onward(&self, _crossing: &Crossing, _at: InterfaceId, _branches: &mut Vec<Onward>) {}
 
+    /// Whether a rule is the cloud's own default, which nobody wrote and nobody can take away.
+    fn built_in(&self, _rule: RuleId) -> bool {
+        false
+    }
+
     /// The word that the cloud's own analyser has for a hop of a connection from `from` that does not let it pass, or
     /// of which that is `undecided`, so that people can compare. The sender is none where it is of another cloud.
     fn code(&self, hop: &Hop, _undecided: bool, _from: Option<InterfaceId>) -> Option<&'static str> {

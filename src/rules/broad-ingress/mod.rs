@@ -26,8 +26,8 @@ struct Door<'a> {
     interface: InterfaceId,
     protocol: Protocol,
     port: u16,
-    /// The gate that is meant to be narrow.
-    narrow: GateId,
+    /// The gates that are meant to be narrow.
+    narrow: Vec<GateId>,
     /// What is wide, in one family or both; the worst first.
     views: Vec<View>,
 }
@@ -94,7 +94,8 @@ fn door<'a>(context: &Context<'a>, flows: Vec<&'a Judged>) -> Option<Door<'a>> {
     let network = provider.network();
     let addresses = addresses(network, interface, query.to)?;
     let doors = provider.exposure(interface, *addresses.first()?).doors;
-    let narrow = doors.iter().filter(|door| door.narrow).find_map(|door| door.gate.ok())?;
+    let narrow: Vec<GateId> = doors.iter().filter(|door| door.narrow).filter_map(|door| door.gate.ok()).collect();
+    narrow.first()?;
     // A port stands open over every address of its interface, not only the one that nginx dials.
     let families = [Family::V4, Family::V6].into_iter();
     let views = families.filter_map(|family| {
@@ -227,7 +228,16 @@ fn explain(context: &Context<'_>, door: &Door<'_>, finding: &mut Finding) {
             listed(&opening.sources)
         ));
         // For each of nginx's machines: they may come in by groups of their own.
-        blockers.extend(hops(door).map(|hop| Blocker { by: Some((opening.list, opening.rule)), ..hop.clone() }));
+        // Where several gates make up the door, the one that holds the rule tells what else it lets in.
+        let holds = |hop: &&Blocker| match hop.hop.kind {
+            HopKind::Gate { gate, .. } => {
+                network.gate(gate).is_some_and(|gate| network.lists(gate).any(|(list, _)| list == opening.list))
+            }
+            _ => false,
+        };
+        let here: Vec<&Blocker> = hops(door).filter(holds).collect();
+        let met = if here.is_empty() { hops(door).collect() } else { here };
+        blockers.extend(met.iter().map(|hop| Blocker { by: Some((opening.list, opening.rule)), ..(*hop).clone() }));
     }
     finding.reasons.push(format!("nginx needs it from {}", needed(door)));
     let mut gaps: Vec<ReasonId> = door.views.iter().filter_map(|view| view.unread.or(view.public.err())).collect();
@@ -242,12 +252,12 @@ fn explain(context: &Context<'_>, door: &Door<'_>, finding: &mut Finding) {
     finding.remedy = remedy(context, Fix::Narrow, &blockers);
 }
 
-/// Where flows met the gate that is meant to be narrow.
+/// Where flows met the gates that are meant to be narrow.
 fn hops<'d>(door: &'d Door<'_>) -> impl Iterator<Item = &'d Blocker> {
     let hops = door.flows.iter().flat_map(|flow| flow.explanation.admitted.iter().chain(&flow.explanation.blockers));
     hops.filter(|hop| {
         matches!(hop.owner, Owner::Cloud(_))
-            && matches!(hop.hop.kind, HopKind::Gate { gate, .. } if gate == door.narrow)
+            && matches!(hop.hop.kind, HopKind::Gate { gate, .. } if door.narrow.contains(&gate))
     })
 }
 

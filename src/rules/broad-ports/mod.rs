@@ -60,8 +60,13 @@ fn rules<'a>(context: &Context<'a>, flow: &'a Judged) -> Vec<Broad<'a>> {
             continue;
         }
         let Some(gate) = network.gate(gate) else { continue };
-        for (list, id) in matching(network, gate, &packet) {
-            let Some(rule) = network.rule(id).filter(|rule| is_broad(rule)) else { continue };
+        // Where the order counts, one rule lets it in; where it does not, every rule that matches does.
+        let ordered =
+            network.lists(gate).any(|(_, list)| network.rules(list).iter().any(|rule| rule.action != Action::Allow));
+        let let_in = if ordered { hop.by.into_iter().collect() } else { matching(network, gate, &packet) };
+        for (list, id) in let_in {
+            // What is broad by the cloud's own default is nobody's mistake; that it may be too wide, other rules say.
+            let Some(rule) = network.rule(id).filter(|rule| is_broad(rule) && !provider.built_in(id)) else { continue };
             let query = Query { to: packet.destination, ..query };
             let (exposure, flows) = (exposure.clone(), vec![flow]);
             found.push(Broad { network, list, id, rule, hop, query, exposure, flows });

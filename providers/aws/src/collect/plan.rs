@@ -44,8 +44,10 @@ const OF_ONE_THING: [Listing; 8] = [
 pub(super) struct Plan {
     wanted: Wanted,
     addresses: BTreeSet<IpAddr>,
-    /// VPCs and groups that evidence of another account led to.
+    /// VPCs, groups and transit gateways that evidence of another account led to, and the VPCs that it came from.
     vpcs: BTreeSet<String>,
+    transit: BTreeSet<String>,
+    near: BTreeSet<String>,
     groups: BTreeSet<String>,
     round: usize,
     asked: HashSet<(Listing, String, String)>,
@@ -143,6 +145,8 @@ impl Plan {
             wanted: wanted.clone(),
             addresses,
             vpcs: BTreeSet::new(),
+            transit: BTreeSet::new(),
+            near: BTreeSet::new(),
             groups: BTreeSet::new(),
             round: 0,
             asked: HashSet::new(),
@@ -331,6 +335,7 @@ impl Plan {
         let subnets = self.subnets_to_search();
         self.ask(asks, Listing::NetworkInterfaces, "subnet-id", subnets);
         self.ask_targets(asks, targets);
+        self.ask_transit(asks, self.transit.clone());
         self.ask_entries(asks);
     }
 
@@ -383,8 +388,13 @@ impl Plan {
         let id = |table: &TransitGatewayRouteTable<'_>| table.transit_gateway_route_table_id.to_string();
         let tables: BTreeSet<String> = self.records.transit_tables.iter().map(id).filter(|id| !id.is_empty()).collect();
         let all = tables.len() <= FEW_TABLES || matches!(self.wanted, Wanted::Everything);
-        let vpcs: HashSet<&str> =
+        let mut vpcs: HashSet<&str> =
             self.records.interfaces.iter().filter_map(|interface| own(interface.vpc_id.as_ref())).collect();
+        vpcs.extend(self.near.iter().map(String::as_str));
+        if !self.near.is_empty() {
+            // Whose answers come back over the gateway is in yet another account.
+            vpcs.extend(self.over_transit().iter().map(|(_, _, far)| &*far.vpc_id));
+        }
         let known: HashSet<&str> = self
             .records
             .transit_attachments
@@ -448,8 +458,7 @@ impl Plan {
     /// VPCs beyond a peering or a transit gateway that an address leads to which nobody there is known to have.
     fn far_vpcs(&self) -> BTreeSet<String> {
         let held = Held::of(&self.records.interfaces);
-        let beyond = self.beyond_transit(&held);
-        let mut vpcs: BTreeSet<String> = beyond.into_iter().map(|(_, far)| far.vpc_id.to_string()).collect();
+        let mut vpcs = self.beyond_transit(&held);
         let peerings = self.records.peerings.iter();
         let sides = peerings.flat_map(|peering| peering.requester_vpc_info.iter().chain(&peering.accepter_vpc_info));
         let missed = sides.filter(|side| {
@@ -462,9 +471,9 @@ impl Plan {
         vpcs
     }
 
-    /// The longest prefix of each table decides. A default route leads to where all else goes, and to no VPC that
-    /// has the address.
-    fn beyond_transit(&self, held: &Held<'_>) -> Vec<(IpAddr, &TransitGatewayVpcAttachment<'static>)> {
+    /// Attachments that addresses lead to, with the block of the route. The longest prefix of each table decides. A
+    /// default route leads to where all else goes, and to no VPC that has the address.
+    fn over_transit(&self) -> Vec<(IpAddr, Prefix, &TransitGatewayVpcAttachment<'static>)> {
         let mut found = Vec::new();
         for routes in self.records.transit_routes.values() {
             let routes: Vec<(Prefix, &TransitGatewayRoute<'_>)> = routes
@@ -479,11 +488,16 @@ impl Plan {
                 let to: Vec<_> = to.collect();
                 let attachments = self.records.transit_attachments.iter();
                 let far = attachments.filter(|known| to.contains(&&known.transit_gateway_attachment_id));
-                let missed = far.filter(|far| self.misses(held, &far.vpc_id, &[*block]));
-                found.extend(missed.map(|far| (*address, far)).filter(|(_, far)| !far.vpc_id.is_empty()));
+                found.extend(far.filter(|far| !far.vpc_id.is_empty()).map(|far| (*address, *block, far)));
             }
         }
         found
+    }
+
+    fn beyond_transit(&self, held: &Held<'_>) -> BTreeSet<String> {
+        let over = self.over_transit().into_iter();
+        let missed = over.filter(|(_, block, far)| self.misses(held, &far.vpc_id, &[*block]));
+        missed.map(|(_, _, far)| far.vpc_id.to_string()).collect()
     }
 }
 

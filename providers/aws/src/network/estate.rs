@@ -337,9 +337,9 @@ pub struct Estate {
     /// Number of documents of a listing in a folder that say more pages follow, and that do not.
     pub(super) pages: HashMap<(Listing, String), (usize, usize)>,
     pub(super) failures: Vec<Failure>,
+    pub(super) amended: Amended,
     /// Regions that manifests say were read; `None` where they do not say which.
     pub(super) covered: HashSet<Option<NameId>>,
-    pub(super) amended: Amended,
     /// Accounts and Regions that manifests say were read.
     pub(super) scopes: HashSet<(NameId, NameId)>,
 }

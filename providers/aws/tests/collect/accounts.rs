@@ -1,11 +1,15 @@
 //! Several accounts: which are read, as whom, and what is asked of those that evidence leads to.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use reachlint_aws::collect::{Accounts, CollectError, Collected, Event, Options, Wanted, collect};
 use reachlint_model::Failure;
 
-use crate::estate::{ACCOUNT, interface, public_access, reply};
+use crate::estate::{ACCOUNT, interface, public_access, reply, transit_route};
 use crate::server::{Form, Reply, Server, filters, members, set};
 use crate::tests::options;
 
@@ -436,4 +440,98 @@ fn a_reference_to_a_group_leads_to_its_account() {
     let groups = ["DescribeSecurityGroups", "DescribeSecurityGroupRules"];
     let expected = groups.map(|action| (action.to_owned(), vec!["sg-far".to_owned()]));
     assert_eq!(asked(&server, OTHER), expected.into(), "and nothing else is asked there");
+}
+
+/// The account behind the transit gateway, which is the other account's.
+const FAR: &str = "777788889999";
+
+/// What one of the accounts sees of a transit gateway between `vpc-1` and the far account's `vpc-9`: its owner all of it,
+/// the own account the gateway and its own attachment.
+fn shared_gateway(action: &str, form: &Form) -> Reply {
+    let attachment = |at: u8, owner: &str| {
+        format!(
+            "<transitGatewayAttachmentId>tgw-attach-{at}</transitGatewayAttachmentId><transitGatewayId>tgw-1\
+             </transitGatewayId><vpcId>vpc-{at}</vpcId><vpcOwnerId>{owner}</vpcOwnerId><state>available</state>"
+        )
+    };
+    let table = |at: u8| {
+        format!(
+            "<transitGatewayRouteTableId>tgw-rtb-{at}</transitGatewayRouteTableId><transitGatewayId>tgw-1\
+             </transitGatewayId>"
+        )
+    };
+    match (action, account(form)) {
+        ("DescribeRouteTables", ACCOUNT) => {
+            let Reply::Answer(tables) = estate(action, form) else { panic!("no route tables") };
+            let route = "<item><destinationCidrBlock>10.9.0.0/16</destinationCidrBlock>\
+                         <transitGatewayId>tgw-1</transitGatewayId><state>active</state></item></routeSet>";
+            Reply::Answer(tables.replace("</routeSet>", route))
+        }
+        ("DescribeTransitGateways", ACCOUNT | OTHER) => {
+            let gateway = format!("<transitGatewayId>tgw-1</transitGatewayId><ownerId>{OTHER}</ownerId>");
+            set("transitGatewaySet", &[gateway], None)
+        }
+        ("DescribeTransitGatewayVpcAttachments", ACCOUNT) => {
+            set("transitGatewayVpcAttachments", &[attachment(1, ACCOUNT)], None)
+        }
+        ("DescribeTransitGatewayVpcAttachments", OTHER) => {
+            set("transitGatewayVpcAttachments", &[attachment(1, ACCOUNT), attachment(9, FAR)], None)
+        }
+        ("DescribeTransitGatewayRouteTables", OTHER) => {
+            set("transitGatewayRouteTables", &[table(1), table(2), table(9)], None)
+        }
+        ("GetTransitGatewayRouteTableAssociations", OTHER) => {
+            let at = form["TransitGatewayRouteTableId"].rsplit('-').next().unwrap();
+            let association = format!(
+                "<transitGatewayAttachmentId>tgw-attach-{at}</transitGatewayAttachmentId><state>associated</state>"
+            );
+            set("associations", &[association], None)
+        }
+        ("SearchTransitGatewayRoutes", OTHER) => set("routeSet", &[transit_route("10.9.0.0/16", 9)], None),
+        (_, ACCOUNT) if action.contains("TransitGateway") => nothing(action),
+        ("DescribeNetworkInterfaces", FAR) => {
+            let far = interface("eni-far", "i-far", "subnet-9", "sg-far", "10.9.1.20", "").replace("vpc-1", "vpc-9");
+            set("networkInterfaceSet", &[far], None)
+        }
+        _ => estate(action, form),
+    }
+}
+
+#[test]
+fn a_transit_gateway_leads_to_its_owner_and_on_to_the_vpc_behind_it() {
+    let server = Server::start(|action, form, _| shared_gateway(action, form));
+    let collected = run(&with(&server, evidence("10.9.1.20"), accounts(&["reader"]))).unwrap();
+    assert_eq!(collected.manifest.failures, []);
+    assert_eq!(scopes(&collected), [(ACCOUNT, "us-east-1"), (OTHER, "us-east-1"), (FAR, "us-east-1")]);
+    let searched = server.asked("SearchTransitGatewayRoutes").into_iter();
+    let searched: BTreeSet<String> = searched.map(|form| form["TransitGatewayRouteTableId"].clone()).collect();
+    assert_eq!(searched, ["tgw-rtb-1", "tgw-rtb-9"].map(str::to_owned).into(), "the way there and the way back");
+    let there = asked(&server, FAR);
+    let has = |action: &str, value: &str| there.contains(&(action.to_owned(), vec![value.to_owned()]));
+    assert!(has("DescribeSecurityGroupRules", "sg-far") && has("DescribeRouteTables", "vpc-9"), "{there:?}");
+    // Another address takes no route to the gateway.
+    let server = Server::start(|action, form, _| shared_gateway(action, form));
+    let collected = run(&with(&server, evidence("10.0.2.20"), accounts(&["reader"]))).unwrap();
+    assert_eq!(scopes(&collected), [(ACCOUNT, "us-east-1")]);
+}
+
+/// Ten accounts with eight calls each at a time would be eighty.
+#[test]
+fn all_accounts_together_stay_within_one_bound() {
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let (counted, highest) = (Arc::clone(&now), Arc::clone(&most));
+    let server = Server::start(move |action, form, _| {
+        if action.starts_with("Describe") {
+            highest.fetch_max(counted.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+            thread::sleep(Duration::from_millis(50));
+            counted.fetch_sub(1, Ordering::SeqCst);
+        }
+        estate(action, form)
+    });
+    let ids: Vec<String> = (1..=10).map(|at| format!("{at:012}")).collect();
+    let accounts = Accounts { only: ids.clone(), ..accounts(&["reader"]) };
+    let collected = run(&with(&server, Wanted::Everything, accounts)).unwrap();
+    assert_eq!(scopes(&collected), ids.iter().map(|id| (&**id, "us-east-1")).collect::<Vec<_>>());
+    let most = most.load(Ordering::SeqCst);
+    assert!(most <= 48, "{most} calls at a time");
 }

@@ -15,18 +15,21 @@ pub(in super::super) struct Lead {
     pub(in super::super) addresses: BTreeSet<IpAddr>,
     /// VPCs whose subnets, tables and ACLs decide.
     pub(in super::super) vpcs: BTreeSet<String>,
+    /// Transit gateways whose route tables decide, and the VPCs that lead there.
+    pub(in super::super) transit: BTreeSet<String>,
+    pub(in super::super) near: BTreeSet<String>,
     /// Groups that interfaces of another account carry, or rules of one refer to.
     pub(in super::super) groups: BTreeSet<String>,
 }
 
 impl Lead {
     fn is_empty(&self) -> bool {
-        self.addresses.is_empty() && self.vpcs.is_empty() && self.groups.is_empty()
+        [&self.vpcs, &self.groups, &self.transit].into_iter().all(BTreeSet::is_empty)
     }
 
     /// Identifiers of what stays unknown when the account lets nobody in.
     pub(in super::super) fn resources(&self) -> Vec<String> {
-        self.vpcs.iter().chain(&self.groups).cloned().collect()
+        self.vpcs.iter().chain(&self.groups).chain(&self.transit).cloned().collect()
     }
 }
 
@@ -41,11 +44,16 @@ impl Plan {
 
     /// Takes a lead; whether there is anything in it that was not asked for yet.
     pub(in super::super) fn take_lead(&mut self, lead: &Lead) -> bool {
-        let size = |plan: &Self| plan.addresses.len() + plan.vpcs.len() + plan.groups.len();
+        let size = |plan: &Self| {
+            let ids = [&plan.vpcs, &plan.groups, &plan.transit, &plan.near];
+            plan.addresses.len() + ids.map(BTreeSet::len).iter().sum::<usize>()
+        };
         let before = size(self);
         self.addresses.extend(&lead.addresses);
         self.vpcs.extend(lead.vpcs.iter().cloned());
         self.groups.extend(lead.groups.iter().cloned());
+        self.transit.extend(lead.transit.iter().cloned());
+        self.near.extend(lead.near.iter().cloned());
         let more = size(self) > before;
         if more {
             // Rounds are counted against circles, and this is a new start.
@@ -65,6 +73,8 @@ impl Plan {
             known.addresses.extend(lead.addresses);
             known.vpcs.extend(lead.vpcs);
             known.groups.extend(lead.groups);
+            known.transit.extend(lead.transit);
+            known.near.extend(lead.near);
         };
         for side in self
             .records
@@ -80,17 +90,29 @@ impl Plan {
             let v6 = side.ipv6_cidr_block_set.iter().filter_map(|block| block.ipv6_cidr_block.as_ref());
             let addresses = self.within(&blocks(side.cidr_block.iter().chain(v4).chain(v6)));
             if let Some(vpc) = own(side.vpc_id.as_ref()).filter(|_| !addresses.is_empty()) {
-                let lead = Lead { addresses, vpcs: BTreeSet::from([vpc.to_owned()]), groups: BTreeSet::new() };
+                let lead = Lead { addresses, vpcs: BTreeSet::from([vpc.to_owned()]), ..Lead::default() };
                 add(own(side.owner_id.as_ref()), own(side.region.as_ref()).unwrap_or(region), lead);
             }
         }
-        let held = Held::of(&self.records.interfaces);
-        for (address, far) in self.beyond_transit(&held) {
-            let vpcs = BTreeSet::from([far.vpc_id.to_string()]);
-            let lead = Lead { addresses: BTreeSet::from([address]), vpcs, groups: BTreeSet::new() };
-            add(own(far.vpc_owner_id.as_ref()), region, lead);
+        // Only its owner sees a transit gateway's route tables and all of its attachments (VPC transit gateways guide, shared
+        // transit gateways).
+        let near: BTreeSet<String> = self
+            .records
+            .interfaces
+            .iter()
+            .filter_map(|interface| own(interface.vpc_id.as_ref()).map(str::to_owned))
+            .collect();
+        for gateway in &self.records.transit_gateways {
+            let transit = BTreeSet::from([gateway.transit_gateway_id.to_string()]);
+            let lead = Lead { addresses: self.addresses.clone(), transit, near: near.clone(), ..Lead::default() };
+            add(own(gateway.owner_id.as_ref()), region, lead);
+        }
+        for (address, _, far) in self.over_transit() {
+            let (addresses, vpcs) = (BTreeSet::from([address]), BTreeSet::from([far.vpc_id.to_string()]));
+            add(own(far.vpc_owner_id.as_ref()), region, Lead { addresses, vpcs, ..Lead::default() });
         }
         // Who shares a VPC sees interfaces of its own only, its owner those of all (VPC guide, shared subnets).
+        let held = Held::of(&self.records.interfaces);
         for vpc in &self.records.vpcs {
             let v4 = vpc.cidr_block_association_set.iter().filter_map(|set| set.cidr_block.as_ref());
             let v6 = vpc.ipv6_cidr_block_association_set.iter().filter_map(|set| set.ipv6_cidr_block.as_ref());
@@ -98,7 +120,7 @@ impl Plan {
             addresses.retain(|address| !held.has(&vpc.vpc_id, *address));
             if !addresses.is_empty() {
                 let vpcs = BTreeSet::from([vpc.vpc_id.to_string()]);
-                add(own(vpc.owner_id.as_ref()), region, Lead { addresses, vpcs, groups: BTreeSet::new() });
+                add(own(vpc.owner_id.as_ref()), region, Lead { addresses, vpcs, ..Lead::default() });
             }
         }
         let described: BTreeSet<&str> = self.records.groups.iter().map(|group| &*group.group_id).collect();

@@ -1,0 +1,692 @@
+//! Turns an estate into the neutral model.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use reachlint_model::{
+    Address, AddressSet, Group as Carried, InterfaceId, InterfaceState, NameId, Names, Network, NetworkBuilder,
+    NewInterface, Prefix, Reason, ReasonCode, ReasonId,
+};
+use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
+
+use super::admin::Admins;
+use super::balancer::{Balancer, Outbound};
+use super::estate::{All, Estate, refers};
+use super::filters::Filter;
+use super::names::Called;
+use super::routing::{Link, Routes};
+use super::tags::{Context, Place, context};
+use super::words::{
+    READ_ENDPOINTS, READ_GROUPS, READ_INSTANCES, READ_MACHINES, READ_NATS, READ_NICS, READ_PUBLICS, READ_VNETS,
+};
+use crate::records::resources::{Nic, Subnet};
+use crate::records::{About, ResourceId, key};
+
+/// What stands behind an interface.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// A machine, or an instance of a scale set.
+    Machine,
+    /// A private endpoint, and the state of its connection where that is not approved.
+    Endpoint { refused: Option<NameId>, unread: Option<ReasonId> },
+    /// A frontend of a load balancer: which balancer, and which of its frontends.
+    Frontend(usize, usize),
+    /// A frontend of an application gateway.
+    Application(usize, usize),
+    /// Something whose inside is not known.
+    Opaque(ReasonId),
+}
+
+/// The filters of one direction, in no order.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Filters {
+    pub(super) admin: Option<Filter>,
+    pub(super) subnet: Option<Filter>,
+    pub(super) card: Option<Filter>,
+}
+
+/// What the path needs to know of an interface beyond the neutral model.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Facts {
+    pub(super) kind: Kind,
+    pub(super) filters: Filters,
+    pub(super) machine: Option<NameId>,
+    pub(super) primary: bool,
+    pub(super) forwards: bool,
+    /// Why the source address of what it sends is not known.
+    pub(super) cluster: Option<ReasonId>,
+    /// Its routes in force, where they were read.
+    pub(super) routes: Option<usize>,
+    /// Why a public address of it is not known.
+    pub(super) unread_public: Option<ReasonId>,
+}
+
+/// What translates what a subnet sends to the internet.
+#[derive(Clone, Debug)]
+pub(super) enum Nat {
+    /// One address.
+    One(NameId, IpAddr),
+    /// Not known which.
+    Unsure(NameId, ReasonId),
+}
+
+/// A subnet.
+#[derive(Clone, Debug)]
+pub(crate) struct SubnetFacts {
+    pub(super) routes: Result<Routes, ReasonId>,
+    pub(super) filter: Option<Filter>,
+    pub(super) admin: Option<Filter>,
+    pub(super) nat: Option<Nat>,
+    /// Whether it has no way out by default.
+    pub(super) private: bool,
+    pub(super) group_policies: bool,
+    pub(super) route_policies: bool,
+}
+
+/// Interfaces by key in lower case, and value, of their tags and those of their machines.
+type Tags = HashMap<(String, String), Vec<InterfaceId>>;
+
+/// Azure evidence, compiled.
+#[derive(Debug)]
+pub struct AzureNetwork {
+    pub(crate) network: Network,
+    pub(crate) called: Called,
+    pub(super) facts: Vec<Facts>,
+    pub(crate) subnets: HashMap<NameId, SubnetFacts>,
+    pub(super) effective: Vec<Routes>,
+    /// Address spaces of networks that were read.
+    pub(super) spaces: HashMap<NameId, Vec<Prefix>>,
+    /// Networks that are peered with each, in either direction's words.
+    pub(super) links: HashMap<NameId, Vec<NameId>>,
+    pub(super) balancers: Vec<Balancer>,
+    pub(super) applications: Vec<super::application::Application>,
+    /// By the address of an IP configuration's interface.
+    pub(super) outbound: HashMap<(InterfaceId, IpAddr), Outbound>,
+    /// Public addresses of the basic edition, which are open without a network security group.
+    pub(super) basic: HashSet<IpAddr>,
+    pub(super) hosts: HashMap<String, Vec<IpAddr>>,
+    pub(super) tags: Tags,
+    pub(super) aliases: HashMap<String, Vec<InterfaceId>>,
+    pub(super) appliances: BTreeMap<IpAddr, IpAddr>,
+    /// Priorities of rules of groups, by their names.
+    pub(crate) priority: HashMap<NameId, i64>,
+    /// Priorities that are taken, by group and whether they are inbound.
+    pub(crate) priorities: HashMap<(NameId, bool), Vec<i64>>,
+    /// Addresses of the members of application security groups.
+    pub(crate) members: HashMap<NameId, AddressSet>,
+    pub(super) unread_subnet: ReasonId,
+    pub(super) unowned: ReasonId,
+    pub(super) unread_network: ReasonId,
+    pub(super) ambiguous: ReasonId,
+    pub(super) appliance: ReasonId,
+    pub(super) gateway: ReasonId,
+    pub(super) other_hop: ReasonId,
+    pub(super) other_way_back: ReasonId,
+    pub(super) link_local: ReasonId,
+    pub(super) default_outbound: ReasonId,
+    pub(super) behind_application: ReasonId,
+    pub(super) floating: ReasonId,
+    pub(super) whichever: ReasonId,
+}
+
+pub(super) struct Compiler {
+    pub(super) estate: Estate,
+    pub(super) builder: NetworkBuilder,
+    pub(super) called: Called,
+    pub(super) contexts: Vec<Context>,
+    pub(super) filters: HashMap<(String, usize), Filter>,
+    /// Addresses of the members of application security groups.
+    pub(super) asg_members: HashMap<String, AddressSet>,
+    /// Interface and address of IP configurations.
+    pub(super) configurations: HashMap<String, (InterfaceId, IpAddr)>,
+    /// IP configurations by backend pool.
+    pub(super) pools: HashMap<String, Vec<String>>,
+    /// The facts of each subnet by its key, with its context.
+    pub(super) subnet_at: HashMap<String, (NameId, usize)>,
+    pub(super) subnets: HashMap<NameId, SubnetFacts>,
+    pub(super) facts: Vec<Facts>,
+    pub(super) priority: HashMap<NameId, i64>,
+    pub(super) priorities: HashMap<(NameId, bool), Vec<i64>>,
+    reasons: HashMap<(String, Option<&'static str>), ReasonId>,
+    tags: Tags,
+    aliases: HashMap<String, Vec<InterfaceId>>,
+    effective: Vec<Routes>,
+}
+
+impl AzureNetwork {
+    /// Compiles what was read.
+    #[must_use]
+    pub fn new(estate: Estate) -> Self {
+        let mut names = Names::default();
+        let in_force = estate.effective_groups.iter().flat_map(|(_, groups)| groups);
+        let in_force: Vec<ResourceId> =
+            in_force.filter_map(|group| ResourceId::parse(group.group.as_deref()?)).collect();
+        let called = Called::new(ids(&estate).chain(&in_force), &mut names);
+        let compiler = Compiler {
+            estate,
+            builder: NetworkBuilder::new(names),
+            called,
+            contexts: Vec::new(),
+            filters: HashMap::default(),
+            asg_members: HashMap::default(),
+            configurations: HashMap::default(),
+            pools: HashMap::default(),
+            subnet_at: HashMap::default(),
+            subnets: HashMap::default(),
+            facts: Vec::new(),
+            priority: HashMap::default(),
+            priorities: HashMap::default(),
+            reasons: HashMap::default(),
+            tags: Tags::default(),
+            aliases: HashMap::default(),
+            effective: Vec::new(),
+        };
+        compiler.run()
+    }
+}
+
+/// The ids of all resources.
+fn ids(estate: &Estate) -> impl Iterator<Item = &ResourceId> {
+    fn of<T>(all: &All<T>) -> impl Iterator<Item = &ResourceId> {
+        all.values().map(|(id, _)| id)
+    }
+    let network = of(&estate.nics).chain(of(&estate.vnets)).chain(of(&estate.subnets)).chain(of(&estate.tables));
+    let edge = of(&estate.publics).chain(of(&estate.balancers)).chain(of(&estate.gateways)).chain(of(&estate.nats));
+    let machines = of(&estate.machines).chain(of(&estate.scale_sets)).chain(of(&estate.endpoints));
+    let peerings = estate.peerings.values().flatten().map(|(id, _)| id);
+    let groups = estate.groups.values().map(|group| &group.id);
+    network.chain(edge).chain(machines).chain(peerings).chain(groups).chain(estate.members.values())
+}
+
+/// Reads an address of a record.
+pub(super) fn address(text: Option<&String>) -> Option<IpAddr> {
+    text?.trim().parse().ok()
+}
+
+impl Compiler {
+    fn run(mut self) -> AzureNetwork {
+        self.collect_members();
+        let admins = Admins::new(&mut self);
+        let (links, all_links) = self.compile_subnets(&admins);
+        self.compile_nics(&all_links);
+        let (balancers, outbound) = self.compile_balancers();
+        let applications = self.compile_applications();
+        let vnets: Vec<String> = self.estate.vnets.keys().cloned().collect();
+        let spaces = vnets.iter().filter_map(|vnet| Some((self.name(vnet), self.space(vnet)?))).collect();
+        let groups: Vec<(String, AddressSet)> = std::mem::take(&mut self.asg_members).into_iter().collect();
+        let members = groups.into_iter().map(|(group, own)| (self.name(&group), own)).collect();
+        let mut hosts: HashMap<String, Vec<IpAddr>> = HashMap::default();
+        let mut basic = HashSet::default();
+        for (_, record) in self.estate.publics.values() {
+            let Some(own) = address(record.ipaddress.as_ref()) else { continue };
+            if let Some(host) = &record.dnssettings.fqdn {
+                hosts.entry(host.trim_end_matches('.').to_ascii_lowercase()).or_default().push(own);
+            }
+            if record.sku.name.eq_ignore_ascii_case("Basic") {
+                basic.insert(own);
+            }
+        }
+        let modelled = ReasonCode::NotModelled;
+        let appliance = "the route leads through an appliance, whose own rules the evidence does not hold";
+        let gateway = "the route leads over a gateway to what is not in the evidence";
+        let back = "answers take another way than the connection, through something that is not modelled";
+        let link_local = "no service of Azure is known at this link-local address";
+        let outbound_text = "the subnet has no NAT gateway and the interface neither a public address nor an outbound \
+                             rule; Azure's default outbound access, where the subnet has it, sends from an address of \
+                             its own choice";
+        let behind = "what an application gateway sends on is decided by its own rules, which are not modelled";
+        let floating = "the rule has floating IP on, for which the machine itself has to own the frontend's address";
+        let whichever = "which of the pool's members the port belongs to is not in the evidence";
+        let ambiguous = "several interfaces of that network own the address, and nothing tells which is meant";
+        let unowned = if self.estate.interfaces_are_cut() {
+            "no interface in the evidence has that address, and the last page of the list of interfaces is missing"
+        } else {
+            "no interface, load balancer or private endpoint in the evidence has that address; instances of scale sets \
+             are listed by `az vmss nic list`"
+        };
+        AzureNetwork {
+            unread_subnet: self.reason(ReasonCode::NotRead, "the subnet is not in the evidence", Some(READ_VNETS)),
+            unowned: self.reason(ReasonCode::UnknownAddress, unowned, Some(READ_NICS)),
+            unread_network: self.reason(
+                ReasonCode::NotRead,
+                "the virtual network on the other side of the peering is not in the evidence",
+                Some(READ_VNETS),
+            ),
+            ambiguous: self.reason(ReasonCode::Ambiguous, ambiguous, None),
+            appliance: self.reason(modelled, appliance, None),
+            gateway: self.reason(modelled, gateway, None),
+            other_hop: self.reason(modelled, "where a next hop of that kind leads is not modelled", None),
+            other_way_back: self.reason(modelled, back, None),
+            link_local: self.reason(modelled, link_local, None),
+            default_outbound: self.reason(modelled, outbound_text, None),
+            behind_application: self.reason(modelled, behind, None),
+            floating: self.reason(modelled, floating, None),
+            whichever: self.reason(modelled, whichever, None),
+            priority: self.priority,
+            priorities: self.priorities,
+            members,
+            network: self.builder.build(),
+            called: self.called,
+            facts: self.facts,
+            subnets: self.subnets,
+            effective: self.effective,
+            spaces,
+            links,
+            balancers,
+            applications,
+            outbound,
+            basic,
+            hosts,
+            tags: self.tags,
+            aliases: self.aliases,
+            appliances: self.estate.appliances,
+        }
+    }
+
+    /// A reason, each once.
+    pub(super) fn reason(&mut self, code: ReasonCode, text: &str, permission: Option<&'static str>) -> ReasonId {
+        if let Some(known) = self.reasons.get(&(text.to_owned(), permission)) {
+            return *known;
+        }
+        let reason = Reason { code, text: text.to_owned(), permission: permission.map(str::to_owned) };
+        let id = self.builder.reason(reason);
+        self.reasons.insert((text.to_owned(), permission), id);
+        id
+    }
+
+    /// A resource that something refers to and that is not in the evidence. Lists leave out what the reader may not see
+    /// without a word, so a missing permission looks the same as a file that is missing.
+    pub(super) fn unread(&mut self, kind: &str, name: NameId, permission: &'static str) -> ReasonId {
+        let short = self.text(name);
+        let failed = self.estate.failure(permission, None).map(|failure| failure.error.clone());
+        let text = match failed {
+            Some(error) => format!("{kind} {short} could not be read: {permission} failed with {error}"),
+            None => format!("{kind} {short} is not in the evidence"),
+        };
+        self.reason(ReasonCode::NotRead, &text, Some(permission))
+    }
+
+    pub(super) fn text(&self, name: NameId) -> String {
+        self.builder.network().name(name).to_owned()
+    }
+
+    /// What a resource is called.
+    pub(super) fn name(&mut self, key: &str) -> NameId {
+        self.called.of(key, self.builder.names())
+    }
+
+    fn intern(&mut self, text: &str) -> NameId {
+        self.builder.names().intern(text)
+    }
+
+    fn collect_members(&mut self) {
+        let mut members: HashMap<String, Vec<Prefix>> = HashMap::default();
+        for (_, nic) in self.estate.nics.values() {
+            for configuration in &nic.ipconfigurations {
+                let Some(own) = address(configuration.privateipaddress.as_ref()) else { continue };
+                for group in &configuration.applicationsecuritygroups {
+                    members.entry(key(&group.id)).or_default().push(Prefix::host(own));
+                }
+            }
+        }
+        self.asg_members = members.into_iter().map(|(group, own)| (group, own.into_iter().collect())).collect();
+    }
+
+    /// Subnets by name; and the links of each network.
+    fn compile_subnets(&mut self, admins: &Admins) -> (HashMap<NameId, Vec<NameId>>, HashMap<String, Vec<Link>>) {
+        let mut links: HashMap<String, Vec<Link>> = HashMap::default();
+        let vnets: Vec<String> = self.estate.vnets.keys().chain(self.estate.peerings.keys()).cloned().collect();
+        for vnet in vnets {
+            let found = self.links(&vnet);
+            links.entry(vnet).or_insert(found);
+        }
+        let subnets = self.estate.subnets.clone();
+        for (id, subnet) in subnets.values() {
+            let vnet = id.outer(1);
+            let none = Vec::new();
+            let (routes, place) = self.routes(&vnet, subnet, links.get(&vnet).unwrap_or(&none));
+            let place = self.with_effective(&id.key, place);
+            let at = self.place(&place);
+            let filter = refers(subnet.networksecuritygroup.as_ref()).map(|group| self.group_of(&group, at));
+            let admin = admins.filter(self, &vnet, subnet, at);
+            let policies = subnet.privateendpointnetworkpolicies.as_deref().unwrap_or("Disabled").to_ascii_lowercase();
+            let facts = SubnetFacts {
+                routes,
+                filter,
+                admin,
+                nat: self.nat(subnet),
+                private: subnet.defaultoutboundaccess == Some(false),
+                group_policies: matches!(&*policies, "enabled" | "networksecuritygroupenabled"),
+                route_policies: matches!(&*policies, "enabled" | "routetableenabled"),
+            };
+            let name = self.name(&id.key);
+            self.subnet_at.insert(id.key.clone(), (name, at));
+            self.subnets.insert(name, facts);
+        }
+        let by_name = links.iter().map(|(vnet, links)| {
+            let remotes = links.iter().map(|link| link.remote).collect();
+            (vnet.clone(), remotes)
+        });
+        let by_name: Vec<(String, Vec<NameId>)> = by_name.collect();
+        let by_name = by_name.into_iter().map(|(vnet, remotes)| (self.name(&vnet), remotes)).collect();
+        (by_name, links)
+    }
+
+    /// Adds what effective routes of an interface of the subnet tell of the space behind a gateway.
+    fn with_effective(&mut self, subnet: &str, mut place: Place) -> Place {
+        let inside =
+            |nic: &Nic| nic.ipconfigurations.iter().any(|own| refers(own.subnet.as_ref()).as_deref() == Some(subnet));
+        let found = self.estate.effective_routes.iter().find_map(|(about, routes)| {
+            let nic = named(&self.estate.nics, about)?;
+            let (_, record) = self.estate.nics.get(nic)?;
+            inside(record).then_some(routes)
+        });
+        if let Some(routes) = found {
+            let gateway = routes.iter().filter(|route| route.hop.eq_ignore_ascii_case("VirtualNetworkGateway"));
+            place.routed.extend(gateway.map(|route| route.prefix));
+            place.unknown = None;
+        }
+        place
+    }
+
+    /// The number of a place's tags.
+    fn place(&mut self, place: &Place) -> usize {
+        let context = context(place);
+        if let Some(known) = self.contexts.iter().position(|known| *known == context) {
+            return known;
+        }
+        self.contexts.push(context);
+        self.contexts.len() - 1
+    }
+
+    /// A network security group by its key; what is in force on some interface stands in for one that was not read.
+    fn group_of(&mut self, group: &str, place: usize) -> Filter {
+        if let Some(known) = self.estate.groups.get(group).cloned() {
+            return self.group(&known, place);
+        }
+        let effective = self.estate.effective_groups.iter().flat_map(|(_, groups)| groups);
+        let effective =
+            effective.filter(|found| found.group.as_deref() == Some(group)).map(|found| found.rules.clone());
+        if let (Some(rules), Some(id)) = (effective.clone().next(), ResourceId::parse(group)) {
+            let known = super::estate::Group { id, rules, defaults: Some(Vec::new()) };
+            return self.group(&known, place);
+        }
+        let name = self.name(group);
+        let reason = self.unread("network security group", name, READ_GROUPS);
+        self.unread_group(name, reason)
+    }
+
+    fn nat(&mut self, subnet: &Subnet) -> Option<Nat> {
+        let gateway = refers(subnet.natgateway.as_ref())?;
+        let name = self.name(&gateway);
+        let Some((_, record)) = self.estate.nats.get(&gateway).cloned() else {
+            return Some(Nat::Unsure(name, self.unread("NAT gateway", name, READ_NATS)));
+        };
+        let own: Vec<String> = record.publicipaddresses.iter().map(|one| key(&one.id)).collect();
+        match own.as_slice() {
+            [one] if record.publicipprefixes.is_empty() => {
+                let known = self.estate.publics.get(one).and_then(|(_, record)| address(record.ipaddress.as_ref()));
+                Some(if let Some(address) = known {
+                    Nat::One(name, address)
+                } else {
+                    let public = self.name(one);
+                    Nat::Unsure(name, self.unread("public address", public, READ_PUBLICS))
+                })
+            }
+            _ => {
+                let text = "the NAT gateway has several public addresses, and which of them it takes is its own choice";
+                Some(Nat::Unsure(name, self.reason(ReasonCode::Undecidable, text, None)))
+            }
+        }
+    }
+
+    fn compile_nics(&mut self, links: &HashMap<String, Vec<Link>>) {
+        let nics = self.estate.nics.clone();
+        for (id, nic) in nics.values() {
+            self.nic(id, nic, links);
+        }
+    }
+
+    fn nic(&mut self, id: &ResourceId, nic: &Nic, links: &HashMap<String, Vec<Link>>) {
+        let mut configurations: Vec<_> = nic.ipconfigurations.iter().collect();
+        configurations.sort_by_key(|own| own.primary != Some(true));
+        let mut addresses = Vec::new();
+        let mut delegated = Vec::new();
+        let mut carried = Vec::new();
+        let mut unread_public = None;
+        for own in &configurations {
+            let Some(private) = address(own.privateipaddress.as_ref()) else { continue };
+            let public =
+                refers(own.publicipaddress.as_ref()).and_then(|public| self.public(&public, &mut unread_public));
+            addresses.push(Address { private, public });
+            if let Some(length) = own.privateipaddressprefixlength
+                && length < if private.is_ipv4() { 32 } else { 128 }
+            {
+                delegated.extend(Prefix::new(private, length));
+            }
+            for group in &own.applicationsecuritygroups {
+                let group = Carried(self.name(&key(&group.id)));
+                if !carried.contains(&group) {
+                    carried.push(group);
+                }
+            }
+        }
+        let subnet_key = configurations.iter().find_map(|own| refers(own.subnet.as_ref())).unwrap_or_default();
+        let vnet_key = ResourceId::parse(&subnet_key).map(|subnet| subnet.outer(1)).unwrap_or_default();
+        let (subnet, network) = (self.name(&subnet_key), self.name(&vnet_key));
+        let at = self.subnet_at.get(&subnet_key).map(|(_, at)| *at);
+        let place = at.unwrap_or_else(|| {
+            let unknown = self.reason(ReasonCode::NotRead, "the subnet is not in the evidence", Some(READ_VNETS));
+            self.place(&Place { unknown: Some(unknown), ..Place::default() })
+        });
+        let card = refers(nic.networksecuritygroup.as_ref()).map(|group| self.group_of(&group, place));
+        let facts = self.subnets.get(&subnet);
+        let (subnet_filter, admin) = facts.map_or((None, None), |facts| (facts.filter, facts.admin));
+        let subnet_filter = if at.is_none() {
+            let reason = self.unread("subnet", subnet, READ_VNETS);
+            Some(self.unread_group(subnet, reason))
+        } else {
+            subnet_filter
+        };
+        let machine_key = refers(nic.virtualmachine.as_ref())
+            .or_else(|| id.kind.starts_with("microsoft.compute/").then(|| id.outer(1)));
+        let machine = machine_key.as_deref().map(|machine| self.name(machine));
+        let (kind, state) = self.behind(nic, machine_key.as_deref(), machine);
+        let effective = self.effective_of(&id.key).map(|found| {
+            let none = Vec::new();
+            let routes = self.effective(&found, links.get(&vnet_key).unwrap_or(&none));
+            self.effective.push(routes);
+            self.effective.len() - 1
+        });
+        let label = machine.or_else(|| {
+            let endpoint = refers(nic.privateendpoint.as_ref())?;
+            Some(self.name(&endpoint))
+        });
+        let new = NewInterface {
+            id: self.name(&id.key),
+            owner: machine,
+            label,
+            account: self.intern(&id.subscription),
+            region: self.intern(&nic.location),
+            network,
+            subnet,
+            state,
+        };
+        let interface = self.builder.interface(new, &addresses, &delegated, &carried);
+        for own in configurations {
+            let Some(private) = address(own.privateipaddress.as_ref()) else { continue };
+            let whole = own.id.clone().unwrap_or_else(|| format!("{}/ipConfigurations/{}", id.text, own.name));
+            self.configurations.insert(key(&whole), (interface, private));
+            for pool in &own.loadbalancerbackendaddresspools {
+                self.pools.entry(key(&pool.id)).or_default().push(key(&whole));
+            }
+        }
+        self.find_by(interface, id, machine_key.as_deref(), nic);
+        let cluster = self.cluster(nic, machine_key.as_deref());
+        self.facts.push(Facts {
+            kind,
+            filters: Filters { admin, subnet: subnet_filter, card },
+            machine,
+            primary: nic.primary != Some(false),
+            forwards: nic.enableipforwarding,
+            cluster,
+            routes: effective,
+            unread_public,
+        });
+    }
+
+    /// The address of a public address record.
+    pub(super) fn public(&mut self, public: &str, unread: &mut Option<ReasonId>) -> Option<IpAddr> {
+        let known = self.estate.publics.get(public).and_then(|(_, record)| address(record.ipaddress.as_ref()));
+        if known.is_none() {
+            let name = self.name(public);
+            *unread = Some(self.unread("public address", name, READ_PUBLICS));
+        }
+        known
+    }
+
+    fn effective_of(&self, nic: &str) -> Option<Vec<crate::records::EffectiveRoute>> {
+        let found = self.estate.effective_routes.iter();
+        let mut found = found.filter(|(about, _)| named(&self.estate.nics, about).is_some_and(|known| known == nic));
+        found.next().map(|(_, routes)| routes.clone())
+    }
+
+    /// What stands behind an interface, and whether it can answer.
+    fn behind(&mut self, nic: &Nic, machine: Option<&str>, name: Option<NameId>) -> (Kind, InterfaceState) {
+        if let Some(endpoint) = refers(nic.privateendpoint.as_ref()) {
+            let kind = match self.estate.endpoints.get(&endpoint).cloned() {
+                None => {
+                    let name = self.name(&endpoint);
+                    let unread = Some(self.unread("private endpoint", name, READ_ENDPOINTS));
+                    Kind::Endpoint { refused: None, unread }
+                }
+                Some((_, record)) => {
+                    let all = record.privatelinkserviceconnections.iter();
+                    let all = all.chain(&record.manualprivatelinkserviceconnections);
+                    let mut states = all.map(|connection| &connection.privatelinkserviceconnectionstate.status);
+                    let refused = states.find(|status| !status.eq_ignore_ascii_case("Approved"));
+                    Kind::Endpoint { refused: refused.map(|status| self.intern(status)), unread: None }
+                }
+            };
+            return (kind, InterfaceState::Up);
+        }
+        if let (Some(machine), Some(name)) = (machine, name) {
+            let known = self.estate.machines.get(machine).map(|(_, record)| record.power());
+            let state = match known {
+                Some(Some(power)) if power == "running" => InterfaceState::Up,
+                Some(Some(power)) => InterfaceState::Down(self.intern(&power)),
+                other => {
+                    let instance = machine.contains("/virtualmachinescalesets/");
+                    let (permission, how) = if instance {
+                        (READ_INSTANCES, "az vmss list-instances --expand instanceView")
+                    } else {
+                        (READ_MACHINES, "az vm list --show-details")
+                    };
+                    let text = match other {
+                        Some(_) => format!("whether {} runs is not in the evidence; `{how}` tells", self.text(name)),
+                        None => format!(
+                            "machine {} is not in the evidence, so whether it runs is not known",
+                            self.text(name)
+                        ),
+                    };
+                    InterfaceState::Unread(self.reason(ReasonCode::NotRead, &text, Some(permission)))
+                }
+            };
+            return (Kind::Machine, state);
+        }
+        if refers(nic.privatelinkservice.as_ref()).is_some() || !nic.hostedworkloads.is_empty() {
+            let text = "a service of Azure stands behind the interface, and what it does is not modelled";
+            let reason = self.reason(ReasonCode::NotModelled, text, None);
+            return (Kind::Opaque(reason), InterfaceState::Up);
+        }
+        (Kind::Machine, InterfaceState::Detached)
+    }
+
+    /// A node of a Kubernetes cluster sends what its pods send, from its own address or from theirs as the network plugin
+    /// and the masquerading agent have it.
+    fn cluster(&mut self, nic: &Nic, machine: Option<&str>) -> Option<ReasonId> {
+        let ours = |tags: &crate::records::resources::Tags| {
+            tags.keys().any(|key| key.to_ascii_lowercase().starts_with("aks-managed-"))
+        };
+        let set = machine.and_then(|machine| machine.split("/virtualmachines/").next());
+        let tagged = ours(&nic.tags)
+            || machine.and_then(|machine| self.estate.machines.get(machine)).is_some_and(|(_, own)| ours(&own.tags))
+            || set.and_then(|set| self.estate.scale_sets.get(set)).is_some_and(|(_, own)| ours(&own.tags));
+        tagged.then(|| {
+            let text = "the machine is a node of a Kubernetes cluster: whether its pods send from their own addresses \
+                        or from the node's depends on the cluster's network plugin, which is not in the evidence";
+            self.reason(ReasonCode::NotModelled, text, None)
+        })
+    }
+
+    /// Everything that a person may call the interface by.
+    fn find_by(&mut self, interface: InterfaceId, id: &ResourceId, machine: Option<&str>, nic: &Nic) {
+        let mut names = vec![id.key.clone(), id.name().to_lowercase()];
+        let mut tags: Vec<(String, String)> = Vec::new();
+        let mut add = |own: &crate::records::resources::Tags| {
+            tags.extend(own.iter().map(|(key, value)| (key.to_lowercase(), value.clone())));
+        };
+        add(&nic.tags);
+        if let Some(machine) = machine {
+            names.push(machine.to_owned());
+            names.push(machine.rsplit('/').next().unwrap_or_default().to_owned());
+            if let Some((_, own)) = self.estate.machines.get(machine) {
+                add(&own.tags);
+            }
+            if let Some((set, instance)) =
+                machine.split_once("/virtualmachines/").filter(|(set, _)| set.contains("scalesets"))
+            {
+                let short = set.rsplit('/').next().unwrap_or_default();
+                names.extend([
+                    set.to_owned(),
+                    short.to_owned(),
+                    format!("{short}/{instance}"),
+                    format!("{short}_{instance}"),
+                ]);
+                if let Some((_, own)) = self.estate.scale_sets.get(set) {
+                    add(&own.tags);
+                }
+            }
+        }
+        for name in names {
+            let known = self.aliases.entry(name).or_default();
+            if known.last() != Some(&interface) {
+                known.push(interface);
+            }
+        }
+        for tag in tags {
+            let known = self.tags.entry(tag).or_default();
+            if known.last() != Some(&interface) {
+                known.push(interface);
+            }
+        }
+    }
+}
+
+/// The key of the resource of a kind that an answer is about: by id, by group and name, by name alone, or by the name at
+/// the end of the file's.
+pub(super) fn named<'a, T>(all: &'a All<T>, about: &About) -> Option<&'a String> {
+    match about {
+        About::Named(text) => {
+            let wanted = text.to_ascii_lowercase();
+            if let Some((known, _)) = all.get_key_value(&wanted) {
+                return Some(known);
+            }
+            let mut found = all.iter().filter(|(_, (id, _))| {
+                id.name().eq_ignore_ascii_case(text) || format!("{}/{}", id.group, id.name()).eq_ignore_ascii_case(text)
+            });
+            // Of two with the same name the answer may be about either.
+            found.next().filter(|_| found.next().is_none()).map(|(key, _)| key)
+        }
+        About::File(file) => {
+            let stem = file.strip_suffix(".json").unwrap_or(file).to_ascii_lowercase();
+            let ends = |name: &str| {
+                let name = name.to_ascii_lowercase();
+                stem.strip_suffix(&name).is_some_and(|rest| rest.is_empty() || rest.ends_with(['-', '_', '.', ' ']))
+            };
+            let longest = all.values().map(|(id, _)| id.name()).filter(|name| ends(name)).map(str::len).max()?;
+            let mut found = all.iter().filter(|(_, (id, _))| id.name().len() == longest && ends(id.name()));
+            found.next().filter(|_| found.next().is_none()).map(|(key, _)| key)
+        }
+    }
+}

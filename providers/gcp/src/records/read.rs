@@ -1,0 +1,634 @@
+//! Documents to records, by what they hold.
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
+
+use super::balancing::ListedEndpoint;
+use super::path::{last, path};
+use super::{
+    Address, AddressGroup, Association, BackendService, Database, Effective, Endpoint, EndpointGroup, Firewall,
+    ForwardingRule, HealthCheck, Instance, InstanceGroup, Member, Policy, PolicyRoute, Route, Router, RouterStatus,
+    Subnet, TargetInstance, TargetPool, TargetProxy, UrlMap, Vpc,
+};
+
+/// What an answer is about that does not say so itself: keys beside it, the key above it, or the name of its file.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct About {
+    /// The resource as it was asked for: a path or a name.
+    pub(crate) asked: Option<String>,
+    pub(crate) project: Option<String>,
+    pub(crate) place: Option<String>,
+    pub(crate) network: Option<String>,
+    pub(crate) nic: Option<String>,
+    pub(crate) file: String,
+}
+
+/// One thing that a document holds.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Instance(Instance),
+    Vpc(Vpc),
+    Subnet(Subnet),
+    Address(Address),
+    Database(Database),
+    Firewall(Firewall),
+    Policy(Policy),
+    Association(Association),
+    AddressGroup(AddressGroup),
+    Route(Route),
+    Router(Router),
+    RouterStatus(RouterStatus),
+    PolicyRoute(PolicyRoute),
+    ForwardingRule(ForwardingRule),
+    BackendService(BackendService),
+    InstanceGroup(InstanceGroup),
+    EndpointGroup(EndpointGroup),
+    TargetPool(TargetPool),
+    TargetInstance(TargetInstance),
+    TargetProxy(TargetProxy),
+    UrlMap(UrlMap),
+    HealthCheck(HealthCheck),
+    Effective(About, Effective),
+    Members(About, Vec<Member>),
+    Endpoints(About, Vec<Endpoint>),
+    /// The secure tags of a machine.
+    Bindings(About, Vec<String>),
+    /// A project's own id first, then what it is in.
+    Ancestors(Vec<(String, String)>),
+    /// A collection was listed, such as `projects/shop/global/firewalls`.
+    Listed(String),
+    /// A listing ends early, or a part of it could not be reached.
+    Cut(String),
+    /// A resource of Google Cloud that decides nothing here.
+    Unused,
+}
+
+/// The records of a document, and how many there are of each kind.
+type Read = (Vec<Found>, Vec<(String, usize)>);
+
+/// Records of a document with the number of each kind; `None` if it is no evidence of Google Cloud.
+pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Option<Read>, String> {
+    let value: Value = match serde_json::from_slice(bytes) {
+        Ok(value) => value,
+        Err(error) if holds(bytes, b"\"compute#") => return Err(format!("it is cut or not JSON: {error}")),
+        Err(_) => return Ok(None),
+    };
+    let mut reader = Reader { file: stem(name), found: Vec::new(), counts: Vec::new() };
+    let known = match value {
+        Value::Array(list) => reader.list(list, None)?,
+        Value::Object(object) => reader.object(object)?,
+        _ => false,
+    };
+    Ok(known.then_some((reader.found, reader.counts)))
+}
+
+fn holds(bytes: &[u8], part: &[u8]) -> bool {
+    bytes.windows(part.len()).any(|window| window == part)
+}
+
+fn stem(name: &str) -> String {
+    name.strip_suffix(".json").unwrap_or(name).to_owned()
+}
+
+struct Reader {
+    file: String,
+    found: Vec<Found>,
+    counts: Vec<(String, usize)>,
+}
+
+fn text(object: &Map<String, Value>, key: &str) -> Option<String> {
+    object.get(key).and_then(Value::as_str).map(str::to_owned)
+}
+
+fn kind_of(value: &Value) -> Option<&str> {
+    let kind = value.get("kind").and_then(Value::as_str)?;
+    let known = ["compute#", "sql#", "networkconnectivity#"];
+    known.iter().any(|start| kind.starts_with(start)).then_some(kind)
+}
+
+fn parse<T: DeserializeOwned>(value: Value, what: &str) -> Result<T, String> {
+    let name = value.get("name").and_then(Value::as_str).map_or(String::new(), |name| format!(" `{name}`"));
+    serde_json::from_value(value).map_err(|error| format!("{what}{name}: {error}"))
+}
+
+impl Reader {
+    fn count(&mut self, kind: &str) {
+        match self.counts.iter_mut().find(|(known, _)| known == kind) {
+            Some((_, count)) => *count += 1,
+            None => self.counts.push((kind.to_owned(), 1)),
+        }
+    }
+
+    fn about(&self, object: &Map<String, Value>) -> About {
+        const ASKED: [&str; 4] = ["instance", "instanceGroup", "instanceGroupManager", "networkEndpointGroup"];
+        let network = text(object, "network");
+        About {
+            asked: ASKED.iter().find_map(|key| text(object, key)),
+            project: text(object, "project"),
+            place: text(object, "zone").or_else(|| text(object, "region")),
+            network,
+            nic: text(object, "networkInterface"),
+            file: self.file.clone(),
+        }
+    }
+
+    fn under(&self, key: &str) -> About {
+        About { asked: Some(key.to_owned()), file: self.file.clone(), ..About::default() }
+    }
+
+    /// An array: of resources by their kind, or of what one resource was asked for.
+    fn list(&mut self, list: Vec<Value>, about: Option<About>) -> Result<bool, String> {
+        let Some(first) = list.first() else { return Ok(false) };
+        if kind_of(first).is_some() {
+            for value in list {
+                let kind = kind_of(&value).unwrap_or_default().to_owned();
+                self.listed(&value);
+                self.record(&kind, value)?;
+            }
+            return Ok(true);
+        }
+        let about = about.unwrap_or_else(|| About { file: self.file.clone(), ..About::default() });
+        let has = |key: &str| first.get(key).is_some();
+        let is_text = |key: &str| first.get(key).is_some_and(Value::is_string);
+        if has("networkEndpoint") {
+            return self.endpoints(list, about).map(|()| true);
+        }
+        if is_text("instance") && is_member(first) {
+            return self.members(list, about).map(|()| true);
+        }
+        if is_text("tagValue") {
+            self.bindings(&list, &about);
+            return Ok(true);
+        }
+        if is_text("attachmentTarget") {
+            for value in list {
+                self.count("firewall policy association");
+                self.found.push(Found::Association(parse(value, "firewall policy association")?));
+            }
+            return Ok(true);
+        }
+        if is_text("id")
+            && matches!(first.get("type").and_then(Value::as_str), Some("project" | "folder" | "organization"))
+        {
+            return self.ancestors(list).map(|()| true);
+        }
+        let name = first.get("name").and_then(Value::as_str).unwrap_or_default();
+        if name.contains("/addressGroups/") {
+            for value in list {
+                self.address_group(value)?;
+            }
+            return Ok(true);
+        }
+        if name.contains("/policyBasedRoutes/") {
+            for value in list {
+                self.record("networkconnectivity#policyBasedRoute", value)?;
+            }
+            return Ok(true);
+        }
+        Ok(false)
+    }
+
+    fn object(&mut self, mut object: Map<String, Value>) -> Result<bool, String> {
+        if let Some(kind) = object.get("kind").and_then(Value::as_str).map(str::to_owned)
+            && kind_of(&Value::from_iter([("kind", kind.as_str())])).is_some()
+        {
+            return match (kind.strip_suffix("AggregatedList"), kind.strip_suffix("List")) {
+                (Some(of), _) => self.aggregated(of, &object),
+                (None, Some(of)) => self.page(of, object),
+                (None, None) if kind == "compute#instanceGroupsListInstances" => {
+                    let about = self.page_about(&object);
+                    if self.is_cut(&object) { Ok(()) } else { self.members(items(&mut object), about) }
+                }
+                (None, None) if kind == "compute#networkEndpointGroupsListNetworkEndpoints" => {
+                    let about = self.page_about(&object);
+                    if self.is_cut(&object) { Ok(()) } else { self.endpoints(items(&mut object), about) }
+                }
+                (None, None) if kind.ends_with("ListAssociationsResponse") => self.associations(object),
+                (None, None) => self.record(&kind, Value::Object(object)),
+            }
+            .map(|()| true);
+        }
+        if object.contains_key("firewallPolicys") || is_firewalls(&object) {
+            let about = self.about(&object);
+            let effective = parse(Value::Object(object), "effective firewalls")?;
+            self.count("effective firewalls");
+            self.found.push(Found::Effective(about, effective));
+            return Ok(true);
+        }
+        let name = object.get("name").and_then(Value::as_str).unwrap_or_default();
+        if name.contains("/addressGroups/") {
+            return self.address_group(Value::Object(object)).map(|()| true);
+        }
+        let is_attributed = ["instanceGroup", "instanceGroupManager", "networkEndpointGroup", "instance"];
+        if is_attributed.iter().any(|key| object.contains_key(*key))
+            && let Some(at) = ["items", "instances", "networkEndpoints", "managedInstances", "tagBindings"]
+                .iter()
+                .find(|key| object.get(**key).is_some_and(Value::is_array))
+        {
+            let about = self.about(&object);
+            let is_endpoints = object.contains_key("networkEndpointGroup");
+            let Some(Value::Array(list)) = object.remove(*at) else { return Ok(false) };
+            return match (*at, is_endpoints) {
+                ("tagBindings", _) => {
+                    self.bindings(&list, &about);
+                    Ok(true)
+                }
+                (_, true) => self.endpoints(list, about).map(|()| true),
+                (_, false) => self.members(list, about).map(|()| true),
+            };
+        }
+        self.map(object)
+    }
+
+    /// What stands below the path of the resource or the collection that was asked.
+    fn map(&mut self, object: Map<String, Value>) -> Result<bool, String> {
+        let is_path = |key: &String| {
+            let path = path(key);
+            ["projects/", "organizations/", "folders/", "locations/"].iter().any(|start| path.starts_with(start))
+        };
+        if object.is_empty() || !object.keys().all(is_path) {
+            return Ok(false);
+        }
+        for (key, value) in object {
+            let asked = path(&key).to_owned();
+            let about = self.under(&asked);
+            match value {
+                Value::Array(list) if list.is_empty() => match collection(&asked) {
+                    // An empty answer about one resource says that there is nothing.
+                    "instances" | "instanceGroups" | "instanceGroupManagers" if last_is_name(&asked) => {
+                        let empty = match collection(&asked) {
+                            "instances" => Found::Bindings(about, Vec::new()),
+                            _ => Found::Members(about, Vec::new()),
+                        };
+                        self.found.push(empty);
+                        self.count("empty answer");
+                    }
+                    "networkEndpointGroups" if last_is_name(&asked) => {
+                        self.found.push(Found::Endpoints(about, Vec::new()));
+                        self.count("empty answer");
+                    }
+                    _ => {
+                        self.found.push(Found::Listed(asked));
+                        self.count("empty list");
+                    }
+                },
+                Value::Array(list) => {
+                    if !self.list(list, Some(about))? {
+                        return Err(format!("what stands below `{asked}` is not known"));
+                    }
+                    self.found.push(Found::Listed(asked));
+                }
+                Value::Object(inner) if inner.contains_key("kind") => {
+                    self.object(inner)?;
+                    self.found.push(Found::Listed(asked));
+                }
+                Value::Object(inner) => {
+                    let given = self.about(&inner);
+                    let effective = parse(Value::Object(inner), "effective firewalls")?;
+                    self.count("effective firewalls");
+                    let about = About { nic: given.nic, network: given.network, ..about };
+                    self.found.push(Found::Effective(about, effective));
+                }
+                _ => return Err(format!("what stands below `{asked}` is neither a list nor an answer")),
+            }
+        }
+        Ok(true)
+    }
+
+    fn page_about(&self, object: &Map<String, Value>) -> About {
+        // The id of such an answer is the path that was asked.
+        let asked = text(object, "id").map(|id| path(&id).to_owned()).or_else(|| self.about(object).asked);
+        let asked = asked.map(|asked| {
+            let cut = ["/listInstances", "/listNetworkEndpoints"];
+            cut.iter().find_map(|end| asked.strip_suffix(end)).unwrap_or(&asked).to_owned()
+        });
+        About { asked, ..self.about(object) }
+    }
+
+    fn page(&mut self, of: &str, mut object: Map<String, Value>) -> Result<(), String> {
+        let place = text(&object, "id").or_else(|| text(&object, "selfLink")).map(|id| path(&id).to_owned());
+        self.remarks(&object, place.as_deref().unwrap_or(of));
+        self.found.extend(place.map(Found::Listed));
+        let list = items(&mut object);
+        if list.is_empty() {
+            self.count(&format!("empty {of}List"));
+        }
+        for value in list {
+            self.listed(&value);
+            self.record(of, value)?;
+        }
+        Ok(())
+    }
+
+    /// Notes which collection a record of a list is from. A record alone, as `describe` prints it, says nothing of others.
+    fn listed(&mut self, value: &Value) {
+        let text = |key: &str| value.get(key).and_then(Value::as_str);
+        let own =
+            text("selfLink").and_then(|link| path(link).rsplit_once('/')).map(|(collection, _)| collection.to_owned());
+        let above = text("parent").map(|parent| format!("{}/firewallPolicies", path(parent)));
+        self.found.extend(own.into_iter().chain(above).map(Found::Listed));
+    }
+
+    /// A list by zone and region. What `warning` tells of a scope with nothing in it is no gap (Compute Engine API,
+    /// `aggregatedList`).
+    fn aggregated(&mut self, of: &str, object: &Map<String, Value>) -> Result<(), String> {
+        let place = text(object, "id").or_else(|| text(object, "selfLink")).map(|id| path(&id).to_owned());
+        self.remarks(object, place.as_deref().unwrap_or(of));
+        self.found.extend(place.clone().map(Found::Listed));
+        self.count(&format!("{of}AggregatedList"));
+        let scopes: Vec<Value> = match object.get("items") {
+            Some(Value::Object(scopes)) => scopes.values().cloned().collect(),
+            Some(Value::Array(scopes)) => scopes.clone(),
+            None => Vec::new(),
+            Some(_) => return Err(format!("the items of {of}AggregatedList are neither a map nor a list")),
+        };
+        for inner in scopes {
+            let Value::Object(inner) = inner else { continue };
+            self.remarks(&inner, place.as_deref().unwrap_or(of));
+            for (_, values) in inner {
+                let Value::Array(values) = values else { continue };
+                for value in values {
+                    self.listed(&value);
+                    self.record(of, value)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether the members of a group go on in another page; a part of them would pass for all.
+    fn is_cut(&mut self, object: &Map<String, Value>) -> bool {
+        let is_cut = text(object, "nextPageToken").is_some_and(|token| !token.is_empty());
+        if is_cut {
+            self.count("cut listing");
+        }
+        is_cut
+    }
+
+    /// Notes what is missing from a list: further pages, and places that could not be reached.
+    fn remarks(&mut self, object: &Map<String, Value>, what: &str) {
+        let code = object.get("warning").and_then(|warning| warning.get("code")).and_then(Value::as_str);
+        let gap = code.is_some_and(|code| !matches!(code, "NO_RESULTS_ON_PAGE" | "DEPRECATED_RESOURCE_USED"));
+        let unreachable = object.get("unreachables").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
+        let more = text(object, "nextPageToken").is_some_and(|token| !token.is_empty());
+        if gap || unreachable || more {
+            self.found.push(Found::Cut(what.to_owned()));
+            self.count("cut listing");
+        }
+    }
+
+    fn record(&mut self, kind: &str, value: Value) -> Result<(), String> {
+        let found = match kind {
+            "compute#instance" => Found::Instance(parse(value, kind)?),
+            "compute#network" => Found::Vpc(parse(value, kind)?),
+            "compute#subnetwork" => Found::Subnet(parse(value, kind)?),
+            "compute#address" => Found::Address(parse(value, kind)?),
+            "compute#firewall" => Found::Firewall(parse(value, kind)?),
+            "compute#firewallPolicy" => Found::Policy(parse(value, kind)?),
+            "compute#route" => Found::Route(parse(value, kind)?),
+            "compute#router" => Found::Router(parse(value, kind)?),
+            "compute#routerStatusResponse" => Found::RouterStatus(parse(inside(value, "result"), kind)?),
+            "compute#forwardingRule" => Found::ForwardingRule(parse(value, kind)?),
+            "compute#backendService" => Found::BackendService(parse(value, kind)?),
+            "compute#instanceGroup" | "compute#instanceGroupManager" => Found::InstanceGroup(parse(value, kind)?),
+            "compute#networkEndpointGroup" => Found::EndpointGroup(parse(value, kind)?),
+            "compute#targetPool" => Found::TargetPool(parse(value, kind)?),
+            "compute#targetInstance" => Found::TargetInstance(parse(value, kind)?),
+            "compute#targetHttpProxy"
+            | "compute#targetHttpsProxy"
+            | "compute#targetTcpProxy"
+            | "compute#targetSslProxy"
+            | "compute#targetGrpcProxy" => Found::TargetProxy(parse(value, kind)?),
+            "compute#urlMap" => Found::UrlMap(parse(value, kind)?),
+            "compute#healthCheck" | "compute#httpHealthCheck" | "compute#httpsHealthCheck" => {
+                Found::HealthCheck(parse(value, kind)?)
+            }
+            "sql#instance" => Found::Database(parse(value, kind)?),
+            "networkconnectivity#policyBasedRoute" => Found::PolicyRoute(parse(value, kind)?),
+            _ => Found::Unused,
+        };
+        let unused = if matches!(found, Found::Unused) { " (decides nothing)" } else { "" };
+        self.count(&format!("{kind}{unused}"));
+        self.found.push(found);
+        Ok(())
+    }
+
+    fn members(&mut self, list: Vec<Value>, about: About) -> Result<(), String> {
+        let members = list.into_iter().map(|value| parse(value, "member of an instance group"));
+        self.found.push(Found::Members(about, members.collect::<Result<_, _>>()?));
+        self.count("members of an instance group");
+        Ok(())
+    }
+
+    fn endpoints(&mut self, list: Vec<Value>, about: About) -> Result<(), String> {
+        let endpoints = list.into_iter().map(|value| {
+            let listed: Result<ListedEndpoint, String> = parse(value, "network endpoint");
+            listed.map(|listed| listed.network_endpoint)
+        });
+        self.found.push(Found::Endpoints(about, endpoints.collect::<Result<_, _>>()?));
+        self.count("network endpoints");
+        Ok(())
+    }
+
+    /// Tag bindings name the resource that they bind to, except for effective ones.
+    fn bindings(&mut self, list: &[Value], about: &About) {
+        let value = |binding: &Value, key: &str| binding.get(key).and_then(Value::as_str).map(str::to_owned);
+        let mut by: Vec<(About, Vec<String>)> = Vec::new();
+        for binding in list {
+            let parent = value(binding, "parent").map(|parent| self.under(path(&parent)));
+            let of = if about.asked.is_some() { about.clone() } else { parent.unwrap_or_else(|| about.clone()) };
+            let tag = value(binding, "tagValue").unwrap_or_default();
+            match by.iter_mut().find(|(known, _)| *known == of) {
+                Some((_, tags)) => tags.push(tag),
+                None => by.push((of, vec![tag])),
+            }
+        }
+        if list.is_empty() {
+            by.push((about.clone(), Vec::new()));
+        }
+        for (of, tags) in by {
+            self.count("tag bindings");
+            self.found.push(Found::Bindings(of, tags));
+        }
+    }
+
+    fn associations(&mut self, mut object: Map<String, Value>) -> Result<(), String> {
+        let Some(Value::Array(list)) = object.remove("associations") else {
+            self.count("empty list");
+            return Ok(());
+        };
+        for value in list {
+            self.count("firewall policy association");
+            self.found.push(Found::Association(parse(value, "firewall policy association")?));
+        }
+        Ok(())
+    }
+
+    fn ancestors(&mut self, list: Vec<Value>) -> Result<(), String> {
+        #[derive(Deserialize)]
+        struct Node {
+            id: String,
+            #[serde(rename = "type")]
+            kind: String,
+        }
+        let nodes = list.into_iter().map(|value| parse::<Node>(value, "ancestor"));
+        let nodes: Vec<Node> = nodes.collect::<Result<_, _>>()?;
+        self.count("ancestors of a project");
+        self.found.push(Found::Ancestors(nodes.into_iter().map(|node| (node.kind, node.id)).collect()));
+        Ok(())
+    }
+
+    fn address_group(&mut self, value: Value) -> Result<(), String> {
+        self.count("address group");
+        self.found.push(Found::AddressGroup(parse(value, "address group")?));
+        Ok(())
+    }
+}
+
+/// Whether an object is an answer about effective firewalls: it holds rules and nothing that a resource has.
+fn is_firewalls(object: &Map<String, Value>) -> bool {
+    object.get("firewalls").is_some_and(Value::is_array) && !object.contains_key("name")
+}
+
+/// Whether an object names an instance and says no more than a group does of its members.
+fn is_member(value: &Value) -> bool {
+    const KEYS: [&str; 4] = ["status", "instanceStatus", "currentAction", "namedPorts"];
+    KEYS.iter().any(|key| value.get(*key).is_some())
+}
+
+fn items(object: &mut Map<String, Value>) -> Vec<Value> {
+    match object.remove("items") {
+        Some(Value::Array(list)) => list,
+        _ => Vec::new(),
+    }
+}
+
+fn inside(mut value: Value, key: &str) -> Value {
+    value.get_mut(key).map(Value::take).unwrap_or_default()
+}
+
+/// The kind of thing that a path names.
+fn collection(path: &str) -> &str {
+    let mut segments = path.rsplit('/');
+    let last = segments.next().unwrap_or_default();
+    if last_is_name(path) { segments.next().unwrap_or_default() } else { last }
+}
+
+/// Whether a path ends with a name rather than with the kind of what was listed.
+fn last_is_name(path: &str) -> bool {
+    const KINDS: [&str; 17] = [
+        "instances",
+        "networks",
+        "subnetworks",
+        "addresses",
+        "firewalls",
+        "firewallPolicies",
+        "routes",
+        "routers",
+        "forwardingRules",
+        "backendServices",
+        "instanceGroups",
+        "instanceGroupManagers",
+        "networkEndpointGroups",
+        "targetPools",
+        "targetInstances",
+        "healthChecks",
+        "policyBasedRoutes",
+    ];
+    !KINDS.contains(&last(path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kinds(document: &str) -> Vec<(String, usize)> {
+        read("x.json", document.as_bytes()).unwrap().unwrap().1
+    }
+
+    #[test]
+    fn lists_pages_and_single_records_are_recognised_by_kind() {
+        let one = r#"{"kind": "compute#firewall", "name": "a"}"#;
+        assert_eq!(kinds(one), [("compute#firewall".to_owned(), 1)]);
+        assert_eq!(kinds(&format!("[{one}, {one}]")), [("compute#firewall".to_owned(), 2)]);
+        let page = r#"{"kind": "compute#firewallList", "id": "projects/p/global/firewalls", "items": [{"name": "a"}]}"#;
+        assert_eq!(kinds(page), [("compute#firewall".to_owned(), 1)]);
+        assert!(read("x.json", br#"[{"name": "a"}]"#).unwrap().is_none());
+        assert!(read("x.json", b"[1, 2").unwrap().is_none());
+        assert!(read("x.json", br#"[{"kind": "compute#firewall""#).is_err());
+    }
+
+    #[test]
+    fn a_page_that_is_not_the_last_one_is_cut() {
+        let page = r#"{"kind": "compute#routeList", "id": "projects/p/global/routes", "nextPageToken": "more"}"#;
+        let (found, _) = read("x.json", page.as_bytes()).unwrap().unwrap();
+        assert!(found.iter().any(|found| matches!(found, Found::Cut(what) if what == "projects/p/global/routes")));
+    }
+
+    #[test]
+    fn a_part_of_a_groups_members_is_not_taken_for_all() {
+        let page = r#"{"kind": "compute#instanceGroupsListInstances", "nextPageToken": "more",
+                       "id": "projects/p/zones/z/instanceGroups/web/listInstances",
+                       "items": [{"instance": "projects/p/zones/z/instances/a", "status": "RUNNING"}]}"#;
+        let (found, counts) = read("x.json", page.as_bytes()).unwrap().unwrap();
+        assert!(!found.iter().any(|found| matches!(found, Found::Members(..))));
+        assert_eq!(counts, [("cut listing".to_owned(), 1)]);
+    }
+
+    #[test]
+    fn a_record_alone_is_no_list() {
+        let record = r#"{"kind": "compute#firewall", "name": "a", "selfLink": "projects/p/global/firewalls/a"}"#;
+        let lists = |text: &str| {
+            let (found, _) = read("x.json", text.as_bytes()).unwrap().unwrap();
+            found.iter().any(|found| matches!(found, Found::Listed(of) if of == "projects/p/global/firewalls"))
+        };
+        assert!(!lists(record));
+        assert!(lists(&format!("[{record}]")));
+    }
+
+    #[test]
+    fn scopes_without_anything_are_no_gap_and_unreachable_ones_are() {
+        let document = |code: &str| {
+            format!(
+                r#"{{"kind": "compute#instanceAggregatedList", "id": "projects/p/aggregated/instances", "items":
+                   {{"zones/a": {{"warning": {{"code": "{code}"}}}}, "zones/b": {{"instances": [{{"name": "web"}}]}}}}}}"#
+            )
+        };
+        let cut = |text: &str| {
+            let (found, _) = read("x.json", text.as_bytes()).unwrap().unwrap();
+            assert!(found.iter().any(|found| matches!(found, Found::Instance(web) if web.name == "web")));
+            found.iter().any(|found| matches!(found, Found::Cut(_)))
+        };
+        assert!(!cut(&document("NO_RESULTS_ON_PAGE")));
+        assert!(cut(&document("UNREACHABLE")));
+    }
+
+    #[test]
+    fn answers_that_do_not_say_what_they_are_about_are_attributed() {
+        let about = |name: &str, text: &str| {
+            let (found, _) = read(name, text.as_bytes()).unwrap().unwrap();
+            found.into_iter().find_map(|found| match found {
+                Found::Effective(about, _) | Found::Members(about, _) | Found::Endpoints(about, _) => Some(about),
+                _ => None,
+            })
+        };
+        let given = about("a.json", r#"{"instance": "web", "zone": "z", "firewalls": [], "firewallPolicys": []}"#);
+        assert_eq!(given.unwrap().asked.as_deref(), Some("web"));
+        let map = about("a.json", r#"{"projects/p/zones/z/instances/web": {"firewalls": []}}"#);
+        assert_eq!(map.unwrap().asked.as_deref(), Some("projects/p/zones/z/instances/web"));
+        let file = about("members-web.json", r#"[{"instance": "zones/z/instances/a", "status": "RUNNING"}]"#);
+        assert_eq!(file.unwrap().file, "members-web");
+        let page = r#"{"kind": "compute#instanceGroupsListInstances",
+                       "id": "projects/p/zones/z/instanceGroups/web/listInstances", "items": []}"#;
+        let page = about("a.json", page);
+        assert_eq!(page.unwrap().asked.as_deref(), Some("projects/p/zones/z/instanceGroups/web"));
+    }
+
+    #[test]
+    fn a_broken_value_is_an_error_that_names_the_record() {
+        let text = br#"[{"kind": "compute#firewall", "name": "a", "sourceRanges": ["10.0.0.0/33"]}]"#;
+        let error = read("x.json", text).unwrap_err();
+        assert!(error.contains("`a`") && error.contains("10.0.0.0/33"), "{error}");
+    }
+}

@@ -1,0 +1,130 @@
+//! The program collects from Azure: whom it asks for a token, what it writes, and what it says when nobody is signed in.
+
+#![cfg(test)]
+#![cfg(all(feature = "azure", unix))]
+
+#[cfg(test)]
+mod common;
+
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Output;
+
+use common::reachlint;
+use serde_json::{Value, json};
+
+const SUB: &str = "11111111-1111-1111-1111-111111111111";
+
+/// A folder with an `az` that is signed in.
+fn signed_in() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let az = folder.path().join("az");
+    let token = json!({ "accessToken": "from-az", "expiresOn": "2099-01-01 00:00:00.000000", "expires_on": 4_070_908_800_u64,
+        "subscription": SUB, "tenant": SUB, "tokenType": "Bearer" });
+    fs::write(&az, format!("#!/bin/sh\necho '{token}'\n")).unwrap();
+    fs::set_permissions(&az, fs::Permissions::from_mode(0o755)).unwrap();
+    folder
+}
+
+/// Resource Manager with one network interface, and what it was asked.
+fn manager() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            std::thread::spawn(move || {
+                let mut reader = BufReader::new(&stream);
+                loop {
+                    let (mut path, mut token) = (String::new(), false);
+                    loop {
+                        let mut line = String::new();
+                        if reader.read_line(&mut line).unwrap_or(0) == 0 {
+                            return;
+                        }
+                        if path.is_empty() {
+                            line.split(' ').nth(1).unwrap_or_default().clone_into(&mut path);
+                        }
+                        token |= line.to_lowercase().starts_with("authorization: bearer from-az");
+                        if line.trim().is_empty() {
+                            break;
+                        }
+                    }
+                    let (status, body) = answer(&path, token);
+                    let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n", body.len());
+                    if (&stream).write_all(format!("{head}{body}").as_bytes()).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+    });
+    url
+}
+
+fn answer(path: &str, token: bool) -> (u16, String) {
+    let error = |code: &str| json!({ "error": { "code": code, "message": "no" } }).to_string();
+    if !token {
+        return (401, error("InvalidAuthenticationToken"));
+    }
+    if path.contains("/networkSecurityGroups") {
+        return (403, error("AuthorizationFailed"));
+    }
+    let head = format!("/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.Network");
+    let nic = json!({ "id": format!("{head}/networkInterfaces/nic"), "name": "nic", "properties": { "ipConfigurations": [{
+        "name": "ip", "properties": { "privateIPAddress": "10.0.0.5",
+        "subnet": { "id": format!("{head}/virtualNetworks/vnet/subnets/a") } } }] } });
+    let found = if path.contains("/networkInterfaces") { json!([nic]) } else { json!([]) };
+    (200, json!({ "value": found }).to_string())
+}
+
+fn run(path: &Path, arguments: &[&str]) -> Output {
+    let mut command = reachlint();
+    let path = format!("{}:/usr/bin:/bin", path.display());
+    command.env("PATH", path).args(arguments).output().unwrap()
+}
+
+#[test]
+fn a_snapshot_is_written_with_what_failed_and_no_token() {
+    let (tools, url) = (signed_in(), manager());
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().join("estate");
+    let folder = folder.to_str().unwrap();
+    let arguments = ["collect", "azure", "--subscription", SUB, "--endpoint-url", &url, "-o", folder];
+    let output = run(tools.path(), &arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    assert!(said.contains("Microsoft.Network/networkSecurityGroups/read failed with AuthorizationFailed"), "{said}");
+    let manifest: Value = serde_json::from_slice(&fs::read(format!("{folder}/manifest.json")).unwrap()).unwrap();
+    assert_eq!(manifest["scopes"][0], json!({ "provider": "azure", "account": SUB }));
+    assert_eq!(manifest["failures"].as_array().unwrap().len(), 1, "{manifest}");
+    for file in fs::read_dir(format!("{folder}/{SUB}")).unwrap() {
+        let text = fs::read_to_string(file.unwrap().path()).unwrap();
+        assert!(!text.contains("from-az"), "{text}");
+    }
+    // The live run and the snapshot go the same way from here.
+    let conf = out.path().join("nginx.conf");
+    fs::write(&conf, "events {}\nhttp { server { location / { proxy_pass http://10.0.0.9:8080; } } }\n").unwrap();
+    let conf = conf.to_str().unwrap();
+    let check = ["check", conf, "--from", "nic", "--report", "short"];
+    let live = run(
+        tools.path(),
+        &[&check[..], &["--provider", "azure", "--subscription", SUB, "--endpoint-url", &url]].concat(),
+    );
+    let again = run(tools.path(), &[&check[..], &["--snapshot", folder]].concat());
+    assert_eq!(live.status.code(), Some(4), "{}", String::from_utf8_lossy(&live.stderr));
+    assert_eq!((live.status.code(), live.stdout), (again.status.code(), again.stdout));
+}
+
+#[test]
+fn what_is_missing_on_the_command_line_is_said() {
+    let tools = signed_in();
+    let out = tempfile::tempdir().unwrap();
+    let folder = out.path().join("estate");
+    let output = run(tools.path(), &["collect", "azure", "-o", folder.to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("no subscription was named"));
+    assert!(!folder.exists());
+}
