@@ -15,6 +15,7 @@ mod packet;
 mod path;
 mod ports;
 mod provider;
+pub mod quote;
 mod remedy;
 mod verdict;
 

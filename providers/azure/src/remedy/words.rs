@@ -1,51 +1,13 @@
-//! The three dialects of a remedy, and how to quote for each.
-//!
-//! Identifiers and names come from the evidence, so they are untrusted: nothing in them may end a quotation, start an
-//! interpolation, or begin a line.
+//! The three dialects of a remedy.
 
 use std::fmt::Write;
 
+pub(super) use reachlint_model::quote::{hcl, plain, shell};
 use reachlint_model::{PortRange, Protocol};
 
 /// Whether a text can be an argument of a command: not empty, not an option, and no file (`@file`, Azure CLI).
 pub(super) fn is_argument(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '/' || c == '_') && !text.contains(char::is_control)
-}
-
-/// A text as one word of a POSIX shell.
-pub(super) fn shell(text: &str) -> String {
-    let harmless = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !text.is_empty() && text.chars().all(harmless) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-/// A text as a quoted string of Terraform (Terraform language, strings and templates).
-pub(super) fn hcl(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\n' => quoted.push_str("\\n"),
-            '$' | '%' if rest.peek() == Some(&'{') => quoted.extend([c, c]),
-            c if c.is_control() => {
-                // Writing to a string cannot fail.
-                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
-/// A text inside a sentence or a comment: it stays on its line.
-pub(super) fn plain(text: &str) -> String {
-    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    text.chars().map(|c| if breaks(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// A protocol as rules spell it.
@@ -133,21 +95,6 @@ fn resource_name(parts: &[&str]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_shell_word_is_quoted_only_when_it_must_be() {
-        assert_eq!(shell("nsg-app"), "nsg-app");
-        assert_eq!(shell("*"), "'*'");
-        assert_eq!(shell("(rg) x"), "'(rg) x'");
-        assert_eq!(shell("a'b; reboot"), r"'a'\''b; reboot'");
-    }
-
-    #[test]
-    fn a_terraform_string_cannot_be_left() {
-        assert_eq!(hcl(r#"a"b\c"#), r#""a\"b\\c""#);
-        assert_eq!(hcl("${var.x}\n"), r#""$${var.x}\n""#);
-        assert_eq!(plain("a\nb\u{2028}"), "a\u{fffd}b\u{fffd}");
-    }
 
     #[test]
     fn an_argument_is_neither_an_option_nor_a_file() {

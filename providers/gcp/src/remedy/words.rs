@@ -1,10 +1,6 @@
-//! The three dialects of a remedy, and how to quote for each.
-//!
-//! Identifiers and names come from the evidence, so they are untrusted: nothing in them may end a quotation, start an
-//! interpolation, or begin a line.
+//! The three dialects of a remedy.
 
-use std::fmt::Write;
-
+pub(super) use reachlint_model::quote::{hcl, plain, shell};
 use reachlint_model::{PortRange, Protocol};
 
 /// Whether a text can be an argument of a command: not empty, not an option, in one line.
@@ -12,45 +8,10 @@ pub(super) fn is_argument(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_alphanumeric()) && !text.contains(char::is_control)
 }
 
-/// A text as one word of a POSIX shell.
-pub(super) fn shell(text: &str) -> String {
-    let harmless = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
-    if !text.is_empty() && text.chars().all(harmless) {
-        return text.to_owned();
-    }
-    format!("'{}'", text.replace('\'', r"'\''"))
-}
-
-/// A text as a quoted string of Terraform (Terraform language, strings and templates).
-pub(super) fn hcl(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    let mut rest = text.chars().peekable();
-    while let Some(c) = rest.next() {
-        match c {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '$' | '%' if rest.peek() == Some(&'{') => quoted.extend([c, c]),
-            c if c.is_control() => {
-                // Writing to a string cannot fail.
-                let _ = write!(quoted, "\\u{:04x}", u32::from(c));
-            }
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
-}
-
 /// Texts as a list of Terraform.
 pub(super) fn hcl_list(texts: &[String]) -> String {
     let quoted: Vec<String> = texts.iter().map(|text| hcl(text)).collect();
     format!("[{}]", quoted.join(", "))
-}
-
-/// A text inside a sentence or a comment: it stays on its line.
-pub(super) fn plain(text: &str) -> String {
-    let breaks = |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}');
-    text.chars().map(|c| if breaks(c) { '\u{fffd}' } else { c }).collect()
 }
 
 /// The protocol as rules spell it: by name where there is one, else by number (Compute Engine API, `Firewall.allowed`).
@@ -119,19 +80,6 @@ impl Command {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_shell_word_is_quoted_only_when_it_must_be() {
-        assert_eq!(shell("10.0.0.5/32"), "10.0.0.5/32");
-        assert_eq!(shell("$(id)"), "'$(id)'");
-        assert_eq!(shell("a'b; reboot"), r"'a'\''b; reboot'");
-    }
-
-    #[test]
-    fn a_terraform_string_cannot_be_left() {
-        assert_eq!(hcl(r#"a"b\c"#), r#""a\"b\\c""#);
-        assert_eq!(hcl("${var.x} a\nb"), "\"$${var.x} a\\u000ab\"");
-    }
 
     #[test]
     fn names_of_new_rules_are_names() {
