@@ -236,6 +236,19 @@ impl Compiler {
 
     fn fixed(&mut self) -> Fixed {
         let outside = "nothing in the evidence owns that address: it is outside, or in a project that was not read";
+        let service = match self.estate.failure("cloudsql.instances.list", &[]) {
+            Some(_) if self.estate.databases.is_empty() => {
+                let what = "what answers in a network that Google manages, where no rule of yours decides,";
+                let reason = self.estate.missing("cloudsql.instances.list", &[], what);
+                self.builder.reason(reason)
+            }
+            _ => self.reason_once(
+                ReasonCode::NotModelled,
+                "the address is in a network that Google manages, where no rule of yours decides: what answers \
+                 there is not in the evidence",
+                None,
+            ),
+        };
         let mut say = |code, text: &str| self.reason_once(code, text, None);
         Fixed {
             outside: say(ReasonCode::UnknownAddress, outside),
@@ -248,11 +261,7 @@ impl Compiler {
                 ReasonCode::NotModelled,
                 "the route leads through an appliance, whose own rules the evidence does not hold",
             ),
-            service: say(
-                ReasonCode::NotModelled,
-                "the address is in a network that Google manages, where no rule of yours decides: what answers there is \
-                 not in the evidence",
-            ),
+            service,
             several: say(
                 ReasonCode::Ambiguous,
                 "Cloud NAT has several addresses, and any of them may become the source",

@@ -4,6 +4,8 @@
 //! its causes for drops (`networkmanagement.v1`, `DropInfo.Cause`).
 
 mod admit;
+#[cfg(feature = "live")]
+mod ask;
 mod balancer;
 mod balancing;
 mod choose;
@@ -26,10 +28,14 @@ use reachlint_model::{
     NameId, Network, Note, Onward, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
 };
 
+#[cfg(feature = "live")]
+pub(crate) use ask::Asked;
 pub(crate) use choose::NO_CUSTOM_ROUTES;
 pub use compile::GcpNetwork;
 pub(crate) use compile::Named;
 pub use estate::Estate;
+#[cfg(feature = "live")]
+pub(crate) use estate::NOT_ASKED;
 pub(crate) use filters::{CLASSIC, GLOBAL, HIERARCHICAL, IMPLIED, REGIONAL, Stage};
 pub(crate) use leave::NO_GLOBAL_ACCESS;
 
