@@ -187,3 +187,62 @@ fn a_scope_out_of_reach_is_left_out_of_what_may_be_partial() {
     assert_eq!(page["items"]["zones/europe-west1-b"]["warning"]["code"], "UNREACHABLE");
     assert_eq!(page["warning"]["code"], "UNREACHABLE");
 }
+
+/// Asks for everything that an estate has.
+pub(crate) fn ask_everything(server: &Server) {
+    for project in ["shop-prod", "shop-net"] {
+        let root = format!("/compute/v1/projects/{project}");
+        get(server, &root);
+        get(server, &format!("{root}/getXpnHost"));
+        get(server, &format!("{root}/getXpnResources"));
+        for collection in ["zones", "regions", "global/networks", "global/firewalls", "global/routes", "global/urlMaps"]
+        {
+            each(server, &format!("{root}/{collection}"));
+        }
+        for collection in ["instances", "instanceGroups", "targetInstances", "networkEndpointGroups"] {
+            each(server, &format!("{root}/zones/europe-west1-b/{collection}"));
+            get(server, &format!("{root}/aggregated/{collection}?returnPartialSuccess=true"));
+        }
+        for collection in [
+            "addresses",
+            "backendServices",
+            "firewallPolicies",
+            "forwardingRules",
+            "healthChecks",
+            "instanceGroupManagers",
+            "routers",
+            "subnetworks",
+            "targetHttpProxies",
+            "targetHttpsProxies",
+            "targetPools",
+            "targetTcpProxies",
+            "urlMaps",
+        ] {
+            each(server, &format!("{root}/regions/europe-west1/{collection}"));
+            get(server, &format!("{root}/aggregated/{collection}?maxResults=1"));
+        }
+        get(server, &format!("/v1/projects/{project}/locations/global/policyBasedRoutes"));
+        get(server, &format!("/v1/projects/{project}/locations/global/addressGroups"));
+        get(server, &format!("/sql/v1beta4/projects/{project}/instances"));
+    }
+    let (machine, net) = ("/compute/v1/projects/shop-prod/zones/europe-west1-b", "/compute/v1/projects/shop-net");
+    get(server, &format!("{machine}/instances/edge-1/getEffectiveFirewalls?networkInterface=nic0"));
+    get(server, &format!("{net}/global/networks/prod/getEffectiveFirewalls"));
+    get(server, &format!("{net}/regions/europe-west1/firewallPolicies/getEffectiveFirewalls?network=prod"));
+    get(server, &format!("{net}/regions/europe-west1/routers/out/getRouterStatus"));
+    get(server, "/compute/v1/locations/global/firewallPolicies?parentId=organizations%2F1");
+    get(server, "/compute/v1/locations/global/firewallPolicies/listAssociations?targetResource=folders%2F1");
+    let (status, _) = ask(server, "POST", &format!("{machine}/instanceGroups/shop/listInstances"), "{}");
+    assert_eq!(status, 200);
+    server.fault_first(1, "aggregated/instances", Fault::Unreachable("zones/europe-west1-b"));
+    get(server, "/compute/v1/projects/shop-prod/aggregated/instances?returnPartialSuccess=true");
+}
+
+/// Lists a collection, and gets each of its records alone.
+fn each(server: &Server, path: &str) {
+    let list = get(server, &format!("{path}?maxResults=500"));
+    for record in list["items"].as_array().into_iter().flatten() {
+        let name = record["name"].as_str().unwrap();
+        assert_eq!(get(server, &format!("{path}/{name}")), *record);
+    }
+}

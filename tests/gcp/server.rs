@@ -20,8 +20,11 @@ use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use serde_json::Value;
+
+pub(crate) use self::answers::decoded;
 use self::answers::{Answer, Asked};
-use self::estate::Estate;
+pub(crate) use self::estate::{Estate, text};
 pub(crate) use self::faults::Fault;
 use self::faults::{Standing, refusal};
 
@@ -44,6 +47,8 @@ pub(crate) struct Told {
     page: Option<usize>,
     faults: Vec<Standing>,
     asked: Vec<Request>,
+    /// The answers that are no errors.
+    answered: Vec<(Request, Value)>,
     /// Where each page token goes on, and for which listing it is.
     tokens: BTreeMap<String, (String, usize)>,
 }
@@ -97,6 +102,11 @@ impl Server {
         self.told.lock().unwrap().asked.clone()
     }
 
+    /// Every answer so far that was no error.
+    pub(crate) fn answered(&self) -> Vec<(Request, Value)> {
+        self.told.lock().unwrap().answered.clone()
+    }
+
     fn connection(&self, stream: &TcpStream) {
         let mut reader = BufReader::new(stream);
         while let Some(request) = request(&mut reader) {
@@ -125,11 +135,14 @@ impl Server {
         let asked = Asked::from(&request);
         let mut told = self.told.lock().unwrap();
         let target = format!("{}?{}", request.path, request.query);
-        told.asked.push(request);
+        told.asked.push(request.clone());
         let standing = told.faults.iter_mut().find(|standing| standing.is_for(&target));
         let fault = standing.map(|standing| standing.strike());
         let answer = fault.as_ref().and_then(|fault| refusal(fault, &asked));
         let answer = answer.unwrap_or_else(|| answers::answer(&self.estate, &mut told, &asked, fault.as_ref()));
+        if answer.status == 200 {
+            told.answered.push((request, answer.body.clone()));
+        }
         (fault, answer)
     }
 }

@@ -72,6 +72,11 @@ impl Asked {
         self.parameters.get(name).map(String::as_str).filter(|value| !value.is_empty())
     }
 
+    /// Whether a parameter is true. gcloud writes `True`, which the API takes as well.
+    pub(crate) fn is_set(&self, name: &str) -> bool {
+        self.parameter(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
+    }
+
     /// The resource that permissions are about: of a listing the project.
     pub(crate) fn resource(&self) -> String {
         let segments: Vec<&str> = self.path.split('/').collect();
@@ -80,7 +85,11 @@ impl Asked {
             ["projects", _, "zones" | "regions", _, _, _, ..] => 6,
             ["projects", _, ..] => 2,
             _ => {
-                return self.parameter("parentId").or(self.parameter("targetResource")).unwrap_or(&self.path).to_owned();
+                return self
+                    .parameter("parentId")
+                    .or(self.parameter("targetResource"))
+                    .unwrap_or(&self.path)
+                    .to_owned();
             }
         };
         segments[..end].join("/")

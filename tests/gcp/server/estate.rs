@@ -80,8 +80,11 @@ impl Estate {
         estate
     }
 
-    fn take(&mut self, about: &str, value: Value) {
+    /// Takes what a file holds, whose name without its ending may say what it is about.
+    pub(crate) fn take(&mut self, about: &str, value: Value) {
         match value {
+            // Of a snapshot, and nothing that the API knows.
+            Value::Object(_) if about == "manifest" => {}
             Value::Array(list) => self.list(about, list),
             Value::Object(object) => self.object(about, object),
             _ => panic!("{about}: neither a list nor a record"),

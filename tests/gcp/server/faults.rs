@@ -98,7 +98,7 @@ pub(crate) fn refusal(fault: &Fault, asked: &Asked) -> Option<Answer> {
             Some(answer)
         }
         // That it fails is documented, not how (Compute Engine API, `returnPartialSuccess`).
-        Fault::Unreachable(scope) if asked.parameter("returnPartialSuccess") != Some("true") => {
+        Fault::Unreachable(scope) if !asked.is_set("returnPartialSuccess") => {
             Some(problem(503, "global", "backendError", &format!("'{scope}' is unreachable.")))
         }
         Fault::Broken | Fault::Cut | Fault::Unreachable(_) => None,
