@@ -195,6 +195,11 @@ fn warn(manifest: &Manifest) {
             format!("warning: {} failed{account} with {error} ({message}); {advice}", failure.call)
         } else {
             let account = if several { account } else { String::new() };
+            // What was not asked for did not fail.
+            if failure.error == "NotAsked" {
+                say(&format!("note: {}: {}", failure.call, failure.message));
+                continue;
+            }
             let region = failure.region.as_ref().map_or(String::new(), |region| format!(" in {region}"));
             format!(
                 "warning: {} failed{account}{region} with {}; what it tells is unknown",

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use reachlint_gcp::collect::{CollectError, Collected, Event, Options, collect};
+use reachlint_gcp::collect::{CollectError, Collected, Event, Options, Token, collect};
 use reachlint_model::Selector;
 
 use super::CliError;
@@ -16,6 +16,9 @@ use crate::resolve;
 /// Where Google's own tools take a project from.
 const PROJECT: [&str; 2] = ["GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT"];
 
+/// An access token of somebody's own making, as Terraform's provider for Google Cloud takes it.
+const TOKEN: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
+
 /// Asks names and collects whole projects.
 pub(super) fn evidence(live: &LiveOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Collected, CliError> {
     if settings.from.contains(&Selector::Itself) {
@@ -26,8 +29,7 @@ pub(super) fn evidence(live: &LiveOptions, settings: &Settings, wanted: &[Wanted
     }
     let mut projects = live.project.clone();
     if projects.is_empty() {
-        let given = PROJECT.iter().filter_map(|name| std::env::var(name).ok());
-        projects.extend(given.filter(|id| !id.is_empty()).take(1));
+        projects.extend(PROJECT.iter().find_map(|name| variable(name)));
     }
     let names = resolve::questions(wanted, &settings.resolve);
     let answers: Vec<_> = names.iter().map(|name| resolve::system(name)).collect();
@@ -40,12 +42,17 @@ pub(super) fn evidence(live: &LiveOptions, settings: &Settings, wanted: &[Wanted
         addresses: addresses.iter().map(IpAddr::to_canonical).collect(),
         hosts: hosts(wanted).filter(|host| host_address(host).is_none()).map(str::to_owned).collect(),
         endpoint: live.endpoint_url.clone(),
+        token: variable(TOKEN).map(Token::new),
         now: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
     };
     let watched = io::stderr().is_terminal();
     let mut collected = collect(&options, &|event| progress(watched, &event)).map_err(|error| failed(&error))?;
     collected.manifest.names = answers;
     Ok(collected)
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 fn hosts(wanted: &[Wanted]) -> impl Iterator<Item = &str> {

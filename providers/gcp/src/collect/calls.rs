@@ -169,166 +169,59 @@ macro_rules! every_page {
     };
 }
 
-macro_rules! listing {
-    ($door:expr, $project:expr, $name:literal, $call:literal, $path:literal, $client:ident . $method:ident) => {
-        Listing {
+/// Listings of a project, one a line: the name of the files, the permission, the path, and the SDK's call.
+macro_rules! listings {
+    ($door:ident, $project:ident: $($name:literal $call:literal $path:literal $client:ident.$method:ident)*) => {
+        vec![$(Listing {
             name: $name,
             call: $call,
             path: $path,
             answer: Box::pin(async move { every_page!($door, $client, |known| known.$method().set_project($project)) }),
-        }
+        }),*]
     };
 }
 
 /// What decides on packets in a project's own networks.
 pub(super) fn networks<'a>(door: &'a Door, project: &'a str) -> Vec<Listing<'a>> {
-    let (d, p) = (door, project);
-    vec![
-        listing!(d, p, "networks", "compute.networks.list", "global/networks", Networks.list),
-        listing!(d, p, "subnetworks", "compute.subnetworks.list", "aggregated/subnetworks", Subnetworks.aggregated_list),
-        listing!(d, p, "firewalls", "compute.firewalls.list", "global/firewalls", Firewalls.list),
-        listing!(d, p, "routes", "compute.routes.list", "global/routes", Routes.list),
-        listing!(d, p, "routers", "compute.routers.list", "aggregated/routers", Routers.aggregated_list),
-        listing!(
-            d,
-            p,
-            "firewallPolicies",
-            "compute.firewallPolicies.list",
-            "aggregated/firewallPolicies",
-            NetworkFirewallPolicies.aggregated_list
-        ),
-        listing!(d, p, "addresses", "compute.addresses.list", "aggregated/addresses", Addresses.aggregated_list),
-    ]
+    listings! { door, project:
+        "networks" "compute.networks.list" "global/networks" Networks.list
+        "subnetworks" "compute.subnetworks.list" "aggregated/subnetworks" Subnetworks.aggregated_list
+        "firewalls" "compute.firewalls.list" "global/firewalls" Firewalls.list
+        "routes" "compute.routes.list" "global/routes" Routes.list
+        "routers" "compute.routers.list" "aggregated/routers" Routers.aggregated_list
+        "firewallPolicies" "compute.firewallPolicies.list" "aggregated/firewallPolicies" NetworkFirewallPolicies.aggregated_list
+        "addresses" "compute.addresses.list" "aggregated/addresses" Addresses.aggregated_list
+    }
 }
 
 /// Machines and load balancers of a project. Aggregated lists of what is regional or global hold both.
 pub(super) fn machines<'a>(door: &'a Door, project: &'a str) -> Vec<Listing<'a>> {
-    let (d, p) = (door, project);
-    vec![
-        listing!(d, p, "instances", "compute.instances.list", "aggregated/instances", Instances.aggregated_list),
-        listing!(d, p, "globalAddresses", "compute.globalAddresses.list", "global/addresses", GlobalAddresses.list),
-        listing!(
-            d,
-            p,
-            "forwardingRules",
-            "compute.forwardingRules.list",
-            "aggregated/forwardingRules",
-            ForwardingRules.aggregated_list
-        ),
-        listing!(
-            d,
-            p,
-            "globalForwardingRules",
-            "compute.globalForwardingRules.list",
-            "global/forwardingRules",
-            GlobalForwardingRules.list
-        ),
-        listing!(
-            d,
-            p,
-            "backendServices",
-            "compute.backendServices.list",
-            "aggregated/backendServices",
-            BackendServices.aggregated_list
-        ),
-        listing!(
-            d,
-            p,
-            "healthChecks",
-            "compute.healthChecks.list",
-            "aggregated/healthChecks",
-            HealthChecks.aggregated_list
-        ),
-        listing!(
-            d,
-            p,
-            "instanceGroups",
-            "compute.instanceGroups.list",
-            "aggregated/instanceGroups",
-            InstanceGroups.aggregated_list
-        ),
-        listing!(
-            d,
-            p,
-            "networkEndpointGroups",
-            "compute.networkEndpointGroups.list",
-            "aggregated/networkEndpointGroups",
-            NetworkEndpointGroups.aggregated_list
-        ),
-        listing!(d, p, "targetPools", "compute.targetPools.list", "aggregated/targetPools", TargetPools.aggregated_list),
-        listing!(
-            d,
-            p,
-            "targetInstances",
-            "compute.targetInstances.list",
-            "aggregated/targetInstances",
-            TargetInstances.aggregated_list
-        ),
-        listing!(
-            d,
-            p,
-            "targetHttpProxies",
-            "compute.targetHttpProxies.list",
-            "aggregated/targetHttpProxies",
-            TargetHttpProxies.aggregated_list
-        ),
-        listing!(
-            d,
-            p,
-            "targetHttpsProxies",
-            "compute.targetHttpsProxies.list",
-            "aggregated/targetHttpsProxies",
-            TargetHttpsProxies.aggregated_list
-        ),
-        listing!(
-            d,
-            p,
-            "targetTcpProxies",
-            "compute.targetTcpProxies.list",
-            "aggregated/targetTcpProxies",
-            TargetTcpProxies.aggregated_list
-        ),
-        listing!(
-            d,
-            p,
-            "targetSslProxies",
-            "compute.targetSslProxies.list",
-            "global/targetSslProxies",
-            TargetSslProxies.list
-        ),
-        listing!(
-            d,
-            p,
-            "targetGrpcProxies",
-            "compute.targetGrpcProxies.list",
-            "global/targetGrpcProxies",
-            TargetGrpcProxies.list
-        ),
-        listing!(d, p, "urlMaps", "compute.urlMaps.list", "aggregated/urlMaps", UrlMaps.aggregated_list),
-    ]
+    listings! { door, project:
+        "instances" "compute.instances.list" "aggregated/instances" Instances.aggregated_list
+        "globalAddresses" "compute.globalAddresses.list" "global/addresses" GlobalAddresses.list
+        "forwardingRules" "compute.forwardingRules.list" "aggregated/forwardingRules" ForwardingRules.aggregated_list
+        "globalForwardingRules" "compute.globalForwardingRules.list" "global/forwardingRules" GlobalForwardingRules.list
+        "backendServices" "compute.backendServices.list" "aggregated/backendServices" BackendServices.aggregated_list
+        "healthChecks" "compute.healthChecks.list" "aggregated/healthChecks" HealthChecks.aggregated_list
+        "instanceGroups" "compute.instanceGroups.list" "aggregated/instanceGroups" InstanceGroups.aggregated_list
+        "networkEndpointGroups" "compute.networkEndpointGroups.list" "aggregated/networkEndpointGroups" NetworkEndpointGroups.aggregated_list
+        "targetPools" "compute.targetPools.list" "aggregated/targetPools" TargetPools.aggregated_list
+        "targetInstances" "compute.targetInstances.list" "aggregated/targetInstances" TargetInstances.aggregated_list
+        "targetHttpProxies" "compute.targetHttpProxies.list" "aggregated/targetHttpProxies" TargetHttpProxies.aggregated_list
+        "targetHttpsProxies" "compute.targetHttpsProxies.list" "aggregated/targetHttpsProxies" TargetHttpsProxies.aggregated_list
+        "targetTcpProxies" "compute.targetTcpProxies.list" "aggregated/targetTcpProxies" TargetTcpProxies.aggregated_list
+        "targetSslProxies" "compute.targetSslProxies.list" "global/targetSslProxies" TargetSslProxies.list
+        "targetGrpcProxies" "compute.targetGrpcProxies.list" "global/targetGrpcProxies" TargetGrpcProxies.list
+        "urlMaps" "compute.urlMaps.list" "aggregated/urlMaps" UrlMaps.aggregated_list
+    }
 }
 
 /// Health checks of the older kind, which target pools have.
 pub(super) fn older_checks<'a>(door: &'a Door, project: &'a str) -> Vec<Listing<'a>> {
-    let (d, p) = (door, project);
-    vec![
-        listing!(
-            d,
-            p,
-            "httpHealthChecks",
-            "compute.httpHealthChecks.list",
-            "global/httpHealthChecks",
-            HttpHealthChecks.list
-        ),
-        listing!(
-            d,
-            p,
-            "httpsHealthChecks",
-            "compute.httpsHealthChecks.list",
-            "global/httpsHealthChecks",
-            HttpsHealthChecks.list
-        ),
-    ]
+    listings! { door, project:
+        "httpHealthChecks" "compute.httpHealthChecks.list" "global/httpHealthChecks" HttpHealthChecks.list
+        "httpsHealthChecks" "compute.httpsHealthChecks.list" "global/httpsHealthChecks" HttpsHealthChecks.list
+    }
 }
 
 /// The host project of a Shared VPC; nothing where there is none.

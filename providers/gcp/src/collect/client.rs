@@ -15,13 +15,11 @@ use google_cloud_gax::retry_throttler::RetryThrottler;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Extensions, Uri};
 
-use super::CollectError;
 use super::fault::{Fault, Kind};
+use super::{CollectError, Token};
 
 /// All that live collection asks for.
 const SCOPE: &str = "https://www.googleapis.com/auth/compute.readonly";
-/// A token of somebody's own making, as Terraform's provider for Google Cloud takes it.
-const TOKEN: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
 /// The public cloud; others have a domain of their own.
 const PUBLIC: &str = "googleapis.com";
 
@@ -53,14 +51,13 @@ pub(super) struct Door {
 impl Door {
     /// The public cloud, or what stands for it, with the credentials that Google's own libraries would take.
     ///
-    /// A token is for Google's own hosts. Another host, such as a test server's, gets none; one on this machine gets what
-    /// the environment gives for it, if it does.
-    pub(super) async fn find(endpoint: Option<&str>) -> Result<Self, CollectError> {
+    /// A token is for Google's own hosts. Another host, such as a test server's, gets none; one on this machine gets the one
+    /// that was given, if one was.
+    pub(super) async fn find(endpoint: Option<&str>, given: Option<&Token>) -> Result<Self, CollectError> {
         choose_cryptography();
-        let given = std::env::var(TOKEN).ok().filter(|token| !token.is_empty());
         let Some(endpoint) = endpoint else {
             let credentials = match given {
-                Some(token) => fixed(&token)?,
+                Some(token) => fixed(token)?,
                 None => default_credentials()?,
             };
             return Self::of(credentials).await;
@@ -69,7 +66,7 @@ impl Door {
         let host = uri.host().unwrap_or_default().to_owned();
         let nobody = || credentials::anonymous::Builder::new().build();
         let (credentials, anonymous) = match (trust(&uri), given) {
-            (Trust::Google, Some(token)) | (Trust::ThisMachine, Some(token)) => (fixed(&token)?, None),
+            (Trust::Google | Trust::ThisMachine, Some(token)) => (fixed(token)?, None),
             (Trust::Google, None) => (default_credentials()?, None),
             (Trust::ThisMachine | Trust::Nobody, _) => (nobody(), Some(host)),
         };
@@ -184,9 +181,9 @@ impl CredentialsProvider for Fixed {
     }
 }
 
-fn fixed(token: &str) -> Result<Credentials, CollectError> {
-    let value = HeaderValue::from_str(&format!("Bearer {token}"));
-    let mut value = value.map_err(|_| CollectError::Credentials(format!("{TOKEN} holds no token")))?;
+fn fixed(token: &Token) -> Result<Credentials, CollectError> {
+    let value = HeaderValue::from_str(&format!("Bearer {}", token.0));
+    let mut value = value.map_err(|_| CollectError::Credentials("what was given as a token is none".to_owned()))?;
     value.set_sensitive(true);
     let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
     Ok(Fixed { headers, tag: EntityTag::new() }.into())
@@ -283,7 +280,7 @@ mod tests {
 
     #[test]
     fn a_token_is_not_shown() {
-        let shown = format!("{:?}", fixed("ya29.secret").unwrap());
+        let shown = format!("{:?}", fixed(&Token::new("ya29.secret")).unwrap());
         assert!(!shown.contains("secret"), "{shown}");
     }
 }

@@ -39,7 +39,7 @@ impl Fault {
     pub(super) fn of(error: &Error) -> Self {
         let error = cause(error);
         if let Some(status) = error.http_status_code() {
-            let body = error.http_payload().map(|body| body.as_ref()).unwrap_or_default();
+            let body = error.http_payload().map(AsRef::<[u8]>::as_ref).unwrap_or_default();
             return Self::answered(status, body);
         }
         let (kind, code) = if error.is_authentication() {
@@ -178,11 +178,10 @@ mod tests {
     #[test]
     fn what_is_no_json_has_its_status() {
         assert_eq!(Fault::answered(503, b"<html>").error, "503");
-        assert_eq!((kind(503, "<html>"), kind(401, "{}"), kind(404, "{}")), (
-            Kind::Unavailable,
-            Kind::Credentials,
-            Kind::Other
-        ));
+        assert_eq!(
+            (kind(503, "<html>"), kind(401, "{}"), kind(404, "{}")),
+            (Kind::Unavailable, Kind::Credentials, Kind::Other)
+        );
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use reachlint_model::{Failure, Manifest, SNAPSHOT_SCHEMA, Scope, Selector};
 
 use client::Door;
-use run::Run;
+use run::{Read, Run};
 
 pub use calls::PERMISSIONS;
 /// Who asks.
@@ -32,8 +32,28 @@ pub struct Options {
     pub hosts: Vec<String>,
     /// Where the Compute Engine API answers, if not in the public cloud.
     pub endpoint: Option<String>,
+    /// An access token to use instead of the credentials that are found.
+    pub token: Option<Token>,
     /// When collection began, as RFC 3339 in UTC.
     pub now: String,
+}
+
+/// An access token, which is shown nowhere.
+#[derive(Clone)]
+pub struct Token(String);
+
+impl Token {
+    /// The token of this text.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+}
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token")
+    }
 }
 
 /// What collection is doing.
@@ -113,7 +133,7 @@ pub fn collect(options: &Options, progress: &dyn Fn(Event)) -> Result<Collected,
     check(options)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let door = Door::find(options.endpoint.as_deref()).await?;
+        let door = Door::find(options.endpoint.as_deref(), options.token.as_ref()).await?;
         through(door, options, progress).await
     })
 }
@@ -157,7 +177,7 @@ async fn through(door: Door, options: &Options, progress: &dyn Fn(Event)) -> Res
     run.firewalls(options).await;
     run.learned_routes().await;
     run.not_asked();
-    let (documents, failures, projects) = run.done();
+    let Read { documents, failures, projects } = run.done();
     if documents.is_empty() {
         return Err(nothing(failures.into_iter().next()));
     }

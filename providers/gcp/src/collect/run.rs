@@ -19,6 +19,13 @@ const AT_ONCE: usize = 8;
 /// Machines whose firewalls in force are asked for. What filters their networks is asked for anyway.
 const MOST_MACHINES: usize = 200;
 
+/// What a collection read.
+pub(super) struct Read {
+    pub(super) documents: Vec<(String, Vec<u8>)>,
+    pub(super) failures: Vec<Failure>,
+    pub(super) projects: Vec<String>,
+}
+
 /// A collection under way.
 pub(super) struct Run<'a> {
     door: Door,
@@ -47,9 +54,9 @@ impl<'a> Run<'a> {
         Self { door, progress, documents, failures, projects, estate: Estate::default() }
     }
 
-    /// What came of it: files, failed calls, and the projects that were read.
-    pub(super) fn done(self) -> (Vec<(String, Vec<u8>)>, Vec<Failure>, Vec<String>) {
-        (self.documents, self.failures, self.projects)
+    /// What came of it.
+    pub(super) fn done(self) -> Read {
+        Read { documents: self.documents, failures: self.failures, projects: self.projects }
     }
 
     fn keep(&mut self, name: String, document: &Value) {
@@ -152,14 +159,13 @@ impl<'a> Run<'a> {
         while let Some((project, call, about, name, answer)) = answers.next().await {
             let pages = answer.pages.len();
             let (value, fault) = document(about, answer);
-            match fault {
-                // A part of the members of a group would pass for all of them.
-                Some(fault) => self.failed(project, call, Some(about), fault),
-                None => {
-                    self.keep(name, &value);
-                    self.told(project, call, about, pages);
-                }
+            // A part of the members of a group would pass for all of them.
+            if let Some(fault) = fault {
+                self.failed(project, call, Some(about), fault);
+                continue;
             }
+            self.keep(name, &value);
+            self.told(project, call, about, pages);
         }
     }
 
@@ -318,7 +324,9 @@ impl<'a> Run<'a> {
             self.failures.push(Failure {
                 call: call.to_owned(),
                 error: crate::network::NOT_ASKED.to_owned(),
-                message: format!("live collection does not ask for it; what `{command}` prints can stand beside a snapshot"),
+                message: format!(
+                    "live collection does not ask for it; what `{command}` prints can stand beside a snapshot"
+                ),
                 resources: Vec::new(),
                 account: None,
                 region: None,

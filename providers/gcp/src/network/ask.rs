@@ -120,7 +120,8 @@ impl Estate {
             let own = self.policies.values().flat_map(|policy| &policy.rules);
             own.chain(effective.clone().flat_map(|policy| &policy.rules)).filter(|rule| !rule.disabled)
         };
-        let secure = rules().any(|rule| !rule.target_secure_tags.is_empty() || !rule.matches.src_secure_tags.is_empty());
+        let secure =
+            rules().any(|rule| !rule.target_secure_tags.is_empty() || !rule.matches.src_secure_tags.is_empty());
         let groups = rules()
             .any(|rule| !rule.matches.src_address_groups.is_empty() || !rule.matches.dest_address_groups.is_empty());
         let services = self.networks.values().flat_map(|vpc| &vpc.peerings).any(|peer| is_service(&peer.name));
