@@ -82,7 +82,7 @@ fn records_with_fields_or_values_that_the_api_has_not_are_refused() {
 }
 
 /// Everything in an estate, with how many objects that were.
-fn wrong_in(estate: &Estate) -> (usize, Vec<String>) {
+pub(crate) fn wrong_in(estate: &Estate) -> (usize, Vec<String>) {
     let mut wrong = Vec::new();
     let mut count = 0;
     let mut take = |what: &str, complaints: Vec<String>| {
