@@ -122,7 +122,9 @@ pub(crate) fn wrong_in(estate: &Estate) -> (usize, Vec<String>) {
         }
     }
     for (project, nodes) in &estate.ancestors {
-        nodes.iter().for_each(|node| take(project, published().object("cloudresourcemanager.v1", "ResourceId", node)));
+        for node in nodes {
+            take(project, published().object("cloudresourcemanager.v1", "ResourceId", node));
+        }
     }
     (count, wrong)
 }
