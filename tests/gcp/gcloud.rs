@@ -10,8 +10,9 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::common::{reachlint, root, scrubbed};
+use crate::common::{root, scrubbed};
 use crate::held::wrong_in;
+use crate::pages::{assert_same, report};
 use crate::published::hold_to_the_api;
 use crate::server::{Estate, Fault, Server};
 
@@ -74,25 +75,6 @@ fn documented(project: &str) -> String {
     block.replace("\nproject=shop-prod\n", &format!("\nproject={project}\n"))
 }
 
-/// The report on a snapshot, without what says which files it was.
-fn report(snapshot: &Path) -> Value {
-    let mut command = reachlint();
-    command.args([
-        "check",
-        "examples/gcp-shop/nginx.conf",
-        "--from",
-        "tag:role=edge",
-        "--report",
-        "json",
-        "--snapshot",
-    ]);
-    let output = command.arg(snapshot).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
-    let mut report: Value = serde_json::from_slice(&output.stdout).unwrap();
-    report.as_object_mut().unwrap().remove("evidence").unwrap();
-    report
-}
-
 /// The example without the display names of policies, which gcloud leaves out of effective firewalls.
 fn as_gcloud_tells(example: &Path, folder: &Path) -> PathBuf {
     let copy = folder.join("example");
@@ -139,15 +121,7 @@ fn what_gcloud_prints_is_judged_as_the_example() {
         }
     });
     let estate = folder.path().join("estate");
-    let (told, expected) = (report(&estate), report(&as_gcloud_tells(&example, folder.path())));
-    for part in ["flows", "findings"] {
-        let lists = [&told[part], &expected[part]].map(|list| list.as_array().unwrap());
-        for (one, other) in lists[0].iter().zip(lists[1]) {
-            assert_eq!(one, other);
-        }
-        assert_eq!(lists[0].len(), lists[1].len(), "{part}");
-    }
-    assert!(told == expected);
+    assert_same(&report(&estate), &report(&as_gcloud_tells(&example, folder.path())));
     // What a router learned is not among the example.
     let (count, wrong) = wrong_in(&Estate::read(&estate));
     assert_eq!((count, BTreeSet::from_iter(wrong)), (40, BTreeSet::from(ADDED.map(str::to_owned))));

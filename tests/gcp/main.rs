@@ -16,6 +16,8 @@ mod gcloud;
 #[cfg(test)]
 mod held;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod published;
 #[cfg(test)]
 mod replay;
