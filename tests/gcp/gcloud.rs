@@ -7,14 +7,14 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::common::{root, scrubbed};
 use crate::held::wrong_in;
 use crate::pages::{assert_same, report};
 use crate::published::hold_to_the_api;
-use crate::server::{Estate, Fault, Server};
+use crate::server::{API, Estate, Fault, Server};
 
 /// Seen with `--nocapture`.
 #[expect(clippy::print_stdout, reason = "what was not compared has to be seen")]
@@ -169,4 +169,58 @@ fn a_listing_that_gcloud_could_not_read_whole_is_not_kept() {
     assert_eq!(kept(), (false, true, false));
     server.fault("aggregated/routers", Fault::Denied("compute.routers.list"));
     assert_eq!(kept(), (false, false, false));
+}
+
+/// Groups of a region, endpoints of a zone and of no place: each comes out below its own path.
+#[test]
+fn members_and_endpoints_of_every_place_are_asked_for() {
+    if !is_here() {
+        return;
+    }
+    let folder = TempDir::new().unwrap();
+    let estate = folder.path().join("all");
+    fs::create_dir(&estate).unwrap();
+    let machine = |name: &str| format!("{API}projects/shop-prod/zones/europe-west1-b/instances/{name}");
+    let record = |kind: &str, place: &str, collection: &str, name: &str| {
+        let link = format!("{API}projects/shop-prod/{place}/{collection}/{name}");
+        let mut record = json!({ "kind": kind, "name": name, "selfLink": link });
+        if let Some((places, _)) = place.split_once('/') {
+            record[places.trim_end_matches('s')] = json!(format!("{API}projects/shop-prod/{place}"));
+        }
+        record
+    };
+    let groups = [
+        record("compute#instanceGroup", "regions/europe-west1", "instanceGroups", "pool"),
+        record("compute#instanceGroup", "zones/europe-west1-b", "instanceGroups", "spare"),
+        record("compute#networkEndpointGroup", "zones/europe-west1-b", "networkEndpointGroups", "pods"),
+        record("compute#networkEndpointGroup", "global", "networkEndpointGroups", "outside"),
+    ];
+    let details = json!({
+        "projects/shop-prod/regions/europe-west1/instanceGroups/pool":
+            [{ "instance": machine("pool-x1y2"), "status": "RUNNING" }],
+        "projects/shop-prod/zones/europe-west1-b/instanceGroups/spare": [],
+        "projects/shop-prod/zones/europe-west1-b/networkEndpointGroups/pods":
+            [{ "networkEndpoint": { "ipAddress": "10.30.6.9", "port": 8080, "instance": machine("pool-x1y2") } }],
+        "projects/shop-prod/global/networkEndpointGroups/outside":
+            [{ "networkEndpoint": { "fqdn": "api.example.net", "port": 443 } }],
+    });
+    fs::write(estate.join("groups.json"), json!(groups).to_string()).unwrap();
+    fs::write(estate.join("details.json"), details.to_string()).unwrap();
+    let server = Server::start(&estate);
+
+    let all = documented("shop-prod");
+    let (_, part) = all.split_once("\n# Members of groups").unwrap();
+    let (part, _) = part.split_once("\n# What routers learn").unwrap();
+    let script = format!("project=shop-prod\n# Members of groups{part}");
+    let own = folder.path().join("estate");
+    let mut bash = command("bash", &server, folder.path());
+    fs::create_dir(&own).unwrap();
+    done(bash.args(["-euo", "pipefail", "-c", &script]).current_dir(&own).output().unwrap());
+    let mut told = Estate::default();
+    for file in fs::read_dir(&own).unwrap().map(|entry| entry.unwrap().path()) {
+        told.take("", serde_json::from_slice(&fs::read(&file).unwrap()).unwrap());
+    }
+    assert_eq!(json!(told.details), details);
+    assert_eq!(wrong_in(&told), (3, Vec::new()));
+    hold_to_the_api(&server);
 }

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-pub(crate) use self::answers::decoded;
+pub(crate) use self::answers::{API, decoded};
 use self::answers::{Answer, Asked};
 pub(crate) use self::estate::{Estate, text};
 pub(crate) use self::faults::Fault;
