@@ -82,7 +82,7 @@ fn records_with_fields_or_values_that_the_api_has_not_are_refused() {
 }
 
 /// Everything in an estate, with how many objects that were.
-fn wrong_in(estate: &Estate) -> (usize, Vec<String>) {
+pub(crate) fn wrong_in(estate: &Estate) -> (usize, Vec<String>) {
     let mut wrong = Vec::new();
     let mut count = 0;
     let mut take = |what: &str, complaints: Vec<String>| {
@@ -122,7 +122,9 @@ fn wrong_in(estate: &Estate) -> (usize, Vec<String>) {
         }
     }
     for (project, nodes) in &estate.ancestors {
-        nodes.iter().for_each(|node| take(project, published().object("cloudresourcemanager.v1", "ResourceId", node)));
+        for node in nodes {
+            take(project, published().object("cloudresourcemanager.v1", "ResourceId", node));
+        }
     }
     (count, wrong)
 }

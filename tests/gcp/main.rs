@@ -19,6 +19,8 @@ mod held;
 #[cfg(test)]
 mod live;
 #[cfg(test)]
+mod pages;
+#[cfg(test)]
 mod published;
 #[cfg(test)]
 mod replay;

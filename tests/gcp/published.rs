@@ -96,7 +96,7 @@ impl Published {
         match self.method(request) {
             Err(why) => wrong.push(why),
             Ok((method, places)) => {
-                self.places(method, &places, &mut wrong);
+                wrong.extend(method.wrong_places(&places));
                 self.query(method, &request.query, &mut wrong);
                 self.body(method, &request.body, &mut wrong);
             }
@@ -148,16 +148,6 @@ impl Published {
         let verbs: Vec<&str> = all.iter().map(|(method, _)| method.verb.as_str()).collect();
         let verbs = format!("the API knows the path with {}", verbs.join(", "));
         all.into_iter().find(|(method, _)| method.verb == request.method).ok_or(verbs)
-    }
-
-    fn places(&self, method: &Method, places: &BTreeMap<&str, String>, wrong: &mut Vec<String>) {
-        for (name, value) in places {
-            if let Some(pattern) = method.parameters.get(*name).and_then(|known| known["pattern"].as_str())
-                && !matches(pattern, value)
-            {
-                wrong.push(format!("`{name}` is `{value}`, which is not `{pattern}`"));
-            }
-        }
     }
 
     fn query(&self, method: &Method, query: &str, wrong: &mut Vec<String>) {
@@ -232,6 +222,13 @@ impl Method {
             request: reference("request"),
             response: reference("response"),
         }
+    }
+
+    fn wrong_places(&self, places: &BTreeMap<&str, String>) -> Vec<String> {
+        let pattern = |name: &str| self.parameters.get(name).and_then(|known| known["pattern"].as_str());
+        let all = places.iter().filter_map(|(name, value)| Some((name, value, pattern(name)?)));
+        let wrong = all.filter(|(_, value, pattern)| !matches(pattern, value));
+        wrong.map(|(name, value, pattern)| format!("`{name}` is `{value}`, which is not `{pattern}`")).collect()
     }
 
     fn is_compute_listing(&self) -> bool {

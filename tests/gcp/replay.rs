@@ -15,7 +15,7 @@ fn shop() -> Server {
 }
 
 /// Status and body.
-fn ask(server: &Server, method: &str, target: &str, body: &str) -> (u16, String) {
+pub(crate) fn ask(server: &Server, method: &str, target: &str, body: &str) -> (u16, String) {
     let mut stream = TcpStream::connect(server.url().trim_start_matches("http://")).unwrap();
     let mut text = format!("{method} {target} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer x\r\n");
     write!(text, "Content-Length: {}\r\n\r\n{body}", body.len()).unwrap();
@@ -27,7 +27,8 @@ fn ask(server: &Server, method: &str, target: &str, body: &str) -> (u16, String)
     (head.split(' ').nth(1).unwrap().parse().unwrap(), body.to_owned())
 }
 
-fn get(server: &Server, target: &str) -> Value {
+/// The body of an answer that is no error.
+pub(crate) fn get(server: &Server, target: &str) -> Value {
     let (status, body) = ask(server, "GET", target, "");
     assert_eq!(status, 200, "{target}: {body}");
     serde_json::from_str(&body).unwrap()

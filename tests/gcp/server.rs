@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
-pub(crate) use self::answers::decoded;
+pub(crate) use self::answers::{API, decoded};
 use self::answers::{Answer, Asked};
 pub(crate) use self::estate::{Estate, text};
 pub(crate) use self::faults::Fault;
@@ -117,8 +117,7 @@ impl Server {
                 body.truncate(body.len() / 2);
             }
             text.push_str("content-type: application/json; charset=UTF-8\r\n");
-            text.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
-            text.push_str(&body);
+            text.extend([format!("content-length: {}\r\n\r\n", body.len()), body.clone()]);
             let is_cut = matches!(fault, Some(Fault::Cut));
             if is_cut {
                 text.truncate(text.len() - body.len() / 2 - 1);
@@ -137,7 +136,7 @@ impl Server {
         let target = format!("{}?{}", request.path, request.query);
         told.asked.push(request.clone());
         let standing = told.faults.iter_mut().find(|standing| standing.is_for(&target));
-        let fault = standing.map(|standing| standing.strike());
+        let fault = standing.map(Standing::strike);
         let answer = fault.as_ref().and_then(|fault| refusal(fault, &asked));
         let answer = answer.unwrap_or_else(|| answers::answer(&self.estate, &mut told, &asked, fault.as_ref()));
         if answer.status == 200 {

@@ -55,7 +55,9 @@ fn walk(api: &Value, known: &Value, value: &Value, at: &str, wrong: &mut Vec<Str
             }
         }
         ("array", Value::Array(list)) => {
-            list.iter().for_each(|inner| walk(api, &known["items"], inner, &format!("{at}[]"), wrong));
+            for inner in list {
+                walk(api, &known["items"], inner, &format!("{at}[]"), wrong);
+            }
         }
         ("string", Value::String(text)) => {
             let is_number = known["format"] == "int64" || known["format"] == "uint64";

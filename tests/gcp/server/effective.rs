@@ -29,9 +29,9 @@ pub(crate) fn effective(estate: &Estate, asked: &Asked) -> Answer {
     let body = if of.ends_with("/firewallPolicies") {
         let Some(network) = asked.parameter("network") else { return invalid("network", "", "It is required.") };
         let project = segment(of, "projects").unwrap();
-        let network = match network.contains("projects/") {
-            true => network[network.find("projects/").unwrap()..].to_owned(),
-            false => format!("projects/{project}/global/networks/{}", last(network)),
+        let network = match network.find("projects/") {
+            Some(at) => network[at..].to_owned(),
+            None => format!("projects/{project}/global/networks/{}", last(network)),
         };
         if !estate.records.contains_key(&network) {
             return not_found(&network);
@@ -121,7 +121,9 @@ fn of_instance(estate: &Estate, instance: &str, nic: &str) -> Option<Value> {
     };
     keep(&mut answer, "firewalls", is_for);
     if let Some(policies) = answer.get_mut("firewallPolicys").and_then(Value::as_array_mut) {
-        policies.iter_mut().for_each(|policy| keep(policy, "rules", is_for));
+        for policy in policies {
+            keep(policy, "rules", is_for);
+        }
     }
     Some(answer)
 }

@@ -99,7 +99,9 @@ impl Estate {
         };
         let is_record = first.get("kind").is_some() || text(first, "name").is_some_and(|name| name.contains('/'));
         if is_record {
-            list.into_iter().for_each(|record| self.record(record));
+            for record in list {
+                self.record(record);
+            }
         } else if first.get("type").is_some() && first.get("id").is_some() {
             self.ancestors.insert(text(first, "id").unwrap().to_owned(), list);
         } else {
@@ -124,7 +126,9 @@ impl Estate {
             lists.flatten().for_each(|record| self.record(record));
         } else if kind.ends_with("List") {
             let Some(Value::Array(list)) = object.remove("items") else { return };
-            list.into_iter().for_each(|record| self.record(record));
+            for record in list {
+                self.record(record);
+            }
         } else if object.contains_key("firewallPolicys") || object.contains_key("firewalls") {
             self.firewalls(about, object);
         } else if !kind.is_empty() {

@@ -1,6 +1,7 @@
 //! Listings and their pages.
 
 use std::collections::hash_map::DefaultHasher;
+use std::fmt::Write as _;
 use std::hash::{Hash, Hasher};
 
 use serde_json::{Map, Value, json};
@@ -162,7 +163,7 @@ pub(crate) fn page(told: &mut Told, asked: &Asked, fault: Option<&Fault>, mut li
     let mut listing = asked.path.clone();
     for (name, value) in asked.parameters.iter().filter(|(name, _)| !name.starts_with("page") && *name != "maxResults")
     {
-        listing.push_str(&format!(" {name}={value}"));
+        write!(listing, " {name}={value}").unwrap();
     }
     let start = match asked.parameter("pageToken") {
         None => 0,
@@ -188,24 +189,21 @@ pub(crate) fn page(told: &mut Told, asked: &Asked, fault: Option<&Fault>, mut li
     let entries: Vec<(String, Value)> = list.entries.drain(start.min(end)..end).collect();
     let mut body = list.head;
     let project = segment(&asked.path, "projects").unwrap_or_default();
-    match list.scopes {
-        Some((scopes, name)) => {
-            let missing = unreachable.filter(|missing| scopes.iter().any(|scope| scope == missing));
-            body.insert("items".to_owned(), scoped(&scopes, &name, entries, missing));
-            if let Some(missing) = missing {
-                body.insert("unreachables".to_owned(), json!([format!("projects/{project}/{missing}")]));
-                body.insert("warning".to_owned(), unreachable_warning(missing));
-            }
+    if let Some((scopes, name)) = list.scopes {
+        let missing = unreachable.filter(|missing| scopes.iter().any(|scope| scope == missing));
+        body.insert("items".to_owned(), scoped(&scopes, &name, entries, missing));
+        if let Some(missing) = missing {
+            body.insert("unreachables".to_owned(), json!([format!("projects/{project}/{missing}")]));
+            body.insert("warning".to_owned(), unreachable_warning(missing));
         }
-        None => {
-            // A list without anything has no `items`, as nothing of the API's JSON is there that is empty.
-            if !entries.is_empty() {
-                let entries = entries.into_iter().map(|(_, entry)| entry).collect();
-                body.insert(list.key.to_owned(), Value::Array(entries));
-            }
-            if let Some(scope) = unreachable.filter(|scope| asked.path.contains(*scope)) {
-                body.insert("warning".to_owned(), unreachable_warning(scope));
-            }
+    } else {
+        // A list without anything has no `items`, as nothing of the API's JSON is there that is empty.
+        if !entries.is_empty() {
+            let entries = entries.into_iter().map(|(_, entry)| entry).collect();
+            body.insert(list.key.to_owned(), Value::Array(entries));
+        }
+        if let Some(scope) = unreachable.filter(|scope| asked.path.contains(*scope)) {
+            body.insert("warning".to_owned(), unreachable_warning(scope));
         }
     }
     if more {
