@@ -237,6 +237,7 @@ impl RetryThrottler for Unthrottled {
 
 #[cfg(test)]
 mod tests {
+    use super::super::fault::tests::answer;
     use super::*;
 
     #[test]
@@ -268,14 +269,13 @@ mod tests {
 
     #[test]
     fn what_passes_is_tried_again_and_what_does_not_is_not() {
-        let answer = |status: u16, body: &'static [u8]| Error::http(status, HeaderMap::new(), body.into());
         let again = |error: Error, attempts: u32| {
             let state = RetryState::new(false).set_attempt_count(attempts);
             matches!(Patience.on_error(&state, error), RetryResult::Continue(_))
         };
-        let throttled = br#"{"error": {"errors": [{"reason": "rateLimitExceeded"}]}}"#;
-        assert!(again(answer(403, throttled), 1) && again(answer(503, b""), 1) && again(answer(429, b""), 5));
-        assert!(!again(answer(403, b"{}"), 1) && !again(answer(404, b""), 1) && !again(answer(503, b""), ATTEMPTS));
+        let throttled = r#"{"error": {"message": "", "errors": [{"reason": "rateLimitExceeded"}]}}"#;
+        assert!(again(answer(403, throttled), 1) && again(answer(503, ""), 1) && again(answer(429, ""), 5));
+        assert!(!again(answer(403, "{}"), 1) && !again(answer(404, ""), 1) && !again(answer(503, ""), ATTEMPTS));
     }
 
     #[test]

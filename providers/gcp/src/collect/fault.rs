@@ -1,7 +1,7 @@
 //! What a call failed with, and whether it is worth another try.
 
 use google_cloud_gax::error::Error;
-use serde_json::Value;
+use google_cloud_gax::error::rpc::Status;
 
 /// What went wrong, as far as it matters what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,8 +39,11 @@ impl Fault {
     pub(super) fn of(error: &Error) -> Self {
         let error = cause(error);
         if let Some(status) = error.http_status_code() {
-            let body = error.http_payload().map(AsRef::<[u8]>::as_ref).unwrap_or_default();
-            return Self::answered(status, body);
+            return match error.status() {
+                // The SDK keeps what the body of an error says, and not the body.
+                Some(said) => Self::answered(status, &said.message, &words_of(said)),
+                None => Self::answered(status, "", &[]),
+            };
         }
         let (kind, code) = if error.is_authentication() {
             (Kind::Credentials, "Credentials")
@@ -58,11 +61,8 @@ impl Fault {
 
     /// What an answer that is no success comes to. A used-up quota is a 403 like a missing permission, and only the
     /// reason tells them apart (Compute Engine API, rate quotas).
-    fn answered(status: u16, body: &[u8]) -> Self {
-        let body: Value = serde_json::from_slice(body).unwrap_or_default();
-        let error = body.get("error");
-        let reasons = reasons(error);
-        let has = |words: &[&str]| reasons.iter().find(|reason| words.contains(&reason.as_str())).cloned();
+    fn answered(status: u16, said: &str, reasons: &[String]) -> Self {
+        let has = |words: &[&str]| reasons.iter().any(|reason| words.contains(&reason.as_str()));
         let throttled = has(&[
             "rateLimitExceeded",
             "userRateLimitExceeded",
@@ -70,9 +70,9 @@ impl Fault {
             "RATE_LIMIT_EXCEEDED",
             "RESOURCE_EXHAUSTED",
         ]);
-        let kind = if throttled.is_some() || status == 429 {
+        let kind = if throttled || status == 429 {
             Kind::Throttled
-        } else if has(&["SERVICE_DISABLED", "accessNotConfigured"]).is_some() {
+        } else if has(&["SERVICE_DISABLED", "accessNotConfigured"]) {
             Kind::Disabled
         } else {
             match status {
@@ -88,7 +88,6 @@ impl Fault {
             Kind::Denied => "PERMISSION_DENIED".to_owned(),
             _ => status.to_string(),
         };
-        let said = error.and_then(|error| error.get("message")).and_then(Value::as_str).unwrap_or_default();
         let message = match kind {
             Kind::Disabled => format!(
                 "the Compute Engine API is not enabled; `gcloud services enable compute.googleapis.com` does it ({said})"
@@ -135,20 +134,27 @@ fn chain(error: &Error) -> String {
     words
 }
 
-/// Every word that an error has for its reason: that of the older form, that of the newer, and the status.
-fn reasons(error: Option<&Value>) -> Vec<String> {
-    let Some(error) = error else { return Vec::new() };
-    let lists = ["errors", "details"].iter().filter_map(|key| error.get(*key)?.as_array());
-    let listed = lists.flatten().filter_map(|inner| inner.get("reason")?.as_str());
-    listed.chain(error.get("status").and_then(Value::as_str)).map(str::to_owned).collect()
+/// Every word that an error has for its reason: those of its details, or of the older form without any, and the status.
+fn words_of(status: &Status) -> Vec<String> {
+    let details = status.details.iter().filter_map(|detail| serde_json::to_value(detail).ok());
+    let reasons = details.filter_map(|detail| Some(detail.get("reason")?.as_str()?.to_owned()));
+    reasons.chain([status.code.name().to_owned()]).collect()
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
+    /// What the SDK makes of an answer.
+    pub(crate) fn answer(status: u16, body: &str) -> Error {
+        match Status::try_from(&body.as_bytes().to_vec().into()) {
+            Ok(said) => Error::service_with_http_metadata(said, Some(status), None),
+            Err(_) => Error::http(status, http::HeaderMap::new(), body.as_bytes().to_vec().into()),
+        }
+    }
+
     fn kind(status: u16, body: &str) -> Kind {
-        Fault::answered(status, body.as_bytes()).kind
+        Fault::of(&answer(status, body)).kind
     }
 
     #[test]
@@ -162,7 +168,7 @@ mod tests {
         assert_eq!((kind(403, older), kind(403, newer)), (Kind::Throttled, Kind::Throttled));
         assert_eq!(kind(429, ""), Kind::Throttled);
         assert_eq!(kind(403, denied), Kind::Denied);
-        assert!(Fault::answered(403, denied.as_bytes()).message.contains("compute.routes.list"));
+        assert!(Fault::of(&answer(403, denied)).message.contains("compute.routes.list"));
     }
 
     #[test]
@@ -170,14 +176,14 @@ mod tests {
         let off = r#"{"error": {"code": 403, "message": "Compute Engine API has not been used in project 7 before",
                      "status": "PERMISSION_DENIED", "errors": [{"reason": "accessNotConfigured"}],
                      "details": [{"reason": "SERVICE_DISABLED"}]}}"#;
-        let fault = Fault::answered(403, off.as_bytes());
+        let fault = Fault::of(&answer(403, off));
         assert_eq!((fault.kind, fault.error.as_str()), (Kind::Disabled, "SERVICE_DISABLED"));
         assert!(fault.message.contains("gcloud services enable compute.googleapis.com"), "{}", fault.message);
     }
 
     #[test]
     fn what_is_no_json_has_its_status() {
-        assert_eq!(Fault::answered(503, b"<html>").error, "503");
+        assert_eq!(Fault::of(&answer(503, "<html>")).error, "503");
         assert_eq!(
             (kind(503, "<html>"), kind(401, "{}"), kind(404, "{}")),
             (Kind::Unavailable, Kind::Credentials, Kind::Other)
@@ -186,8 +192,8 @@ mod tests {
 
     #[test]
     fn what_gave_up_is_told_by_what_it_gave_up_on() {
-        let denied = Error::http(403, http::HeaderMap::new(), br#"{"error": {"code": 403}}"#.to_vec().into());
-        assert_eq!(Fault::of(&Error::exhausted(denied)).kind, Kind::Denied);
+        let gone = Error::exhausted(answer(503, "{}"));
+        assert_eq!(Fault::of(&gone).kind, Kind::Unavailable);
         assert_eq!(Fault::of(&Error::timeout("too slow")).error, "Timeout");
     }
 }
