@@ -147,9 +147,10 @@ pub(super) mod tests {
 
     /// What the SDK makes of an answer.
     pub(crate) fn answer(status: u16, body: &str) -> Error {
-        match Status::try_from(&body.as_bytes().to_vec().into()) {
+        let plain = Error::http(status, http::HeaderMap::new(), body.as_bytes().to_vec().into());
+        match Status::try_from(plain.http_payload().unwrap()) {
             Ok(said) => Error::service_with_http_metadata(said, Some(status), None),
-            Err(_) => Error::http(status, http::HeaderMap::new(), body.as_bytes().to_vec().into()),
+            Err(_) => plain,
         }
     }
 
