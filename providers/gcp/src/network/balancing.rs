@@ -76,6 +76,7 @@ impl Compiler {
             ingress: Vec::new(),
             egress: Vec::new(),
             tags: Known::Yes(Vec::new()),
+            differs: None,
             network: balancer.network.clone(),
             subnet,
             zone: None,

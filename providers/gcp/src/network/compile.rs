@@ -42,6 +42,8 @@ pub(super) struct Facts {
     pub(super) ingress: Vec<usize>,
     pub(super) egress: Vec<usize>,
     pub(super) tags: Known<Vec<String>>,
+    /// VPC firewall rules about which the machine's own answer and the listing differ.
+    pub(super) differs: Option<NameId>,
     /// Path of its network.
     pub(super) network: String,
     /// Path of its subnet.
@@ -424,11 +426,13 @@ impl Compiler {
         };
         let id = self.builder.interface(new, &addresses, &delegated, &groups);
         let (ingress, egress) = self.both(profile);
+        let differs = self.differing(profile);
         self.facts.push(Facts {
             kind: Kind::Nic { machine: owner, index },
             ingress,
             egress,
             tags: profile.tags.clone(),
+            differs,
             network: profile.network.clone(),
             subnet,
             zone: Some(zone.to_owned()),
@@ -491,6 +495,7 @@ impl Compiler {
             ingress,
             egress,
             tags: profile.tags.clone(),
+            differs: None,
             network: profile.network.clone(),
             subnet: facts.as_ref().and_then(|facts| facts.subnet.clone()),
             zone: facts.and_then(|facts| facts.zone),

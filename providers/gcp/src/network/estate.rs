@@ -320,4 +320,17 @@ mod tests {
         assert_eq!(of(&file("effective-web-b")), Some("projects/p/zones/b/instances/web"));
         assert_eq!(of(&file("effective-webber")), None);
     }
+
+    #[test]
+    fn a_listing_that_is_cut_leaves_other_projects_whole() {
+        let mut estate = Estate::default();
+        let page = |project: &str, token: &str| {
+            format!(
+                r#"{{"kind": "compute#routeList", "id": "projects/{project}/global/routes", "nextPageToken": "{token}"}}"#
+            )
+        };
+        estate.document("a.json", page("a", "more").as_bytes()).unwrap();
+        estate.document("b.json", page("b", "").as_bytes()).unwrap();
+        assert!(estate.is_cut("routes") && estate.is_cut_in("a", "routes") && !estate.is_cut_in("b", "routes"));
+    }
 }

@@ -231,7 +231,7 @@ impl Compiler {
                         "whether the policies of {} come before its VPC firewall rules",
                         short(&profile.network)
                     );
-                    let reason = self.estate.missing("compute.networks.get", &about, &what);
+                    let reason = self.estate.missing("compute.networks.list", &about, &what);
                     let reason = self.known_reason(reason);
                     parts.extend(policies.iter().filter_map(|part| match part {
                         Part::Policy { layer, source, .. } => {
@@ -419,7 +419,7 @@ impl Compiler {
                         ("compute.firewallPolicies.list", format!("the network firewall policy {}", last(policy)))
                     }
                     None => (
-                        "compute.networks.get",
+                        "compute.networks.list",
                         format!("whether {} has a network firewall policy", short(&profile.network)),
                     ),
                 };

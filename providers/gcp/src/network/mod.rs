@@ -39,7 +39,7 @@ pub(crate) use estate::NOT_ASKED;
 pub(crate) use filters::{CLASSIC, GLOBAL, HIERARCHICAL, IMPLIED, REGIONAL, Stage};
 pub(crate) use leave::NO_GLOBAL_ACCESS;
 
-use compile::Kind;
+use compile::{Facts, Kind};
 
 /// Delivery inside the machine itself.
 const LOOPBACK: Layer = Layer("host.local");
@@ -76,6 +76,16 @@ fn fact(layer: Layer, direction: Direction, subject: NameId, outcome: Outcome, n
 /// A hop whose inside is not known.
 fn opaque(direction: Direction, subject: NameId, reason: ReasonId, note: Note) -> Hop {
     Hop { kind: HopKind::Opaque(reason), layer: OPAQUE, direction, subject, note: Some(note) }
+}
+
+/// What is to be said before the gates of an interface: that Google's own answer and the listing do not go together.
+fn remark(facts: &Facts, direction: Direction) -> Option<Hop> {
+    let names = facts.differs?;
+    let note = Note::new(
+        "the machine's effective firewalls, which count here, and the listing of VPC firewall rules differ in {}: one of \
+         them is older",
+    );
+    Some(fact(CLASSIC, direction, names, Outcome::Pass, note.about(names)))
 }
 
 /// Adds the gates of a chain for a packet.
