@@ -110,7 +110,7 @@ impl CaseHost {
 }
 
 impl Case {
-    fn cloud(&self) -> Cloud {
+    pub(crate) fn cloud(&self) -> Cloud {
         let word = self.cloud.as_deref().unwrap();
         let cloud = [Cloud::Aws, Cloud::Gcp, Cloud::Azure].into_iter().find(|cloud| cloud.word() == word);
         cloud.unwrap_or_else(|| panic!("`{word}` is no cloud"))
@@ -188,7 +188,8 @@ fn id_key(cloud: Cloud, listing: &str) -> &'static str {
     }
 }
 
-fn merged(
+/// A base's evidence with a case's over it.
+pub(crate) fn merged(
     base: &Map<String, Value>,
     without: &[String],
     over: &Map<String, Value>,
@@ -234,7 +235,13 @@ fn remove(all: &mut Map<String, Value>, without: &[String], cloud: Cloud) {
 }
 
 /// The files that a snapshot of this evidence would have.
-fn documents(evidence: &Map<String, Value>, base: &Case, case: &Case, cloud: Cloud) -> Vec<(String, Vec<u8>)> {
+/// The files that hold some evidence, and the manifest.
+pub(crate) fn documents(
+    evidence: &Map<String, Value>,
+    base: &Case,
+    case: &Case,
+    cloud: Cloud,
+) -> Vec<(String, Vec<u8>)> {
     let mut documents = match cloud {
         Cloud::Aws => aws::documents(evidence, case),
         Cloud::Gcp => gcp::documents(evidence, case, base.account.as_deref().unwrap(), base.region.as_deref().unwrap()),
@@ -281,12 +288,6 @@ pub(crate) fn cases(folder: &Path) -> Vec<(String, Case)> {
     paths.sort();
     let named = paths.iter().map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), path));
     named.filter(|(name, _)| name != "base.toml").map(|(name, path)| (name, read(path))).collect()
-}
-
-/// The files of a case without a plan.
-pub(crate) fn files(base: &Case, case: &Case) -> Vec<(String, Vec<u8>)> {
-    let cloud = base.cloud();
-    documents(&merged(&base.evidence, &case.without, &case.evidence, cloud), base, case, cloud)
 }
 
 /// What reachlint says of a case: every flow, and what `check` finds.

@@ -156,7 +156,8 @@ fn the_cases_have_the_shapes_of_the_api() {
     let (mut all, mut wrong) = (0, Vec::new());
     for (name, case) in cases::cases(&folder) {
         let mut estate = Estate::default();
-        for (file, bytes) in cases::files(&base, &case) {
+        let evidence = cases::merged(&base.evidence, &case.without, &case.evidence, base.cloud());
+        for (file, bytes) in cases::documents(&evidence, &base, &case, base.cloud()) {
             let about = Path::new(&file).file_stem().unwrap().to_str().unwrap();
             estate.take(about, serde_json::from_slice(&bytes).unwrap());
         }
