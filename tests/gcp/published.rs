@@ -115,6 +115,14 @@ impl Published {
 
     /// What is wrong with a record that says of which kind it is.
     pub(crate) fn record(&self, record: &Value) -> Vec<String> {
+        // An asset has the resource in it, whose type is the name of its schema.
+        if let Some(("compute", schema)) =
+            record["assetType"].as_str().and_then(|kind| kind.split_once(".googleapis.com/"))
+        {
+            let mut wrong = self.object("cloudasset.v1", "Asset", record);
+            wrong.extend(self.object("compute.v1", schema, &record["resource"]["data"]));
+            return wrong;
+        }
         let kind = record["kind"].as_str().unwrap_or_default();
         let api = usize::from(kind.starts_with("sql#"));
         let schemas = self.apis[api]["schemas"].as_object().unwrap();
