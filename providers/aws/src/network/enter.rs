@@ -64,8 +64,8 @@ impl Entering<'_> {
     /// their public address only, so no group reference matches (VPC guide, security groups).
     fn internet(&mut self) -> Option<InterfaceId> {
         let to = self.packet.destination;
-        self.packet.source_identity = Identity::Nobody;
-        let Some(owner) = self.aws.network.owners(to).next() else {
+        self.packet.source_identity = self.packet.source_identity.outside();
+        let Some(owner) = self.aws.network.public_owners(to).next() else {
             let reason = self.aws.unowned(None);
             let subject = self.aws.tables.first().map(|table| table.id);
             if let Some(subject) = subject {

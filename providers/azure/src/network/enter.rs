@@ -57,8 +57,8 @@ impl Entering<'_> {
     /// standard public address is closed where no group opens it; a basic one is open (Public IP addresses, security).
     fn internet(&mut self) -> Option<InterfaceId> {
         let to = self.packet.destination;
-        self.packet.source_identity = Identity::Nobody;
-        let Some(owner) = self.azure.network.owners(to).next() else {
+        self.packet.source_identity = self.packet.source_identity.outside();
+        let Some(owner) = self.azure.public_owner(to) else {
             let subject = self.azure.network.interfaces().next().map(|(_, interface)| interface.network)?;
             let note = Note::new("who has {address}").at(to);
             self.hop(opaque(OPAQUE, Direction::Ingress, subject, self.azure.unowned, note));
