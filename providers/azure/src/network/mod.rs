@@ -12,6 +12,7 @@ mod exposure;
 mod filters;
 mod leave;
 mod names;
+mod nics;
 mod onward;
 mod routing;
 mod tags;
