@@ -288,11 +288,13 @@ fn border(flow: &Flow, own: &str, at: usize) -> Option<String> {
     let step = flow.path.get(at)?;
     let here = cloud(step)?;
     let before = flow.path.get(..at)?.iter().rev().find_map(cloud)?;
-    let back = if step.direction == "return" { "answers, " } else { "" };
-    (here != before).then(|| match here == own {
-        true => format!("-- {back}back in {here} --"),
-        false => format!("-- {back}over the internet into {here} --"),
-    })
+    let words = match (here == own, step.direction == "return") {
+        // Behind that, the same connection follows from another address.
+        (true, false) => format!("or from {here}"),
+        (true, true) => format!("answers, back in {here}"),
+        (false, _) => format!("over the internet into {here}"),
+    };
+    (here != before).then(|| format!("-- {words} --"))
 }
 
 /// A connection for people: every gate on its way.

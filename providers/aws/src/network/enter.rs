@@ -196,6 +196,12 @@ impl Entering<'_> {
                 let note = Note::new("the route {} back to {address} is a blackhole").about(route.name).at(to);
                 block(route.name, note.coded(code::BAD_STATE_ROUTE))
             }
+            Choice::Route(route)
+                if self.packet.source_identity == Identity::Hidden && self.aws.parts_internet(subnet, &route) =>
+            {
+                let note = Note::new("which route answers to {address} take").at(to);
+                opaque(Direction::Return, subnet, self.aws.other_way_back, note)
+            }
             Choice::Route(route) => {
                 let note = Note::new("answers to {address} take {}").about(route.name).at(to);
                 let pass = fact(ROUTE, Direction::Return, route.name, Outcome::Pass, note);

@@ -201,6 +201,12 @@ impl Entering<'_> {
                 Hop { kind, ..hop(subnet, Outcome::Pass, note) }
             }
             Choice::None => hop(subnet, Outcome::Block, Note::new("no route leads back to {address}")),
+            Choice::Route(route)
+                if self.packet.source_identity == Identity::Hidden && self.azure.parts_internet(to, &route) =>
+            {
+                let note = Note::new("which route answers to {address} take").at(source);
+                opaque(ROUTE, Direction::Return, subnet, self.azure.other_way_back, note)
+            }
             Choice::Route(route) => {
                 let note = Note::new("answers to {address} take {}").about(route.name);
                 match (route.hop, back) {
