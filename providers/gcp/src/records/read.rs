@@ -1,9 +1,12 @@
 //! Documents to records, by what they hold.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::asset::{self, Asset};
 use super::balancing::ListedEndpoint;
 use super::path::{last, path};
 use super::{
@@ -71,8 +74,13 @@ type Read = (Vec<Found>, Vec<(String, usize)>);
 pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Option<Read>, String> {
     let value: Value = match serde_json::from_slice(bytes) {
         Ok(value) => value,
-        Err(error) if holds(bytes, b"\"compute#") => return Err(format!("it is cut or not JSON: {error}")),
-        Err(_) => return Ok(None),
+        Err(error) => match asset::lines(bytes) {
+            Some(assets) => Value::Array(assets),
+            None if ["\"compute#", "\"compute.googleapis.com/"].iter().any(|part| holds(bytes, part.as_bytes())) => {
+                return Err(format!("it is cut or not JSON: {error}"));
+            }
+            None => return Ok(None),
+        },
     };
     let mut reader = Reader { file: stem(name), found: Vec::new(), counts: Vec::new() };
     let known = match value {
@@ -140,6 +148,9 @@ impl Reader {
     /// An array: of resources by their kind, or of what one resource was asked for.
     fn list(&mut self, list: Vec<Value>, about: Option<About>) -> Result<bool, String> {
         let Some(first) = list.first() else { return Ok(false) };
+        if asset::is_asset(first) {
+            return self.assets(list).map(|()| true);
+        }
         if kind_of(first).is_some() {
             for value in list {
                 let kind = kind_of(&value).unwrap_or_default().to_owned();
@@ -189,6 +200,36 @@ impl Reader {
         Ok(false)
     }
 
+    /// What Cloud Asset Inventory lists. Assets of one kind in a project are all of that kind there, as in any other list.
+    fn assets(&mut self, list: Vec<Value>) -> Result<(), String> {
+        let mut projects = BTreeSet::new();
+        let mut bindings = Vec::new();
+        for value in list {
+            let asset: Asset = parse(value, "asset")?;
+            if let Some(ancestors) = asset.ancestors()
+                && ancestors.first().is_some_and(|(_, project)| projects.insert(project.clone()))
+            {
+                self.found.push(Found::Ancestors(ancestors));
+            }
+            let kind = asset.kind();
+            let Some(kind) = kind else { continue };
+            let data = asset.data()?;
+            match kind.as_str() {
+                "networksecurity#addressGroup" => self.address_group(data)?,
+                "cloudresourcemanager#tagBinding" => bindings.push(data),
+                _ => {
+                    self.listed(&data);
+                    self.record(&kind, data)?;
+                }
+            }
+        }
+        if !bindings.is_empty() {
+            let about = About { file: self.file.clone(), ..About::default() };
+            self.bindings(&bindings, &about);
+        }
+        Ok(())
+    }
+
     fn object(&mut self, mut object: Map<String, Value>) -> Result<bool, String> {
         if let Some(kind) = object.get("kind").and_then(Value::as_str).map(str::to_owned)
             && kind_of(&Value::from_iter([("kind", kind.as_str())])).is_some()
@@ -208,6 +249,18 @@ impl Reader {
                 (None, None) => self.record(&kind, Value::Object(object)),
             }
             .map(|()| true);
+        }
+        if let Some(Value::Array(assets)) = object.get_mut("assets").map(Value::take)
+            && assets.first().is_some_and(asset::is_asset)
+        {
+            // A page of assets holds a part of every kind.
+            return match text(&object, "nextPageToken").filter(|token| !token.is_empty()) {
+                Some(_) => Err("it is one page of several: `gcloud asset list` follows all of them".to_owned()),
+                None => self.assets(assets).map(|()| true),
+            };
+        }
+        if asset::is_asset(&Value::Object(object.clone())) {
+            return self.assets(vec![Value::Object(object)]).map(|()| true);
         }
         if object.contains_key("firewallPolicys") || is_firewalls(&object) {
             let about = self.about(&object);
