@@ -311,6 +311,12 @@ pub(crate) fn cases(folder: &Path) -> Vec<(String, Case)> {
     named.filter(|(name, _)| name != "base.toml").map(|(name, path)| (name, read(path))).collect()
 }
 
+/// The files of a case without a plan.
+pub(crate) fn files(base: &Case, case: &Case) -> Vec<(String, Vec<u8>)> {
+    let cloud = base.cloud();
+    documents(&merged(&base.evidence, &case.without, &case.evidence, cloud), base, case, cloud)
+}
+
 /// What reachlint says of a case: every flow, and what `check` finds.
 pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<Finding>) -> (Vec<Flow>, Vec<Finding>) {
     let cloud = base.cloud();

@@ -115,6 +115,12 @@ fn kind_of(value: &Value) -> Option<&str> {
     known.iter().any(|start| kind.starts_with(start)).then_some(kind)
 }
 
+/// The kind of a record in a list. It says so itself, and not every list is named after it: there are
+/// `compute#healthChecksAggregatedList` and `sql#instancesList` (Compute Engine API and Cloud SQL Admin API, references).
+fn own_kind(value: &Value, list: &str) -> String {
+    kind_of(value).unwrap_or(list).to_owned()
+}
+
 fn parse<T: DeserializeOwned>(value: Value, what: &str) -> Result<T, String> {
     let name = value.get("name").and_then(Value::as_str).map_or(String::new(), |name| format!(" `{name}`"));
     serde_json::from_value(value).map_err(|error| format!("{what}{name}: {error}"))
@@ -237,7 +243,10 @@ impl Reader {
             return match (kind.strip_suffix("AggregatedList"), kind.strip_suffix("List")) {
                 (Some(of), _) => self.aggregated(of, &object),
                 (None, Some(of)) => self.page(of, object),
-                (None, None) if kind == "compute#instanceGroupsListInstances" => {
+                (None, None)
+                    if ["compute#instanceGroupsListInstances", "compute#regionInstanceGroupsListInstances"]
+                        .contains(&kind.as_str()) =>
+                {
                     let about = self.page_about(&object);
                     if self.is_cut(&object) { Ok(()) } else { self.members(items(&mut object), about) }
                 }
@@ -369,7 +378,7 @@ impl Reader {
         }
         for value in list {
             self.listed(&value);
-            self.record(of, value)?;
+            self.record(&own_kind(&value, of), value)?;
         }
         Ok(())
     }
@@ -403,7 +412,7 @@ impl Reader {
                 let Value::Array(values) = values else { continue };
                 for value in values {
                     self.listed(&value);
-                    self.record(of, value)?;
+                    self.record(&own_kind(&value, of), value)?;
                 }
             }
         }
@@ -613,6 +622,26 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_a_list_is_of_the_kind_that_it_says() {
+        for (list, kind) in [
+            ("compute#regionInstanceGroupList", "compute#instanceGroup"),
+            ("compute#urlMapsAggregatedList", "compute#urlMap"),
+            ("compute#networkFirewallPolicyAggregatedList", "compute#firewallPolicy"),
+            ("sql#instancesList", "sql#instance"),
+        ] {
+            let records = format!(r#"[{{"kind": "{kind}", "name": "a"}}]"#);
+            let items = match list.ends_with("AggregatedList") {
+                true => format!(r#"{{"regions/r": {{"all": {records}}}}}"#),
+                false => records,
+            };
+            assert!(
+                kinds(&format!(r#"{{"kind": "{list}", "items": {items}}}"#)).contains(&(kind.to_owned(), 1)),
+                "{list}"
+            );
+        }
+    }
+
+    #[test]
     fn a_page_that_is_not_the_last_one_is_cut() {
         let page = r#"{"kind": "compute#routeList", "id": "projects/p/global/routes", "nextPageToken": "more"}"#;
         let (found, _) = read("x.json", page.as_bytes()).unwrap().unwrap();
@@ -672,10 +701,12 @@ mod tests {
         assert_eq!(map.unwrap().asked.as_deref(), Some("projects/p/zones/z/instances/web"));
         let file = about("members-web.json", r#"[{"instance": "zones/z/instances/a", "status": "RUNNING"}]"#);
         assert_eq!(file.unwrap().file, "members-web");
-        let page = r#"{"kind": "compute#instanceGroupsListInstances",
-                       "id": "projects/p/zones/z/instanceGroups/web/listInstances", "items": []}"#;
-        let page = about("a.json", page);
-        assert_eq!(page.unwrap().asked.as_deref(), Some("projects/p/zones/z/instanceGroups/web"));
+        for (kind, place) in [("instanceGroups", "zones/z"), ("regionInstanceGroups", "regions/r")] {
+            let group = format!("projects/p/{place}/instanceGroups/web");
+            let page =
+                format!(r#"{{"kind": "compute#{kind}ListInstances", "id": "{group}/listInstances", "items": []}}"#);
+            assert_eq!(about("a.json", &page).unwrap().asked, Some(group));
+        }
     }
 
     #[test]
