@@ -28,7 +28,7 @@ mod unknown_address;
 mod unresolved_upstream;
 
 use reachlint_host::network::Hosts;
-use reachlint_model::{Fix, Network, Provider, Remedy};
+use reachlint_model::{Fix, HopKind, Identity, Network, Provider, Remedy};
 
 pub use open::{OpenRule, open_rules};
 
@@ -57,6 +57,13 @@ impl<'a> Context<'a> {
 
     /// The narrowest change at a hop, in the words of whoever it belongs to.
     fn remedy(&self, fix: Fix, blocker: &Blocker) -> Option<Remedy> {
+        if let HopKind::Gate { packet, .. } = blocker.hop.kind
+            && [packet.source_identity, packet.destination_identity].contains(&Identity::Hidden)
+        {
+            let console = "Give nginx's machine an address on the internet that stays, its own or that of a NAT gateway; \
+                           then admit that address here, and nothing else.";
+            return Some(Remedy { console: console.to_owned(), ..Remedy::default() });
+        }
         let (list, rule) = blocker.by.unzip();
         match blocker.owner {
             Owner::Cloud(at) => self.providers.get(at)?.remedy(fix, &blocker.hop, list, rule),

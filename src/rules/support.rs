@@ -122,8 +122,8 @@ pub(super) fn machines(flows: &[&Judged]) -> String {
 /// Where flows go, with the names that nginx's configuration and people have for it.
 pub(super) fn whither(flows: &[&Judged]) -> String {
     let Some(first) = flows.first() else { return String::new() };
-    let mut names: Vec<&str> = Vec::new();
-    names.extend(first.flow.to.label.as_deref());
+    let receiver = first.flow.receiver();
+    let mut names: Vec<&str> = receiver.as_deref().into_iter().collect();
     for flow in flows {
         let to = &flow.flow.to;
         let resolved = to.address.is_some() && host_address(&to.host).is_none();

@@ -163,8 +163,7 @@ fn the_cases_have_the_shapes_of_the_api() {
     let (mut all, mut wrong) = (0, Vec::new());
     for (name, case) in cases::cases(&folder) {
         let mut estate = Estate::default();
-        let evidence = cases::merged(&base.evidence, &case.without, &case.evidence, base.cloud());
-        for (file, bytes) in cases::documents(&evidence, &base, &case, base.cloud()) {
+        for (file, bytes) in cases::documents(&cases::evidence(&base, &case), &base, &case) {
             let about = Path::new(&file).file_stem().unwrap().to_str().unwrap();
             estate.take(about, serde_json::from_slice(&bytes).unwrap());
         }

@@ -15,7 +15,7 @@ use super::filters::Filter;
 use super::names::Called;
 use super::routing::{Link, Routes};
 use super::tags::{Context, Place, context};
-use super::words::{READ_GROUPS, READ_NATS, READ_NICS, READ_PUBLICS, READ_VNETS};
+use super::words::{READ_GROUPS, READ_NATS, READ_NICS, READ_VNETS};
 use crate::records::resources::{Nic, Subnet};
 use crate::records::{About, ResourceId, key};
 
@@ -61,8 +61,8 @@ pub(super) struct Facts {
 /// What translates what a subnet sends to the internet.
 #[derive(Clone, Debug)]
 pub(super) enum Nat {
-    /// One address.
-    One(NameId, IpAddr),
+    /// One of these addresses.
+    Known(NameId, Vec<IpAddr>),
     /// Not known which.
     Unsure(NameId, ReasonId),
 }
@@ -419,22 +419,17 @@ impl Compiler {
         let Some((_, record)) = self.estate.nats.get(&gateway).cloned() else {
             return Some(Nat::Unsure(name, self.unread("NAT gateway", name, READ_NATS)));
         };
-        let own: Vec<String> = record.publicipaddresses.iter().map(|one| key(&one.id)).collect();
-        match own.as_slice() {
-            [one] if record.publicipprefixes.is_empty() => {
-                let known = self.estate.publics.get(one).and_then(|(_, record)| address(record.ipaddress.as_ref()));
-                Some(if let Some(address) = known {
-                    Nat::One(name, address)
-                } else {
-                    let public = self.name(one);
-                    Nat::Unsure(name, self.unread("public address", public, READ_PUBLICS))
-                })
-            }
-            _ => {
-                let text = "the NAT gateway has several public addresses, and which of them it takes is its own choice";
-                Some(Nat::Unsure(name, self.reason(ReasonCode::Undecidable, text, None)))
-            }
+        let mut unread = None;
+        let own = record.publicipaddresses.iter().map(|one| key(&one.id));
+        let known: Vec<IpAddr> = own.filter_map(|one| self.public(&one, &mut unread)).collect();
+        if let Some(reason) = unread {
+            return Some(Nat::Unsure(name, reason));
         }
+        if known.is_empty() || !record.publicipprefixes.is_empty() {
+            let text = "the addresses of the NAT gateway's public IP prefixes are not in the evidence";
+            return Some(Nat::Unsure(name, self.reason(ReasonCode::NotModelled, text, None)));
+        }
+        Some(Nat::Known(name, known))
     }
 }
 

@@ -10,7 +10,7 @@ use reachlint_model::{
 
 use super::compile::Compiler;
 use super::estate::Group;
-use super::tags::{Context, Known, PUBLIC, is_platform, listed};
+use super::tags::{Context, Known, is_platform, listed};
 use crate::records::rule::{Access, End, FilterRule};
 
 /// Security admin rules of a network manager.
@@ -337,5 +337,5 @@ fn defaults() -> Vec<FilterRule> {
 
 /// Whether an address is public in the sense of the tag `Internet`, wherever it is looked at from.
 pub(super) fn is_public(address: std::net::IpAddr) -> bool {
-    PUBLIC.contains(address)
+    AddressSet::internet().contains(address)
 }

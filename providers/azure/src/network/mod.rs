@@ -99,6 +99,15 @@ impl AzureNetwork {
         routes.has_gateway().then(|| self.called.resource(interface.id, "/networkinterfaces"))?.cloned()
     }
 
+    /// The interface that what comes from the internet for an address is for. Azure translates public addresses of both
+    /// families, so those of a network's own space are never meant (IPv6 for Azure Virtual Network).
+    fn public_owner(&self, public: IpAddr) -> Option<InterfaceId> {
+        self.network.owners(public).find(|id| {
+            let listed = self.network.interface(*id).map(|interface| self.network.addresses(interface));
+            listed.unwrap_or_default().iter().any(|own| own.public == Some(public))
+        })
+    }
+
     /// The interface of a network that owns a private address.
     fn owner_in(&self, network: NameId, address: IpAddr) -> Result<InterfaceId, ReasonId> {
         let mut owners = self.network.owners(address).filter(|id| {
@@ -152,6 +161,10 @@ impl Provider for AzureNetwork {
     }
 
     fn lookup(&self, _from: InterfaceId, host: &str) -> Lookup {
+        self.public_lookup(host)
+    }
+
+    fn public_lookup(&self, host: &str) -> Lookup {
         // The label of a public address is a name in Azure's own public zone (Public IP addresses, DNS name label).
         let known = self.hosts.get(&host.trim_end_matches('.').to_ascii_lowercase()).cloned();
         known.map_or(Lookup::Silent, Lookup::Addresses)
@@ -165,7 +178,7 @@ impl Provider for AzureNetwork {
     }
 
     fn answers(&self, public: IpAddr) -> bool {
-        filters::is_public(public) && self.network.owners(public).next().is_some()
+        self.public_owner(public).is_some()
     }
 
     fn leave(&self, from: InterfaceId, packet: &Packet, half: &mut Half) -> Crossing {

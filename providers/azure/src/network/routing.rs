@@ -290,6 +290,19 @@ impl AzureNetwork {
         }
     }
 
+    /// Whether an interface sends some addresses of the internet another way than a route takes, so that it matters which
+    /// address a sender has.
+    pub(super) fn parts_internet(&self, from: InterfaceId, taken: &Route) -> bool {
+        self.table(from).is_ok_and(|table| {
+            let family = taken.prefix.family();
+            let others = table.all.iter().filter(|route| route.prefix.family() == family && route.hop != taken.hop);
+            let hidden = |route: &Route| route.prefix == taken.prefix && route.rank > taken.rank;
+            others
+                .filter(|route| !hidden(route))
+                .any(|route| !AddressSet::internet().intersection(&route.prefix.into()).is_empty())
+        })
+    }
+
     /// Which route a packet takes.
     pub(super) fn choose(&self, from: InterfaceId, to: IpAddr) -> Choice {
         let table = match self.table(from) {
