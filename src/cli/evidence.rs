@@ -147,6 +147,8 @@ fn taken(
     if options.snapshot.is_empty() {
         return live(options, settings, wanted, plan);
     }
+    let why = "a snapshot is read as it is: `reachlint collect azure --confirm-effective` writes the answers into one";
+    options.live.no_confirmation(why)?;
     let paths = [options.snapshot.as_slice(), &options.service_tags].concat();
     let snapshot = evidence::load_planned(&paths, only, plan)?;
     let mut recorded = by_name(&snapshot.names);
@@ -185,6 +187,9 @@ fn live(
     wanted: &[Wanted],
     plan: Option<&PlanFile>,
 ) -> Result<Gathered, CliError> {
+    if options.provider != Some(CloudName::Azure) {
+        options.live.no_confirmation(super::options::ONLY_AZURE)?;
+    }
     let (documents, manifest) = match options.provider {
         Some(CloudName::Azure) => fresh_azure(options, settings, wanted)?,
         _ => fresh_aws(options, settings, wanted)?,

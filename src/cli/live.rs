@@ -20,6 +20,7 @@ pub(super) fn collect(
     wanted: &[Wanted],
     all: bool,
 ) -> Result<Collected, CliError> {
+    live.no_confirmation(super::options::ONLY_AZURE)?;
     let mut answers = Vec::new();
     for name in resolve::questions(wanted, &settings.resolve) {
         answers.push(resolve::system(&name));

@@ -341,6 +341,9 @@ impl Reader {
                 let note = format!("not read: {} failed{region} with {}", failure.call, failure.error);
                 self.note(path, None, note);
             }
+            for note in &manifest.notes {
+                self.note(path, None, format!("not asked: {note}"));
+            }
             self.aws.manifest(&manifest);
             for intake in &mut self.others {
                 intake.manifest(&manifest);

@@ -13,6 +13,7 @@ use super::admin::Admins;
 use super::balancer::{Balancer, Outbound};
 use super::estate::{All, Estate, refers};
 use super::filters::Filter;
+use super::force::InForce;
 use super::names::Called;
 use super::routing::{Link, Routes};
 use super::tags::{Context, Place, context};
@@ -43,6 +44,8 @@ pub(super) struct Filters {
     pub(super) admin: Option<Filter>,
     pub(super) subnet: Option<Filter>,
     pub(super) card: Option<Filter>,
+    /// What Azure itself says is in force, where it was asked.
+    pub(super) in_force: Option<InForce>,
 }
 
 /// What the path needs to know of an interface beyond the neutral model.
@@ -523,9 +526,10 @@ impl Compiler {
         }
         self.find_by(interface, id, machine_key.as_deref(), nic);
         let cluster = self.cluster(nic, machine_key.as_deref());
+        let in_force = self.in_force(id, place);
         self.facts.push(Facts {
             kind,
-            filters: Filters { admin, subnet: subnet_filter, card },
+            filters: Filters { admin, subnet: subnet_filter, card, in_force },
             machine,
             primary: nic.primary != Some(false),
             forwards: nic.enableipforwarding,

@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 #[cfg(test)]
+mod effective;
+#[cfg(test)]
 mod server;
 
 use std::sync::Arc;
@@ -114,6 +116,7 @@ fn options(server: &Server) -> Options {
     Options {
         subscriptions: vec![SUB.to_owned()],
         from: vec!["nginx".parse().unwrap()],
+        confirm: None,
         endpoint: Some(server.url.clone()),
         now: "2026-11-20T06:00:00Z".to_owned(),
     }
@@ -243,38 +246,6 @@ fn no_token_goes_to_another_host() {
     assert_eq!(failures(&all).len(), 1);
     assert!(other.asked("").is_empty(), "{:?}", other.asked(""));
     assert!(all.manifest.failures[0].message.contains("another host"), "{:?}", all.manifest.failures);
-}
-
-/// The service answers a long operation with 202 and a place, which answers 202 until it has the result; the SDK's own
-/// waiting looks for a state in an empty body and fails.
-#[test]
-fn routes_in_force_are_waited_for() {
-    let server = shop();
-    let vnet = id("Microsoft.Network/virtualNetworks", "vnet");
-    let mut networks = json!({ "value": [{ "id": vnet, "name": "vnet", "location": "westeurope", "properties": {
-        "addressSpace": { "addressPrefixes": ["10.0.0.0/16"] }, "subnets": [] } }] });
-    let subnets = [("a", json!([])), ("GatewaySubnet", json!([{ "id": "/gateway" }]))];
-    networks["value"][0]["properties"]["subnets"] = subnets
-        .iter()
-        .map(|(name, used)| {
-            json!({ "id": format!("{vnet}/subnets/{name}"), "name": name, "properties": { "ipConfigurations": used } })
-        })
-        .collect();
-    server.tell("GET", &listing("virtualNetworks"), vec![Answer::ok(&networks)]);
-    let nic = id("Microsoft.Network/networkInterfaces", "nic-nginx");
-    let place = format!("{}/operations/1", server.url);
-    let wait = || Answer { status: 202, headers: Vec::new(), body: String::new() }.with("retry-after", "0");
-    let post = format!("{nic}/effectiveRouteTable");
-    server.tell("POST", &post, vec![wait().with("location", &place)]);
-    let routes = json!({ "value": [{ "addressPrefix": ["172.16.0.0/12"], "nextHopIpAddress": ["10.0.255.4"],
-        "nextHopType": "VirtualNetworkGateway", "source": "VirtualNetworkGateway", "state": "Active" }] });
-    server.tell("GET", "/operations/1", vec![wait().with("location", &place), Answer::ok(&routes)]);
-    let all = collected(&server);
-    assert_eq!(failures(&all), []);
-    let found = all.documents.iter().find(|(name, _)| name.contains("effectiveRoutes")).unwrap();
-    let document: Value = serde_json::from_slice(&found.1).unwrap();
-    assert_eq!((&document["networkInterfaceName"], &document["value"]), (&json!(nic), &routes["value"]));
-    assert_eq!(server.asked("/operations/1").len(), 2);
 }
 
 #[test]
