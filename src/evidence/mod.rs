@@ -12,11 +12,17 @@ use reachlint_aws::records::{Listing, ReadError, Recognised, read};
 use reachlint_host::records::{Document, DocumentError, MAGIC_LENGTH, is_document};
 use reachlint_model::{Cloud, Failure, Intake, Manifest, NameAnswer, Provider, SNAPSHOT_SCHEMA};
 
-use reachlint_terraform::PlanError;
+use reachlint_terraform::{PlanError, SHOWN_LENGTH};
 
 use crate::report::Evidence;
 
 pub use plan::PlanFile;
+
+/// Bytes at the start of a document that tell what needs no reading to be known.
+const START: usize = if MAGIC_LENGTH > SHOWN_LENGTH { MAGIC_LENGTH } else { SHOWN_LENGTH };
+
+/// Why what Terraform printed is no evidence.
+const SHOWN: &str = "it is what `terraform show -json` prints; `--plan` takes a plan";
 
 /// Folders nested deeper than this are a loop of links.
 const DEEPEST: usize = 16;
@@ -184,6 +190,10 @@ pub fn load_planned(
         files.into_iter().map(|(path, named)| (!lists_interfaces(&path), path, named)).collect();
     ordered.sort();
     for (_, path, named) in ordered {
+        // A plan may lie beside what it is laid over.
+        if !named && plan.is_some_and(|plan| plan.is(&path)) {
+            continue;
+        }
         let file = fs::File::open(&path);
         let mut file = file.map_err(|source| EvidenceError::Unreadable { path: path.clone(), source })?;
         reader.document(&path, &mut file, named, || fs::read(&path).map(Cow::Owned))?;
@@ -287,10 +297,14 @@ impl Reader {
         let folder = path.parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
         self.aws.folder(&folder);
         let unreadable = |source| EvidenceError::Unreadable { path: path.to_owned(), source };
-        let mut start = Vec::with_capacity(MAGIC_LENGTH);
-        input.take(MAGIC_LENGTH as u64).read_to_end(&mut start).map_err(unreadable)?;
+        let mut start = Vec::with_capacity(START);
+        input.take(START as u64).read_to_end(&mut start).map_err(unreadable)?;
         if is_document(&start) {
             return self.host(path, &again().map_err(unreadable)?);
+        }
+        // A plan of a large estate is larger than its evidence, and lies in the same folder.
+        if reachlint_terraform::is_shown(&start) {
+            return self.passed_over(path, named, SHOWN.to_owned());
         }
         let input = &mut start.as_slice().chain(input);
         match read(&name, input, &mut self.aws) {
@@ -362,6 +376,11 @@ impl Reader {
             self.note(path, Some(cloud), parts.join(", "));
             return Ok(());
         }
+        self.passed_over(path, named, why)
+    }
+
+    /// What is no evidence: a file that was named is an error, any other is told of.
+    fn passed_over(&mut self, path: &Path, named: bool, why: String) -> Result<(), EvidenceError> {
         if named {
             return Err(EvidenceError::NotEvidence { path: path.to_owned(), why });
         }

@@ -13,6 +13,7 @@ mod filters;
 mod force;
 mod leave;
 mod names;
+mod nics;
 mod onward;
 mod routing;
 mod tags;
