@@ -98,6 +98,10 @@ fn known<'d>(description: &'d Description, asked: &Asked) -> Result<&'d str, Str
         return Ok(template);
     }
     let here: Vec<&Operation> = description.operations.iter().filter(|one| fits(&one.path, path)).collect();
+    // A word of the path goes before a parameter in its place.
+    let open = |one: &Operation| one.path.matches('{').count();
+    let least = here.iter().map(|one| open(one)).min();
+    let here: Vec<&Operation> = here.into_iter().filter(|one| Some(open(one)) == least).collect();
     let here: Vec<&Operation> = match here.iter().filter(|one| one.method == *method).copied().collect::<Vec<_>>() {
         _ if here.is_empty() => return Err("no description has the path".to_owned()),
         found if found.is_empty() => return Err(format!("the path has no {method}")),
@@ -168,6 +172,11 @@ fn estate() -> Server {
         json!([{ "id": machine, "name": "vm", "properties": {
             "instanceView": { "statuses": [{ "code": "PowerState/running" }] } } }]),
     );
+    let zone = format!("{head}/Microsoft.Network/privateDnsZones/shop.internal");
+    tell(
+        "Microsoft.Network/privateDnsZones",
+        json!([{ "id": zone, "name": "shop.internal", "properties": { "numberOfVirtualNetworkLinks": 1 } }]),
+    );
     let place = format!("/subscriptions/{SUB}/providers/Microsoft.Network/locations/westeurope/operationResults/1");
     let later = Answer { status: 202, headers: Vec::new(), body: String::new() }.with("retry-after", "0");
     let later = later.with("location", &format!("{}{place}?api-version=2024-03-01", server.url));
@@ -227,6 +236,7 @@ fn every_request_is_described() {
         "~/providers/Microsoft.Network/natGateways",
         "~/providers/Microsoft.Network/networkInterfaces",
         "~/providers/Microsoft.Network/networkSecurityGroups",
+        "~/providers/Microsoft.Network/privateDnsZones",
         "~/providers/Microsoft.Network/privateEndpoints",
         "~/providers/Microsoft.Network/publicIPAddresses",
         "~/providers/Microsoft.Network/routeTables",
@@ -234,6 +244,8 @@ fn every_request_is_described() {
         "~/rg/Microsoft.Compute/virtualMachineScaleSets/{virtual_machine_scale_set_name}/virtualMachines",
         "~/rg/Microsoft.Network/networkInterfaces/{network_interface_name}/effectiveNetworkSecurityGroups",
         "~/rg/Microsoft.Network/networkInterfaces/{network_interface_name}/effectiveRouteTable",
+        "~/rg/Microsoft.Network/privateDnsZones/{private_zone_name}/ALL",
+        "~/rg/Microsoft.Network/privateDnsZones/{private_zone_name}/virtualNetworkLinks",
         "~/rg/Microsoft.Network/virtualNetworks/{virtual_network_name}/listNetworkManagerEffectiveSecurityAdminRules",
         "~/rg/microsoft.Compute/virtualMachineScaleSets/{virtual_machine_scale_set_name}/networkInterfaces",
     ];
@@ -290,6 +302,9 @@ fn model(id: &str) -> Option<(&'static str, &'static str)> {
         "applicationgateways" => ("network", "ApplicationGateway"),
         "privateendpoints" => ("network", "PrivateEndpoint"),
         "natgateways" => ("network", "NatGateway"),
+        "privatednszones" => ("dns", "PrivateZone"),
+        "virtualnetworklinks" => ("dns", "VirtualNetworkLink"),
+        "a" | "aaaa" | "cname" | "soa" => ("dns", "RecordSet"),
         "virtualmachines" if lower.contains("/virtualmachinescalesets/") => ("compute", "VirtualMachineScaleSetVM"),
         "virtualmachines" => ("compute", "VirtualMachine"),
         "virtualmachinescalesets" => ("compute", "VirtualMachineScaleSet"),

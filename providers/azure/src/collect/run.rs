@@ -20,8 +20,9 @@ use super::{CollectError, Failed};
 use crate::network::Estate;
 use crate::records::ResourceId;
 
-/// The Compute API has no client in the network crate; this is its version that is asked.
-const COMPUTE: &str = "2024-07-01";
+/// The Compute and the Private DNS API have no client in the network crate; these are the versions that are asked.
+const COMPUTE: &str = "api-version=2024-07-01";
+const DNS: &str = "api-version=2024-06-01";
 /// A call is tried this often after the first time.
 const RETRIES: u32 = 2;
 /// Pages of a listing at most; more are a loop.
@@ -189,10 +190,25 @@ impl Run {
         Ok((status, body.collect().await?.to_vec()))
     }
 
-    /// A listing of the Compute API.
-    async fn compute(&mut self, call: &str, subscription: &str, name: &str, path: &str, query: &str) {
-        let link = format!("{path}?api-version={COMPUTE}{query}");
+    /// A listing that the network crate does not have.
+    async fn listing(&mut self, call: &str, subscription: &str, name: &str, path: &str, query: &str) {
+        let link = format!("{path}?{query}");
         self.follow(call, subscription, name, Some(link), 0).await;
+    }
+
+    /// Private DNS zones with their links and records. A zone that no network is linked to answers nobody.
+    async fn zones(&mut self, id: &str) {
+        let call = "Microsoft.Network/privateDnsZones/read";
+        let path = format!("/subscriptions/{id}/providers/Microsoft.Network/privateDnsZones");
+        self.listing(call, id, "privateDnsZones", &path, DNS).await;
+        for zone in self.estate.linked_zones(id) {
+            let name = |what: &str| format!("privateDns-{}-{}-{what}", zone.group, zone.name());
+            let call = "Microsoft.Network/privateDnsZones/virtualNetworkLinks/read";
+            let path = format!("{}/virtualNetworkLinks", zone.text);
+            self.listing(call, id, &name("links"), &path, DNS).await;
+            let call = "Microsoft.Network/privateDnsZones/ALL/read";
+            self.listing(call, id, &name("records"), &format!("{}/ALL", zone.text), DNS).await;
+        }
     }
 
     /// Everything of a subscription.
@@ -214,13 +230,14 @@ impl Run {
         listed!("loadBalancers", load_balancers_client, list_all);
         listed!("applicationGateways", application_gateways_client, list_all);
         listed!("privateEndpoints", private_endpoints_client, list_by_subscription);
+        self.zones(id).await;
         let head = format!("/subscriptions/{id}/providers/Microsoft.Compute");
         let machines = "Microsoft.Compute/virtualMachines/read";
-        self.compute(machines, id, "virtualMachines", &format!("{head}/virtualMachines"), "").await;
-        let states = "&statusOnly=true";
-        self.compute(machines, id, "virtualMachineStates", &format!("{head}/virtualMachines"), states).await;
+        self.listing(machines, id, "virtualMachines", &format!("{head}/virtualMachines"), COMPUTE).await;
+        let states = format!("{COMPUTE}&statusOnly=true");
+        self.listing(machines, id, "virtualMachineStates", &format!("{head}/virtualMachines"), &states).await;
         let sets = "Microsoft.Compute/virtualMachineScaleSets/read";
-        self.compute(sets, id, "virtualMachineScaleSets", &format!("{head}/virtualMachineScaleSets"), "").await;
+        self.listing(sets, id, "virtualMachineScaleSets", &format!("{head}/virtualMachineScaleSets"), COMPUTE).await;
         for set in self.estate.scale_set_ids(id) {
             let call = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces/read";
             let pages = client.network_interfaces_client();
@@ -228,8 +245,8 @@ impl Run {
             self.list(call, id, &format!("vmss-{}-networkInterfaces", set.name()), pages.into_stream()).await;
             let call = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read";
             let path = format!("{}/virtualMachines", set.text);
-            self.compute(call, id, &format!("vmss-{}-virtualMachines", set.name()), &path, "&$expand=instanceView")
-                .await;
+            let query = format!("{COMPUTE}&$expand=instanceView");
+            self.listing(call, id, &format!("vmss-{}-virtualMachines", set.name()), &path, &query).await;
         }
         for vnet in self.estate.vnet_ids(id) {
             self.admin_rules(id, &vnet).await;

@@ -18,6 +18,7 @@ mod onward;
 mod routing;
 mod tags;
 mod words;
+mod zones;
 
 use std::net::IpAddr;
 
@@ -161,10 +162,8 @@ impl Provider for AzureNetwork {
         found
     }
 
-    fn lookup(&self, _from: InterfaceId, host: &str) -> Lookup {
-        // The label of a public address is a name in Azure's own public zone (Public IP addresses, DNS name label).
-        let known = self.hosts.get(&host.trim_end_matches('.').to_ascii_lowercase()).cloned();
-        known.map_or(Lookup::Silent, Lookup::Addresses)
+    fn lookup(&self, from: InterfaceId, host: &str) -> Lookup {
+        zones::answer(self, from, host, 0)
     }
 
     fn source_address(&self, from: InterfaceId, destination: IpAddr) -> Option<IpAddr> {

@@ -13,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use azure_core::auth::{AccessToken, TokenCredential};
 use reachlint_azure::collect::{CollectError, Collected, Options, collect_as};
 use reachlint_azure::network::Estate;
-use reachlint_model::{Intake, Provider};
+use reachlint_model::{Intake, Lookup, Provider};
 use serde_json::{Value, json};
 
 use server::{Answer, Server};
@@ -246,6 +246,74 @@ fn no_token_goes_to_another_host() {
     assert_eq!(failures(&all).len(), 1);
     assert!(other.asked("").is_empty(), "{:?}", other.asked(""));
     assert!(all.manifest.failures[0].message.contains("another host"), "{:?}", all.manifest.failures);
+}
+
+/// A network with a private zone that it is linked to, and one that nobody is.
+fn zoned() -> Server {
+    let server = shop();
+    let zone = |name: &str, links: u32| {
+        json!({ "id": id("Microsoft.Network/privateDnsZones", name), "name": name,
+            "properties": { "numberOfVirtualNetworkLinks": links, "numberOfRecordSets": 3 } })
+    };
+    let zones = json!({ "value": [zone("shop.internal", 1), zone("idle.internal", 0)] });
+    server.tell("GET", &listing("privateDnsZones"), vec![Answer::ok(&zones)]);
+    let own = id("Microsoft.Network/privateDnsZones", "shop.internal");
+    let link = json!({ "id": format!("{own}/virtualNetworkLinks/l"), "name": "l", "properties": {
+        "virtualNetwork": { "id": id("Microsoft.Network/virtualNetworks", "vnet") }, "registrationEnabled": true } });
+    server.tell("GET", &format!("{own}/virtualNetworkLinks"), vec![Answer::ok(&json!({ "value": [link] }))]);
+    let set = |kind: &str, name: &str, properties: Value| json!({ "id": format!("{own}/{kind}/{name}"), "name": name, "properties": properties });
+    let next = format!("{}{own}/ALL?api-version=2024-06-01&$skipToken=2", server.url);
+    let pages = [
+        json!({ "value": [set("SOA", "@", json!({})), set("A", "app", json!({ "aRecords": [{ "ipv4Address": "10.0.0.9" }] }))],
+            "nextLink": next }),
+        json!({ "value": [set("CNAME", "www", json!({ "cnameRecord": { "cname": "app.shop.internal" } }))] }),
+    ];
+    server.tell("GET", &format!("{own}/ALL"), pages.iter().map(Answer::ok).collect());
+    server
+}
+
+/// Zones are listed for a subscription, and their links and records for each that a network is linked to.
+#[test]
+fn private_zones_are_read_with_links_and_records() {
+    let server = zoned();
+    let all = collected(&server);
+    assert_eq!(failures(&all), []);
+    assert!(server.asked("idle.internal").is_empty() && server.asked("/ALL").len() == 2);
+    let azure = compiled(&all);
+    let from = azure.select(&"nginx".parse().unwrap())[0];
+    assert_eq!(azure.lookup(from, "WWW.shop.internal."), Lookup::Addresses(vec!["10.0.0.9".parse().unwrap()]));
+    assert!(matches!(azure.lookup(from, "other.shop.internal"), Lookup::Absent(_)));
+    // Without the right to read records the zone is known to answer, and not with what.
+    let server = zoned();
+    let own = id("Microsoft.Network/privateDnsZones", "shop.internal");
+    server.tell("GET", &format!("{own}/ALL"), vec![Answer::error(403, "AuthorizationFailed")]);
+    let all = collected(&server);
+    assert_eq!(failures(&all), [("Microsoft.Network/privateDnsZones/ALL/read", "AuthorizationFailed")]);
+    let azure = compiled(&all);
+    let found = azure.lookup(from, "www.shop.internal");
+    assert!(matches!(&found, Lookup::Undecided(why) if why.contains("privateDnsZones/ALL/read")), "{found:?}");
+}
+
+/// What is asked for without a machine in the way: every permission whose call failed stands in the documented role.
+#[test]
+fn the_documented_role_has_every_permission() {
+    let role = include_str!("../../../../docs/permissions/azure-read-only.json");
+    let role: Value = serde_json::from_str(role).unwrap();
+    let granted: Vec<&str> =
+        role["Actions"].as_array().unwrap().iter().map(|action| action.as_str().unwrap()).collect();
+    let server = shop();
+    collected(&server);
+    let own: Vec<_> =
+        server.asked("").into_iter().filter(|asked| !asked.path.ends_with("/networkInterfaces")).collect();
+    for asked in own.iter().filter(|asked| !asked.path.ends_with("/virtualNetworks")) {
+        server.tell(&asked.method, &asked.path, vec![Answer::error(403, "AuthorizationFailed")]);
+    }
+    let all = collected(&server);
+    let failed = failures(&all);
+    assert!(failed.len() > 10, "{failed:?}");
+    for (call, _) in failed {
+        assert!(granted.contains(&call), "{call}");
+    }
 }
 
 #[test]
