@@ -210,8 +210,61 @@ fn other_clouds_and_snapshots_are_not_confirmed() {
     refused(&["--provider", "aws", "--from", "nginx"], "no other cloud");
     refused(&["--from", "nginx"], "no other cloud");
     refused(&["--snapshot", out.path().to_str().unwrap(), "--from", "nginx"], "a snapshot is read as it is");
-    let azure = ["--provider", "azure", "--subscription", SUB];
-    refused(&azure, "name nginx's machine");
+    let output = run(out.path(), &["collect", "azure", "--subscription", SUB, "--confirm-effective", "-o", "never"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nothing says where"));
+}
+
+/// The metadata service of the machine that nginx is, which answers only who says that they mean it.
+fn metadata(answer: Value) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            let meant = head.iter().any(|line| line.eq_ignore_ascii_case("metadata: true"));
+            let compute = head[0].starts_with("GET /metadata/instance/compute?api-version=");
+            let (status, body) = if meant && compute { (200, answer.to_string()) } else { (400, String::new()) };
+            let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let _ = (&stream).write_all(format!("{head}{body}").as_bytes());
+        }
+    });
+    url
+}
+
+/// Without `--from` nginx is on this machine, which knows its subscription too.
+#[test]
+fn a_machine_knows_itself() {
+    let (tools, url) = (signed_in(), manager(confirming));
+    let out = tempfile::tempdir().unwrap();
+    let conf = out.path().join("nginx.conf");
+    fs::write(&conf, "events {}\nhttp { server { location / { proxy_pass http://10.0.0.9:8080; } } }\n").unwrap();
+    let conf = conf.to_str().unwrap();
+    let check = |service: &str, more: &[&str]| {
+        let arguments = ["check", conf, "--provider", "azure", "--endpoint-url", &url, "--report", "json"];
+        let path = format!("{}:/usr/bin:/bin", tools.path().display());
+        let mut command = reachlint();
+        command.env("PATH", path).env("AZURE_POD_IDENTITY_AUTHORITY_HOST", service);
+        command.args(arguments).args(more).output().unwrap()
+    };
+    let id = format!("/subscriptions/{SUB}/resourceGroups/RG/providers/Microsoft.Compute/virtualMachines/NGINX");
+    let service = metadata(json!({ "resourceId": id, "subscriptionId": SUB, "name": "nginx" }));
+    for more in [&[][..], &["--from", "self", "--subscription", SUB]] {
+        let output = check(&service, more);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["flows"][0]["from"]["interface"], "nic-nginx");
+    }
+    for service in [metadata(json!({ "name": "else" })), "http://127.0.0.1:1".to_owned()] {
+        let output = check(&service, &[]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(5), "{said}");
+        assert!(said.contains("which machine this is"), "{said}");
+    }
+    // What is named is not looked up.
+    assert_eq!(check("http://127.0.0.1:1", &["--from", "nginx", "--subscription", SUB]).status.code(), Some(0));
 }
 
 #[test]

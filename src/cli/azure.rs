@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use reachlint_azure::collect::{CollectError, Collected, Dial, Options, collect};
+use reachlint_azure::collect::{CollectError, Collected, Dial, Options, collect, this_machine};
 use reachlint_model::{NameAnswer, Selector};
 
 use super::CliError;
@@ -12,16 +12,12 @@ use crate::resolve::{self, normal};
 
 /// Asks names and collects whole subscriptions.
 pub(super) fn evidence(live: &LiveOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Collected, CliError> {
-    if settings.from.contains(&Selector::Itself) {
-        return Err(CliError::usage(
-            "which machine of Azure this is, is not asked for",
-            "name nginx's machine: `--from edge-1` or `--from tag:Role=edge`",
-        ));
+    let mut live = live.clone();
+    let mut from = Vec::new();
+    for selector in &settings.from {
+        from.push(if *selector == Selector::Itself { itself(&mut live)? } else { selector.clone() });
     }
-    let mut subscriptions = live.subscription.clone();
-    if subscriptions.is_empty() {
-        subscriptions.extend(std::env::var("AZURE_SUBSCRIPTION_ID").ok().filter(|id| !id.is_empty()));
-    }
+    let subscriptions = subscriptions(&live);
     if live.confirm_effective && settings.from.is_empty() {
         return Err(CliError::usage(
             "what is to be confirmed follows from where nginx runs, and nothing says where",
@@ -33,14 +29,31 @@ pub(super) fn evidence(live: &LiveOptions, settings: &Settings, wanted: &[Wanted
     let confirm = live.confirm_effective.then(|| wanted.iter().filter_map(|it| dial(it, settings, &names)).collect());
     let options = Options {
         subscriptions,
-        from: settings.from.clone(),
+        from,
         confirm,
-        endpoint: live.endpoint_url.clone(),
+        endpoint: live.endpoint_url,
         now: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
     };
     let mut collected = collect(&options).map_err(|error| failed(&error))?;
     collected.manifest.names = names;
     Ok(collected)
+}
+
+/// The subscriptions to read.
+fn subscriptions(live: &LiveOptions) -> Vec<String> {
+    if !live.subscription.is_empty() {
+        return live.subscription.clone();
+    }
+    std::env::var("AZURE_SUBSCRIPTION_ID").ok().filter(|id| !id.is_empty()).into_iter().collect()
+}
+
+/// Which machine this is; its subscription is the one to read where none was named.
+pub(super) fn itself(live: &mut LiveOptions) -> Result<Selector, CliError> {
+    let machine = this_machine().map_err(|error| failed(&error))?;
+    if subscriptions(live).is_empty() {
+        live.subscription.push(machine.subscription);
+    }
+    Ok(Selector::Name(machine.id))
 }
 
 /// What nginx dials, as far as it is known before anything is read.

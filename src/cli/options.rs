@@ -213,7 +213,7 @@ impl ValueEnum for Severity {
 }
 
 /// The command line joined with `reachlint.toml`; the command line goes first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) ephemeral: PortRange,
     pub(super) fail_on: Severity,

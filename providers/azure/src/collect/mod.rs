@@ -5,6 +5,7 @@
 
 mod client;
 mod effective;
+mod itself;
 mod run;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use azure_core::{Error, Url};
 use reachlint_model::{Failure, Manifest, SNAPSHOT_SCHEMA, Scope, Selector};
 
 pub use effective::Dial;
+pub use itself::{Machine, this_machine};
 
 use run::{Outcome, Run};
 
@@ -62,6 +64,12 @@ pub enum CollectError {
     /// There is no runtime.
     #[error("cannot start collecting: {0}")]
     Runtime(#[from] std::io::Error),
+    /// The metadata service did not answer.
+    #[error(
+        "the metadata service of Azure did not say which machine this is ({0}); name nginx's machine, or run on the machine \
+         itself"
+    )]
+    NotAMachine(String),
     /// Every call failed.
     #[error("nothing could be read: {call} failed with {error}: {message}")]
     Nothing {
