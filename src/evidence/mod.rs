@@ -27,9 +27,9 @@ const SHOWN: &str = "it is what `terraform show -json` prints; `--plan` takes a 
 /// Folders nested deeper than this are a loop of links.
 const DEEPEST: usize = 16;
 
-/// Outermost keys of a manifest, of Compute Engine resources and answers, of Azure resources, their pages, Resource Graph's
+/// Outermost keys of a manifest, of Compute Engine resources and answers, of assets, of Azure resources, their pages, Resource Graph's
 /// rows, service tags, and what a user says of appliances.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 15] = [
     "schema",
     "kind",
     "id",
@@ -39,6 +39,9 @@ const KEYS: [&str; 12] = [
     "instanceGroup",
     "networkEndpointGroup",
     "tagBindings",
+    "assets",
+    "assetType",
+    "asset_type",
     "data",
     "values",
     "applianceSourceAddresses",

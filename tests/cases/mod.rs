@@ -110,7 +110,7 @@ impl CaseHost {
 }
 
 impl Case {
-    fn cloud(&self) -> Cloud {
+    pub(crate) fn cloud(&self) -> Cloud {
         let word = self.cloud.as_deref().unwrap();
         let cloud = [Cloud::Aws, Cloud::Gcp, Cloud::Azure].into_iter().find(|cloud| cloud.word() == word);
         cloud.unwrap_or_else(|| panic!("`{word}` is no cloud"))
@@ -188,7 +188,8 @@ fn id_key(cloud: Cloud, listing: &str) -> &'static str {
     }
 }
 
-fn merged(
+/// A base's evidence with a case's over it.
+pub(crate) fn merged(
     base: &Map<String, Value>,
     without: &[String],
     over: &Map<String, Value>,
@@ -234,7 +235,13 @@ fn remove(all: &mut Map<String, Value>, without: &[String], cloud: Cloud) {
 }
 
 /// The files that a snapshot of this evidence would have.
-fn documents(evidence: &Map<String, Value>, base: &Case, case: &Case, cloud: Cloud) -> Vec<(String, Vec<u8>)> {
+/// The files that hold some evidence, and the manifest.
+pub(crate) fn documents(
+    evidence: &Map<String, Value>,
+    base: &Case,
+    case: &Case,
+    cloud: Cloud,
+) -> Vec<(String, Vec<u8>)> {
     let mut documents = match cloud {
         Cloud::Aws => aws::documents(evidence, case),
         Cloud::Gcp => gcp::documents(evidence, case, base.account.as_deref().unwrap(), base.region.as_deref().unwrap()),
