@@ -111,10 +111,29 @@ pub(super) struct LiveOptions {
     /// Google Cloud project; may be repeated. The host projects of their Shared VPC networks come by themselves.
     #[arg(long, value_name = "ID")]
     pub(super) project: Vec<String>,
+    /// Ask Azure what is in force on the interfaces of nginx and its upstreams too, and tell where that differs from what
+    /// the rules and routes say; needs more than reading rights, and machines that run.
+    #[arg(long)]
+    pub(super) confirm_effective: bool,
     /// Where the EC2 API answers, Azure Resource Manager, or Google's Compute Engine API, for test servers, private
     /// endpoints and national clouds.
     #[arg(long, value_name = "URL")]
     pub(super) endpoint_url: Option<String>,
+}
+
+/// Why other clouds are not asked what is in force.
+pub(super) const ONLY_AZURE: &str = "no other cloud: the rules of AWS are what is in force, and Google Cloud's effective \
+                                     firewalls are evidence anyway";
+
+impl LiveOptions {
+    /// Refuses what only Azure answers, and only when it is asked.
+    pub(super) fn no_confirmation(&self, why: &str) -> Result<(), CliError> {
+        if !self.confirm_effective {
+            return Ok(());
+        }
+        let what = format!("`--confirm-effective` asks Azure what is in force, and {why}");
+        Err(CliError::usage(what, "docs/evidence-azure.md, what is in force, tells how it works"))
+    }
 }
 
 /// A cloud on the command line.
@@ -198,7 +217,7 @@ impl ValueEnum for Severity {
 }
 
 /// The command line joined with `reachlint.toml`; the command line goes first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) ephemeral: PortRange,
     pub(super) fail_on: Severity,

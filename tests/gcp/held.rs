@@ -104,6 +104,13 @@ pub(crate) fn wrong_in(estate: &Estate) -> (usize, Vec<String>) {
     for database in &estate.databases {
         take(text(database, "name").unwrap(), published().record(database));
     }
+    for asset in &estate.assets {
+        take(text(asset, "name").unwrap(), published().object("cloudasset.v1", "Asset", asset));
+        // The data is as that of the API that the asset is of.
+        let (service, schema) = text(asset, "assetType").unwrap().split_once('/').unwrap();
+        assert_eq!(service, "compute.googleapis.com", "{asset}");
+        take(schema, published().object("compute.v1", schema, &asset["resource"]["data"]));
+    }
     for recorded in &estate.effective {
         let schema = match (&recorded.instance, &recorded.region) {
             (Some(_), _) => "InstancesGetEffectiveFirewallsResponse",
@@ -156,7 +163,7 @@ fn the_cases_have_the_shapes_of_the_api() {
     let (mut all, mut wrong) = (0, Vec::new());
     for (name, case) in cases::cases(&folder) {
         let mut estate = Estate::default();
-        for (file, bytes) in cases::files(&base, &case) {
+        for (file, bytes) in cases::documents(&cases::evidence(&base, &case), &base, &case) {
             let about = Path::new(&file).file_stem().unwrap().to_str().unwrap();
             estate.take(about, serde_json::from_slice(&bytes).unwrap());
         }

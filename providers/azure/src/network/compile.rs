@@ -12,10 +12,12 @@ use super::admin::Admins;
 use super::balancer::{Balancer, Outbound};
 use super::estate::{All, Estate, refers};
 use super::filters::Filter;
+use super::force::InForce;
 use super::names::Called;
 use super::routing::{Link, Routes};
 use super::tags::{Context, Place, context};
-use super::words::{READ_GROUPS, READ_NATS, READ_NICS, READ_PUBLICS, READ_VNETS};
+use super::words::{READ_GROUPS, READ_NATS, READ_NICS, READ_VNETS};
+use super::zones::Zones;
 use crate::records::resources::{Nic, Subnet};
 use crate::records::{About, ResourceId, key};
 
@@ -40,6 +42,8 @@ pub(super) struct Filters {
     pub(super) admin: Option<Filter>,
     pub(super) subnet: Option<Filter>,
     pub(super) card: Option<Filter>,
+    /// What Azure itself says is in force, where it was asked.
+    pub(super) in_force: Option<InForce>,
 }
 
 /// What the path needs to know of an interface beyond the neutral model.
@@ -61,8 +65,8 @@ pub(super) struct Facts {
 /// What translates what a subnet sends to the internet.
 #[derive(Clone, Debug)]
 pub(super) enum Nat {
-    /// One address.
-    One(NameId, IpAddr),
+    /// One of these addresses.
+    Known(NameId, Vec<IpAddr>),
     /// Not known which.
     Unsure(NameId, ReasonId),
 }
@@ -102,6 +106,7 @@ pub struct AzureNetwork {
     /// Public addresses of the basic edition, which are open without a network security group.
     pub(super) basic: HashSet<IpAddr>,
     pub(super) hosts: HashMap<String, Vec<IpAddr>>,
+    pub(super) zones: Zones,
     pub(super) tags: Tags,
     pub(super) aliases: HashMap<String, Vec<InterfaceId>>,
     pub(super) appliances: BTreeMap<IpAddr, IpAddr>,
@@ -144,6 +149,8 @@ pub(super) struct Compiler {
     pub(super) facts: Vec<Facts>,
     pub(super) priority: HashMap<NameId, i64>,
     pub(super) priorities: HashMap<(NameId, bool), Vec<i64>>,
+    /// Interfaces of machines that ask other DNS servers than Azure's.
+    pub(super) elsewhere: HashSet<InterfaceId>,
     reasons: HashMap<(String, Option<&'static str>), ReasonId>,
     pub(super) tags: Tags,
     pub(super) aliases: HashMap<String, Vec<InterfaceId>>,
@@ -173,6 +180,7 @@ impl AzureNetwork {
             facts: Vec::new(),
             priority: HashMap::default(),
             priorities: HashMap::default(),
+            elsewhere: HashSet::default(),
             reasons: HashMap::default(),
             tags: Tags::default(),
             aliases: HashMap::default(),
@@ -208,6 +216,7 @@ impl Compiler {
         self.compile_nics(&all_links);
         let (balancers, outbound) = self.compile_balancers();
         let applications = self.compile_applications();
+        let zones = self.zones();
         let vnets: Vec<String> = self.estate.vnets.keys().cloned().collect();
         let spaces = vnets.iter().filter_map(|vnet| Some((self.name(vnet), self.space(vnet)?))).collect();
         let groups: Vec<(String, AddressSet)> = std::mem::take(&mut self.asg_members).into_iter().collect();
@@ -274,6 +283,7 @@ impl Compiler {
             outbound,
             basic,
             hosts,
+            zones,
             tags: self.tags,
             aliases: self.aliases,
             appliances: self.estate.appliances,
@@ -419,22 +429,17 @@ impl Compiler {
         let Some((_, record)) = self.estate.nats.get(&gateway).cloned() else {
             return Some(Nat::Unsure(name, self.unread("NAT gateway", name, READ_NATS)));
         };
-        let own: Vec<String> = record.publicipaddresses.iter().map(|one| key(&one.id)).collect();
-        match own.as_slice() {
-            [one] if record.publicipprefixes.is_empty() => {
-                let known = self.estate.publics.get(one).and_then(|(_, record)| address(record.ipaddress.as_ref()));
-                Some(if let Some(address) = known {
-                    Nat::One(name, address)
-                } else {
-                    let public = self.name(one);
-                    Nat::Unsure(name, self.unread("public address", public, READ_PUBLICS))
-                })
-            }
-            _ => {
-                let text = "the NAT gateway has several public addresses, and which of them it takes is its own choice";
-                Some(Nat::Unsure(name, self.reason(ReasonCode::Undecidable, text, None)))
-            }
+        let mut unread = None;
+        let own = record.publicipaddresses.iter().map(|one| key(&one.id));
+        let known: Vec<IpAddr> = own.filter_map(|one| self.public(&one, &mut unread)).collect();
+        if let Some(reason) = unread {
+            return Some(Nat::Unsure(name, reason));
         }
+        if known.is_empty() || !record.publicipprefixes.is_empty() {
+            let text = "the addresses of the NAT gateway's public IP prefixes are not in the evidence";
+            return Some(Nat::Unsure(name, self.reason(ReasonCode::NotModelled, text, None)));
+        }
+        Some(Nat::Known(name, known))
     }
 }
 

@@ -12,10 +12,10 @@ use crate::network::estate::{
 };
 use crate::records::{
     BalancingAttribute, ClassicAttributes, ClassicHealth, EgressOnlyInternetGateway, ElasticAddress, HostedZone,
-    InternetGateway, Listener, ListenerRule, Listing, LoadBalancer, ManagedPrefixList, NatGateway, NetworkAcl,
-    NetworkInterface, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions, Reservation, ResourceRecordSet,
-    RouteTable, SecurityGroup, SecurityGroupRule, Service, Sink, Subnet, TargetGroup, TargetHealthDescription,
-    TransitGateway, TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute,
+    InternetGateway, Listener, ListenerRule, Listing, LoadBalancer, ManagedPrefixList, NatGateway, NatGatewayAddress,
+    NetworkAcl, NetworkInterface, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions, Reservation,
+    ResourceRecordSet, RouteTable, SecurityGroup, SecurityGroupRule, Service, Sink, Subnet, TargetGroup,
+    TargetHealthDescription, TransitGateway, TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute,
     TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection, ZoneVpc,
 };
 
@@ -237,6 +237,9 @@ impl Sink for Estate {
     fn nat_gateway(&mut self, record: NatGateway<'_>) -> Result<(), String> {
         let name = self.name(id(&record.nat_gateway_id, "NatGatewayId")?);
         let primary = record.nat_gateway_addresses.iter().find(|address| address.is_primary != Some(false));
+        // Addresses that are not in use yet, or no longer, have another status.
+        let in_use =
+            |entry: &&NatGatewayAddress<'_>| entry.status.as_deref().is_none_or(|status| status == "succeeded");
         let nat = RawNat {
             id: name,
             subnet: self.option(record.subnet_id.as_ref()),
@@ -244,13 +247,18 @@ impl Sink for Estate {
             available: record.state.as_deref().is_none_or(|state| state == "available"),
             public: record.connectivity_type.as_deref() != Some("private"),
             private_address: primary.and_then(|entry| address(entry.private_ip.as_deref()?)),
-            public_address: primary.and_then(|entry| address(entry.public_ip.as_deref()?)),
+            public_addresses: record
+                .nat_gateway_addresses
+                .iter()
+                .filter(in_use)
+                .filter_map(|entry| address(entry.public_ip.as_deref()?))
+                .collect(),
             regional: (record.availability_mode.as_deref() == Some("regional")).then(|| RawRegional {
                 table: self.option(record.route_table_id.as_ref()),
                 addresses: record
                     .nat_gateway_addresses
                     .iter()
-                    .filter(|entry| entry.status.as_deref().is_none_or(|status| status == "succeeded"))
+                    .filter(in_use)
                     .filter_map(|entry| {
                         let public = address(entry.public_ip.as_deref()?)?;
                         Some((self.names.intern(entry.availability_zone.as_deref()?), public))
