@@ -194,6 +194,7 @@ async fn through(door: Door, options: &Options, progress: &dyn Fn(Event)) -> Res
         scopes: scopes.collect(),
         failures,
         names: Vec::new(),
+        notes: Vec::new(),
     };
     Ok(Collected { documents, manifest })
 }

@@ -103,7 +103,7 @@ pub(super) fn deliver(gcp: &GcpNetwork, to: InterfaceId, packet: Packet, context
         let note = Note::new("which address of the sender's block it is");
         half.hops.push(opaque(Direction::Ingress, interface.id, gcp.reasons.split, note));
     }
-    half.hops.extend(remark(facts, Direction::Ingress));
+    half.hops.extend(remark(facts, interface.id, Direction::Ingress));
     pass_gates(chain, packet, Direction::Ingress, &mut half.hops);
     let machine = match facts.kind {
         Kind::Nic { machine, .. } => machine,

@@ -183,7 +183,8 @@ impl<'a> Leaving<'a> {
 
     fn gates(&mut self, context: usize) {
         let chain = self.gcp.chain(self.facts.egress.get(context));
-        self.half.hops.extend(remark(self.facts, Direction::Egress));
+        let interface = self.gcp.network.interface(self.from).map(|interface| interface.id);
+        self.half.hops.extend(interface.and_then(|id| remark(self.facts, id, Direction::Egress)));
         pass_gates(chain, self.packet, Direction::Egress, &mut self.half.hops);
     }
 

@@ -51,6 +51,8 @@ pub(crate) const PEERING: Layer = Layer("gcp.peering");
 pub(crate) const NAT: Layer = Layer("gcp.nat");
 /// An external address of a machine, and the way to the internet.
 pub(crate) const EXTERNAL: Layer = Layer("gcp.external-address");
+/// What is said of effective firewalls that are not those of the listing.
+const EFFECTIVE: Layer = Layer("gcp.effective-firewalls");
 /// Traffic that no rule can allow or refuse.
 pub(crate) const ALWAYS: Layer = Layer("gcp.always-blocked");
 /// Whether the machine runs.
@@ -79,13 +81,13 @@ fn opaque(direction: Direction, subject: NameId, reason: ReasonId, note: Note) -
 }
 
 /// What is to be said before the gates of an interface: that Google's own answer and the listing do not go together.
-fn remark(facts: &Facts, direction: Direction) -> Option<Hop> {
+fn remark(facts: &Facts, interface: NameId, direction: Direction) -> Option<Hop> {
     let names = facts.differs?;
     let note = Note::new(
-        "the machine's effective firewalls, which count here, and the listing of VPC firewall rules differ in {}: one of \
+        "the machine's effective firewalls, which count here, and the listing of VPC firewall rules differ in {}, so one of \
          them is older",
     );
-    Some(fact(CLASSIC, direction, names, Outcome::Pass, note.about(names)))
+    Some(fact(EFFECTIVE, direction, interface, Outcome::Pass, note.about(names)))
 }
 
 /// Adds the gates of a chain for a packet.
