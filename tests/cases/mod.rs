@@ -225,6 +225,19 @@ fn merged(
     all
 }
 
+/// Evidence of whatever the cases of a base are about, with what a case changes.
+fn merge(
+    base: &Case,
+    evidence: &Map<String, Value>,
+    without: &[String],
+    over: &Map<String, Value>,
+) -> Map<String, Value> {
+    match base.cloud() {
+        Some(cloud) => merged(evidence, without, over, cloud),
+        None => merged_all(evidence, without, over),
+    }
+}
+
 /// The same for evidence of all clouds, each under its word.
 fn merged_all(base: &Map<String, Value>, without: &[String], over: &Map<String, Value>) -> Map<String, Value> {
     for word in over.keys() {
@@ -313,18 +326,12 @@ pub(crate) fn cases(folder: &Path) -> Vec<(String, Case)> {
 
 /// The files of a case without a plan.
 pub(crate) fn files(base: &Case, case: &Case) -> Vec<(String, Vec<u8>)> {
-    let cloud = base.cloud();
-    documents(&merged(&base.evidence, &case.without, &case.evidence, cloud), base, case, cloud)
+    documents(&merge(base, &base.evidence, &case.without, &case.evidence), base, case)
 }
 
 /// What reachlint says of a case: every flow, and what `check` finds.
 pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<Finding>) -> (Vec<Flow>, Vec<Finding>) {
-    let cloud = base.cloud();
-    let merge = |evidence: &Map<String, Value>, without: &[String], over: &Map<String, Value>| match cloud {
-        Some(cloud) => merged(evidence, without, over, cloud),
-        None => merged_all(evidence, without, over),
-    };
-    let evidence = merge(&base.evidence, &case.without, &case.evidence);
+    let evidence = merge(base, &base.evidence, &case.without, &case.evidence);
     let Some(plan) = &case.plan else {
         let (flows, findings, _) = judged(base, case, &evidence, None, &check);
         return (flows, findings);
@@ -345,7 +352,7 @@ pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<
     }
     // What the plan does can as well be done by hand.
     if let Some(applied) = &plan.applied {
-        let evidence = merge(&evidence, &plan.applied_without, applied);
+        let evidence = merge(base, &evidence, &plan.applied_without, applied);
         let (by_hand, ..) = judged(base, case, &evidence, None, &check);
         assert_eq!(plan::outline(&by_hand), plan::outline(&flows), "{name}");
     }
