@@ -324,9 +324,13 @@ pub(crate) fn cases(folder: &Path) -> Vec<(String, Case)> {
     named.filter(|(name, _)| name != "base.toml").map(|(name, path)| (name, read(path))).collect()
 }
 
-/// The files of a case without a plan.
-pub(crate) fn files(base: &Case, case: &Case) -> Vec<(String, Vec<u8>)> {
-    documents(&merge(base, &base.evidence, &case.without, &case.evidence), base, case)
+/// The files of a case without a plan; of one cloud, where the cases are about all of them.
+pub(crate) fn files(base: &Case, case: &Case, cloud: Cloud) -> Vec<(String, Vec<u8>)> {
+    let mut evidence = merge(base, &base.evidence, &case.without, &case.evidence);
+    if base.cloud().is_none() {
+        evidence.retain(|word, _| word == cloud.word());
+    }
+    documents(&evidence, base, case)
 }
 
 /// What reachlint says of a case: every flow, and what `check` finds.
