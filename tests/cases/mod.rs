@@ -195,6 +195,7 @@ fn id_key(cloud: Cloud, listing: &str) -> &'static str {
     }
 }
 
+/// A base's evidence with a case's over it.
 fn merged(
     base: &Map<String, Value>,
     without: &[String],
@@ -223,19 +224,6 @@ fn merged(
         known.extend(new.iter().cloned());
     }
     all
-}
-
-/// Evidence of whatever the cases of a base are about, with what a case changes.
-fn merge(
-    base: &Case,
-    evidence: &Map<String, Value>,
-    without: &[String],
-    over: &Map<String, Value>,
-) -> Map<String, Value> {
-    match base.cloud() {
-        Some(cloud) => merged(evidence, without, over, cloud),
-        None => merged_all(evidence, without, over),
-    }
 }
 
 /// The same for evidence of all clouds, each under its word.
@@ -271,7 +259,7 @@ fn remove(all: &mut Map<String, Value>, gone: &str, cloud: Cloud) -> bool {
 }
 
 /// The files that a snapshot of this evidence would have.
-fn documents(evidence: &Map<String, Value>, base: &Case, case: &Case) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn documents(evidence: &Map<String, Value>, base: &Case, case: &Case) -> Vec<(String, Vec<u8>)> {
     let of_cloud = |evidence: &Map<String, Value>, cloud| match cloud {
         Cloud::Aws => aws::documents(evidence, case),
         Cloud::Gcp => gcp::documents(evidence, case, base.account.as_deref().unwrap(), base.region.as_deref().unwrap()),
@@ -324,18 +312,27 @@ pub(crate) fn cases(folder: &Path) -> Vec<(String, Case)> {
     named.filter(|(name, _)| name != "base.toml").map(|(name, path)| (name, read(path))).collect()
 }
 
-/// The files of a case without a plan; of one cloud, where the cases are about all of them.
-pub(crate) fn files(base: &Case, case: &Case, cloud: Cloud) -> Vec<(String, Vec<u8>)> {
-    let mut evidence = merge(base, &base.evidence, &case.without, &case.evidence);
-    if base.cloud().is_none() {
-        evidence.retain(|word, _| word == cloud.word());
+/// The evidence of a case.
+pub(crate) fn evidence(base: &Case, case: &Case) -> Map<String, Value> {
+    over(base, &base.evidence, &case.without, &case.evidence)
+}
+
+/// Some evidence with other evidence over it.
+fn over(
+    base: &Case,
+    evidence: &Map<String, Value>,
+    without: &[String],
+    over: &Map<String, Value>,
+) -> Map<String, Value> {
+    match base.cloud() {
+        Some(cloud) => merged(evidence, without, over, cloud),
+        None => merged_all(evidence, without, over),
     }
-    documents(&evidence, base, case)
 }
 
 /// What reachlint says of a case: every flow, and what `check` finds.
 pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<Finding>) -> (Vec<Flow>, Vec<Finding>) {
-    let evidence = merge(base, &base.evidence, &case.without, &case.evidence);
+    let evidence = evidence(base, case);
     let Some(plan) = &case.plan else {
         let (flows, findings, _) = judged(base, case, &evidence, None, &check);
         return (flows, findings);
@@ -356,7 +353,7 @@ pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<
     }
     // What the plan does can as well be done by hand.
     if let Some(applied) = &plan.applied {
-        let evidence = merge(base, &evidence, &plan.applied_without, applied);
+        let evidence = over(base, &evidence, &plan.applied_without, applied);
         let (by_hand, ..) = judged(base, case, &evidence, None, &check);
         assert_eq!(plan::outline(&by_hand), plan::outline(&flows), "{name}");
     }

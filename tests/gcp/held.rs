@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use reachlint_model::Cloud;
 use serde_json::{Value, json};
 
 use crate::cases;
@@ -105,6 +104,13 @@ pub(crate) fn wrong_in(estate: &Estate) -> (usize, Vec<String>) {
     for database in &estate.databases {
         take(text(database, "name").unwrap(), published().record(database));
     }
+    for asset in &estate.assets {
+        take(text(asset, "name").unwrap(), published().object("cloudasset.v1", "Asset", asset));
+        // The data is as that of the API that the asset is of.
+        let (service, schema) = text(asset, "assetType").unwrap().split_once('/').unwrap();
+        assert_eq!(service, "compute.googleapis.com", "{asset}");
+        take(schema, published().object("compute.v1", schema, &asset["resource"]["data"]));
+    }
     for recorded in &estate.effective {
         let schema = match (&recorded.instance, &recorded.region) {
             (Some(_), _) => "InstancesGetEffectiveFirewallsResponse",
@@ -159,7 +165,11 @@ fn the_cases_have_the_shapes_of_the_api() {
         let base = cases::base(&folder);
         for (name, case) in cases::cases(&folder) {
             let mut estate = Estate::default();
-            for (file, bytes) in cases::files(&base, &case, Cloud::Gcp) {
+            let mut evidence = cases::evidence(&base, &case);
+            if base.cloud().is_none() {
+                evidence.retain(|word, _| word == "gcp");
+            }
+            for (file, bytes) in cases::documents(&evidence, &base, &case) {
                 let about = Path::new(&file).file_stem().unwrap().to_str().unwrap();
                 estate.take(about, serde_json::from_slice(&bytes).unwrap());
             }

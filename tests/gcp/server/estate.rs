@@ -26,6 +26,8 @@ pub(crate) struct Estate {
     /// By path, such as `projects/shop/global/networks/prod`.
     pub(crate) records: BTreeMap<String, Value>,
     pub(crate) databases: Vec<Value>,
+    /// What Cloud Asset Inventory has, which this server does not tell.
+    pub(crate) assets: Vec<Value>,
     pub(crate) effective: Vec<Recorded>,
     /// Members, endpoints or learned routes, by the group's or router's path or name.
     pub(crate) details: BTreeMap<String, Value>,
@@ -97,6 +99,10 @@ impl Estate {
             self.details.insert(about.to_owned(), Value::Array(list));
             return;
         };
+        if first.get("assetType").is_some() {
+            self.assets.extend(list);
+            return;
+        }
         let is_record = first.get("kind").is_some() || text(first, "name").is_some_and(|name| name.contains('/'));
         if is_record {
             for record in list {

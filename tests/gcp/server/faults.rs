@@ -61,7 +61,7 @@ pub(crate) fn refusal(fault: &Fault, asked: &Asked) -> Option<Answer> {
             let message = format!(
                 "Quota exceeded for quota metric 'Read requests' and limit 'Read requests per minute' of service \
                  'compute.googleapis.com' for consumer '{}'.",
-                asked.consumer()
+                asked.consumer().replace("projects/", "project_number:")
             );
             let metadata = json!({
                 "consumer": asked.consumer(),

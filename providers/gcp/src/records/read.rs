@@ -630,10 +630,8 @@ mod tests {
             ("sql#instancesList", "sql#instance"),
         ] {
             let records = format!(r#"[{{"kind": "{kind}", "name": "a"}}]"#);
-            let items = match list.ends_with("AggregatedList") {
-                true => format!(r#"{{"regions/r": {{"all": {records}}}}}"#),
-                false => records,
-            };
+            let scoped = format!(r#"{{"regions/r": {{"all": {records}}}}}"#);
+            let items = if list.ends_with("AggregatedList") { scoped } else { records };
             assert!(
                 kinds(&format!(r#"{{"kind": "{list}", "items": {items}}}"#)).contains(&(kind.to_owned(), 1)),
                 "{list}"
