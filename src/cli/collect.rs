@@ -139,8 +139,11 @@ fn aws(arguments: &AwsArguments) -> Result<u8, CliError> {
     Ok(exit::OK)
 }
 
-/// What could not be read. A role is refused for all Regions at once.
+/// What could not be read, and what was not asked. A role is refused for all Regions at once.
 fn warn(manifest: &Manifest) {
+    for note in &manifest.notes {
+        say(&format!("note: {note}"));
+    }
     let several =
         manifest.scopes.iter().any(|scope| Some(&scope.account) != manifest.scopes.first().map(|it| &it.account));
     let mut told: Vec<String> = Vec::new();

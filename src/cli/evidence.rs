@@ -21,6 +21,8 @@ pub(super) struct Gathered {
     pub(super) snapshot: Snapshot,
     recorded: HashMap<String, NameAnswer>,
     asked: bool,
+    /// Which machine this is, where that was asked.
+    itself: Option<Selector>,
 }
 
 impl Gathered {
@@ -46,6 +48,8 @@ impl Gathered {
     pub(super) fn nodes(&self, from: &[Selector]) -> Result<Vec<Node>, CliError> {
         let mut nodes: Vec<Node> = Vec::new();
         for selector in from {
+            let here = self.itself.as_ref().filter(|_| *selector == Selector::Itself);
+            let selector = here.unwrap_or(selector);
             let found = audit::nodes(&self.snapshot.providers(), selector);
             if let Some(failure) = self.unread(selector, found.is_empty()) {
                 return Err(CliError::no_evidence(
@@ -147,6 +151,8 @@ fn taken(
     if options.snapshot.is_empty() {
         return live(options, settings, wanted, plan);
     }
+    let why = "a snapshot is read as it is: `reachlint collect azure --confirm-effective` writes the answers into one";
+    options.live.no_confirmation(why)?;
     let paths = [options.snapshot.as_slice(), &options.service_tags].concat();
     let snapshot = evidence::load_planned(&paths, only, plan)?;
     let mut recorded = by_name(&snapshot.names);
@@ -155,12 +161,12 @@ fn taken(
             recorded.entry(normal(&name)).or_insert_with(|| resolve::system(&name));
         }
     }
-    Ok(Gathered { snapshot, recorded, asked: options.dns })
+    Ok(Gathered { snapshot, recorded, asked: options.dns, itself: None })
 }
 
 pub(super) fn gathered(snapshot: Snapshot) -> Gathered {
     let recorded = by_name(&snapshot.names);
-    Gathered { snapshot, recorded, asked: false }
+    Gathered { snapshot, recorded, asked: false, itself: None }
 }
 
 fn by_name(answers: &[NameAnswer]) -> HashMap<String, NameAnswer> {
@@ -185,6 +191,16 @@ fn live(
     wanted: &[Wanted],
     plan: Option<&PlanFile>,
 ) -> Result<Gathered, CliError> {
+    if options.provider != Some(CloudName::Azure) {
+        options.live.no_confirmation(super::options::ONLY_AZURE)?;
+    }
+    let (mut options, mut settings) = (options.clone(), settings.clone());
+    let itself = settings.from.contains(&Selector::Itself).then(|| itself(&mut options)).transpose()?.flatten();
+    if let Some(itself) = &itself {
+        let from = settings.from.iter_mut().filter(|selector| **selector == Selector::Itself);
+        from.for_each(|selector| selector.clone_from(itself));
+    }
+    let (options, settings) = (&options, &settings);
     let (documents, manifest) = match options.provider {
         Some(CloudName::Azure) => fresh_azure(options, settings, wanted)?,
         _ => fresh_aws(options, settings, wanted)?,
@@ -193,7 +209,7 @@ fn live(
     let documents = documents.chain([("manifest.json", manifest.as_slice())]);
     let snapshot = evidence::from_documents_planned(documents, "what the cloud answered", plan)?;
     let recorded = by_name(&snapshot.names);
-    Ok(Gathered { snapshot, recorded, asked: true })
+    Ok(Gathered { snapshot, recorded, asked: true, itself })
 }
 
 /// Files of a snapshot, and its manifest.
@@ -205,6 +221,18 @@ fn not_here(cloud: &str) -> CliError {
         format!("this build cannot collect live from {cloud}"),
         format!("give a snapshot with `--snapshot PATH`, or build with the feature `{cloud}`"),
     )
+}
+
+/// Which machine of the cloud this is, as its metadata service says; none where that is not asked for.
+fn itself(options: &mut EvidenceOptions) -> Result<Option<Selector>, CliError> {
+    match options.provider {
+        #[cfg(feature = "azure")]
+        Some(CloudName::Azure) => super::azure::itself(&mut options.live).map(Some),
+        #[cfg(feature = "aws")]
+        Some(CloudName::Aws) | None => super::live::itself(&mut options.live).map(Some),
+        // Collection says why not.
+        _ => Ok(None),
+    }
 }
 
 #[cfg(not(feature = "aws"))]

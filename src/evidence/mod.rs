@@ -358,6 +358,9 @@ impl Reader {
                 let note = format!("not read: {} failed{region} with {}", failure.call, failure.error);
                 self.note(path, None, note);
             }
+            for note in &manifest.notes {
+                self.note(path, None, format!("not asked: {note}"));
+            }
             self.aws.manifest(&manifest);
             for intake in &mut self.others {
                 intake.manifest(&manifest);
@@ -374,6 +377,10 @@ impl Reader {
             let cloud = intake.cloud();
             let parts: Vec<String> = found.iter().map(|(kind, count)| format!("{kind}: {count}")).collect();
             self.note(path, Some(cloud), parts.join(", "));
+            return Ok(());
+        }
+        if is_empty_list(bytes) {
+            self.note(path, None, "a list of nothing".to_owned());
             return Ok(());
         }
         self.passed_over(path, named, why)
@@ -414,6 +421,26 @@ impl Reader {
         self.evidence.sort_by(|a, b| a.source.cmp(&b.source));
         let Self { hosts, names, failures, evidence, .. } = self;
         Ok(Snapshot { networks, hosts, names, failures, evidence })
+    }
+}
+
+/// Whether a document is a list without anything, as `az … list` and `gcloud … list` print it, or the API in a page: that there
+/// is nothing of a kind, of which kind it does not say.
+fn is_empty_list(bytes: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum List {
+        Bare(Vec<serde::de::IgnoredAny>),
+        #[serde(rename_all = "camelCase")]
+        Page {
+            value: Vec<serde::de::IgnoredAny>,
+            next_link: Option<String>,
+        },
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(List::Bare(items)) => items.is_empty(),
+        Ok(List::Page { value, next_link }) => value.is_empty() && next_link.is_none_or(|link| link.is_empty()),
+        Err(_) => false,
     }
 }
 

@@ -21,7 +21,7 @@ const MOST_ALLOWED: usize = 40;
 /// Sentences that a finding shows at most.
 const MOST_REASONS: usize = 8;
 /// How notes on the evidence begin that people have to see: what it lacks, and that it is of what will be.
-const TOLD: [&str; 3] = ["passed over:", "not read:", "terraform plan:"];
+const TOLD: [&str; 4] = ["terraform plan:", "not read:", "not asked:", "passed over:"];
 /// Lines on what the evidence lacks at most.
 const MOST_GAPS: usize = 10;
 
@@ -60,9 +60,13 @@ pub fn human(report: &Report, sources: &[SourceText], look: Look) -> String {
 
 /// What the evidence lacks, and what of it was no evidence.
 fn gaps(out: &mut String, evidence: &[Evidence]) {
-    let lacking = evidence.iter().filter(|evidence| TOLD.iter().any(|start| evidence.note.starts_with(start)));
-    let lines: Vec<String> =
-        lacking.map(|evidence| format!("{}: {}", neutral(&evidence.source), neutral(&evidence.note))).collect();
+    let told = |evidence: &Evidence| TOLD.iter().position(|start| evidence.note.starts_with(start));
+    let mut lacking: Vec<(usize, &Evidence)> = evidence.iter().filter_map(|it| Some((told(it)?, it))).collect();
+    // What could not be read decides more than what is no evidence.
+    lacking.sort_by_key(|(rank, _)| *rank);
+    let line =
+        |(_, evidence): (usize, &Evidence)| format!("{}: {}", neutral(&evidence.source), neutral(&evidence.note));
+    let lines: Vec<String> = lacking.into_iter().map(line).collect();
     for line in lines.iter().take(MOST_GAPS) {
         let _ = writeln!(out, "{line}");
     }

@@ -182,6 +182,8 @@ pub(super) fn cause(blocker: &Blocker) -> String {
         ("network-security-group", "egress") => "network security group refuses on the way out",
         ("network-security-group", _) => "network security group refuses on the way in",
         ("security-admin-rule", _) => "security admin rule refuses",
+        ("effective-rules", "egress") => "what is in force refuses on the way out",
+        ("effective-rules", _) => "what is in force refuses on the way in",
         ("health-probe", _) => "health probe of the load balancer is refused",
         ("outbound-address", _) => "no way out to the internet",
         ("public-address", _) => "public address is closed",

@@ -34,8 +34,8 @@ pub(crate) struct Case {
     pub(crate) title: Option<String>,
     pub(crate) why: Option<String>,
     from: Option<String>,
-    /// Of the base alone: the cloud that all cases are about.
-    cloud: Option<String>,
+    /// Of the base: the cloud that all cases are about. Of a rule's fixture: the cloud whose base it starts from, if not AWS.
+    pub(crate) cloud: Option<String>,
     account: Option<String>,
     region: Option<String>,
     pub(crate) nginx: Option<String>,

@@ -25,7 +25,7 @@ fn environment() -> Result<PathBuf, String> {
     let python = programs.join("python");
     let works = || {
         let tried = scrubbed(Command::new(&python))
-            .args(["-c", "import moto, boto3, awscli, flask, crossplane, googleapiclient"])
+            .args(["-c", "import moto, boto3, awscli, flask, crossplane, googleapiclient, azure.mgmt.privatedns"])
             .output();
         tried.is_ok_and(|output| output.status.success())
     };

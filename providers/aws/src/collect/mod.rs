@@ -395,6 +395,7 @@ fn assemble(
         scopes,
         failures,
         names: Vec::new(),
+        notes: Vec::new(),
     };
     Ok(Collected { documents, manifest })
 }

@@ -12,10 +12,12 @@ use super::admin::Admins;
 use super::balancer::{Balancer, Outbound};
 use super::estate::{All, Estate, refers};
 use super::filters::Filter;
+use super::force::InForce;
 use super::names::Called;
 use super::routing::{Link, Routes};
 use super::tags::{Context, Place, context};
 use super::words::{READ_GROUPS, READ_NATS, READ_NICS, READ_VNETS};
+use super::zones::Zones;
 use crate::records::resources::{Nic, Subnet};
 use crate::records::{About, ResourceId, key};
 
@@ -40,6 +42,8 @@ pub(super) struct Filters {
     pub(super) admin: Option<Filter>,
     pub(super) subnet: Option<Filter>,
     pub(super) card: Option<Filter>,
+    /// What Azure itself says is in force, where it was asked.
+    pub(super) in_force: Option<InForce>,
 }
 
 /// What the path needs to know of an interface beyond the neutral model.
@@ -102,6 +106,7 @@ pub struct AzureNetwork {
     /// Public addresses of the basic edition, which are open without a network security group.
     pub(super) basic: HashSet<IpAddr>,
     pub(super) hosts: HashMap<String, Vec<IpAddr>>,
+    pub(super) zones: Zones,
     pub(super) tags: Tags,
     pub(super) aliases: HashMap<String, Vec<InterfaceId>>,
     pub(super) appliances: BTreeMap<IpAddr, IpAddr>,
@@ -144,6 +149,8 @@ pub(super) struct Compiler {
     pub(super) facts: Vec<Facts>,
     pub(super) priority: HashMap<NameId, i64>,
     pub(super) priorities: HashMap<(NameId, bool), Vec<i64>>,
+    /// Interfaces of machines that ask other DNS servers than Azure's.
+    pub(super) elsewhere: HashSet<InterfaceId>,
     reasons: HashMap<(String, Option<&'static str>), ReasonId>,
     pub(super) tags: Tags,
     pub(super) aliases: HashMap<String, Vec<InterfaceId>>,
@@ -173,6 +180,7 @@ impl AzureNetwork {
             facts: Vec::new(),
             priority: HashMap::default(),
             priorities: HashMap::default(),
+            elsewhere: HashSet::default(),
             reasons: HashMap::default(),
             tags: Tags::default(),
             aliases: HashMap::default(),
@@ -208,6 +216,7 @@ impl Compiler {
         self.compile_nics(&all_links);
         let (balancers, outbound) = self.compile_balancers();
         let applications = self.compile_applications();
+        let zones = self.zones();
         let vnets: Vec<String> = self.estate.vnets.keys().cloned().collect();
         let spaces = vnets.iter().filter_map(|vnet| Some((self.name(vnet), self.space(vnet)?))).collect();
         let groups: Vec<(String, AddressSet)> = std::mem::take(&mut self.asg_members).into_iter().collect();
@@ -274,6 +283,7 @@ impl Compiler {
             outbound,
             basic,
             hosts,
+            zones,
             tags: self.tags,
             aliases: self.aliases,
             appliances: self.estate.appliances,

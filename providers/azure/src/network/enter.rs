@@ -225,6 +225,7 @@ impl Entering<'_> {
             }
         };
         self.half.returns.push(found);
+        self.half.returns.extend(self.azure.other_route(to, source, Direction::Return));
     }
 }
 

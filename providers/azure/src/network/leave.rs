@@ -66,6 +66,8 @@ impl Leaving<'_> {
         }
         // Application and other groups are told apart by addresses alone, so who has one does not matter here.
         AzureNetwork::filter_hops(&self.facts.filters, false, self.packet, &mut self.half.hops);
+        let other = self.azure.other_route(self.from, to, Direction::Egress);
+        self.half.hops.extend(other);
         match self.azure.choose(self.from, to) {
             Choice::Unread(reason) => {
                 let kind = HopKind::Route(Outcome::Unknown(reason));

@@ -99,9 +99,13 @@ impl Compiler {
         }
         self.find_by(interface, id, machine_key.as_deref(), nic);
         let cluster = self.cluster(nic, machine_key.as_deref());
+        let in_force = self.in_force(id, place);
+        if self.asks_elsewhere(nic, &vnet_key) {
+            self.elsewhere.insert(interface);
+        }
         self.facts.push(Facts {
             kind,
-            filters: Filters { admin, subnet: subnet_filter, card },
+            filters: Filters { admin, subnet: subnet_filter, card, in_force },
             machine,
             primary: nic.primary != Some(false),
             forwards: nic.enableipforwarding,
