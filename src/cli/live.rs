@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use reachlint_aws::collect::{self, Accounts, CollectError, Collected, Event, Options, this_instance};
-use reachlint_model::Selector;
+use reachlint_model::{NameAnswer, Selector};
 
 use super::CliError;
 use super::options::{LiveOptions, Settings};
@@ -20,9 +20,12 @@ pub(super) fn collect(
     wanted: &[Wanted],
     all: bool,
 ) -> Result<Collected, CliError> {
+    let itself = !settings.from.is_empty() && settings.from.iter().all(|selector| *selector == Selector::Itself);
     let mut answers = Vec::new();
     for name in resolve::questions(wanted, &settings.resolve) {
-        answers.push(resolve::system(&name));
+        // On nginx's own machine its resolver is asked, which knows more than any evidence of it.
+        let elsewhere = !itself && !resolve::is_everywhere(&name);
+        answers.push(NameAnswer { elsewhere, ..resolve::system(&name) });
     }
     let mut regions = live.region.clone();
     let what = if all {
@@ -46,7 +49,7 @@ pub(super) fn collect(
         addresses = addresses.iter().map(IpAddr::to_canonical).collect();
         addresses.sort();
         addresses.dedup();
-        collect::Wanted::Evidence { from, addresses }
+        collect::Wanted::Evidence { from, addresses, names: answers.clone() }
     };
     let roles = live.assume_role.iter().map(|text| text.parse());
     let accounts = Accounts {

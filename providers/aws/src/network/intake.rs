@@ -17,7 +17,7 @@ use crate::records::{
     PublicAccessExclusion, PublicAccessOptions, Reservation, ResourceRecordSet, RouteTable, SecurityGroup,
     SecurityGroupRule, Service, Sink, Subnet, Tag, TargetGroup, TargetHealthDescription, Text, TransitGateway,
     TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute, TransitGatewayRouteTable,
-    TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection, ZoneVpc,
+    TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection, ZoneSummary, ZoneVpc,
 };
 
 /// Makes a target of the id that a field of a route holds.
@@ -608,6 +608,14 @@ impl Sink for Estate {
     fn hosted_zone(&mut self, zone: &HostedZone<'_>, vpcs: Option<&[ZoneVpc<'_>]>) -> Result<(), String> {
         id(&zone.id, "Id")?;
         self.zones.zone(&mut self.names, zone, vpcs);
+        Ok(())
+    }
+
+    fn zones_of_vpc(&mut self, vpc: &str, zones: &[ZoneSummary<'_>], more: bool) -> Result<(), String> {
+        for zone in zones {
+            id(&zone.hosted_zone_id, "HostedZoneId")?;
+        }
+        self.zones.of_vpc(&mut self.names, vpc, zones, more);
         Ok(())
     }
 
