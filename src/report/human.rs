@@ -20,8 +20,9 @@ const MOST_PLACES: usize = 2;
 const MOST_ALLOWED: usize = 40;
 /// Sentences that a finding shows at most.
 const MOST_REASONS: usize = 8;
-/// How notes on the evidence begin that people have to see: what it lacks, and that it is of what will be.
-const TOLD: [&str; 3] = ["passed over:", "not read:", "terraform plan:"];
+/// How notes on the evidence begin that people have to see: what it lacks, what is assumed instead, and that it is of what
+/// will be.
+const TOLD: [&str; 4] = ["passed over:", "not read:", "taken for granted:", "terraform plan:"];
 /// Lines on what the evidence lacks at most.
 const MOST_GAPS: usize = 10;
 

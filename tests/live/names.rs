@@ -10,6 +10,7 @@ use crate::estate::ACCOUNT;
 use crate::moto::moto;
 use crate::proxy::{Fate, Proxy};
 use crate::run::{Key, Ran, conf, run, verdict, verdicts, without_sources};
+use crate::same_answer::aws_of;
 use crate::server::{Form, Reply, Server};
 use crate::services::{FRONT, LOGS, SESSIONS, SHOP, ZONE, estate, of_account, record, records, zones};
 
@@ -338,4 +339,40 @@ fn names_in_moto_are_answered_live_and_from_files() {
     assert_eq!((collected.code, &*collected.stderr), (0, ""));
     let all = run(&Key::any(), &[&judge[..], &["--snapshot", folder]].concat());
     assert_eq!(told(&all), expected, "{all:?}");
+
+    let out = TempDir::new().unwrap();
+    for (at, document) in printed().iter().enumerate() {
+        fs::write(out.path().join(format!("{at}.json")), document.to_string()).unwrap();
+    }
+    let files = run(&Key::any(), &[&judge[..], &["--snapshot", out.path().to_str().unwrap()]].concat());
+    assert_eq!(told(&files), expected, "{files:?}");
+}
+
+/// What the AWS CLI prints of it, with what was asked beside answers that do not repeat it.
+fn printed() -> Vec<Value> {
+    let home = TempDir::new().unwrap();
+    let asked = |service: &str, arguments: &[&str], about: Option<(&str, &str)>| -> Value {
+        let mut answer: Value = serde_json::from_slice(&aws_of(service, moto(), &home, arguments)).unwrap();
+        if let Some((key, id)) = about {
+            answer[key] = id.into();
+        }
+        answer
+    };
+    let described = ["network-interfaces", "instances", "security-groups", "security-group-rules", "network-acls"];
+    let described = described.into_iter().chain(["route-tables", "subnets", "vpcs"]);
+    let mut answers: Vec<Value> = described.map(|what| asked("ec2", &[&format!("describe-{what}")], None)).collect();
+    let vpc = moto().told("/vpc");
+    let of_vpc = ["list-hosted-zones-by-vpc", "--vpc-id", vpc, "--vpc-region", "us-east-1"];
+    let zones = asked("route53", &of_vpc, Some(("VPCId", vpc)));
+    for zone in zones["HostedZoneSummaries"].as_array().unwrap() {
+        let id = zone["HostedZoneId"].as_str().unwrap();
+        let records = ["list-resource-record-sets", "--hosted-zone-id", id];
+        answers.push(asked("route53", &records, Some(("HostedZoneId", id))));
+    }
+    answers.extend([zones, asked("rds", &["describe-db-instances"], None)]);
+    answers.push(asked("elb", &["describe-load-balancers"], None));
+    for call in ["describe-instance-health", "describe-load-balancer-attributes"] {
+        answers.push(asked("elb", &[call, "--load-balancer-name", "old"], Some(("LoadBalancerName", "old"))));
+    }
+    answers
 }

@@ -381,6 +381,7 @@ def seed(url):
         "prefix_list": prefixes,
         "acl": acl,
         "application": application,
+        "vpc": vpc,
         "name": "by-group.corp.internal",
         "old": old,
         "shop": shop,

@@ -167,17 +167,7 @@ impl Page {
                     continue;
                 }
                 Listing::ClassicHealth | Listing::ClassicAttributes => {
-                    let Some(balancer) = asked("LoadBalancerName") else { continue };
-                    let count = if *listing == Listing::ClassicHealth {
-                        let states: Vec<ClassicHealth<'_>> = serde_json::from_str(records).map_err(wrong)?;
-                        sink.classic_health(balancer, &states)?;
-                        states.len()
-                    } else {
-                        let attributes: ClassicAttributes = serde_json::from_str(records).map_err(wrong)?;
-                        sink.classic_attributes(balancer, &attributes)?;
-                        1
-                    };
-                    found.push((*listing, count));
+                    found.extend(of_classic(*listing, records, asked("LoadBalancerName"), sink)?);
                     continue;
                 }
                 Listing::TransitAssociations | Listing::TransitRoutes => {
@@ -302,6 +292,24 @@ fn of_ecs(listing: Listing, records: &str, sink: &mut dyn Sink) -> Result<Option
         }
     }
     Ok((count > 0).then_some((listing, count)))
+}
+
+fn of_classic(
+    listing: Listing,
+    records: &str,
+    balancer: Option<&str>,
+    sink: &mut dyn Sink,
+) -> Result<Option<(Listing, usize)>, String> {
+    let wrong = |error: serde_json::Error| error.to_string();
+    let Some(balancer) = balancer else { return Ok(None) };
+    if listing == Listing::ClassicHealth {
+        let states: Vec<ClassicHealth<'_>> = serde_json::from_str(records).map_err(wrong)?;
+        sink.classic_health(balancer, &states)?;
+        return Ok(Some((listing, states.len())));
+    }
+    let attributes: ClassicAttributes = serde_json::from_str(records).map_err(wrong)?;
+    sink.classic_attributes(balancer, &attributes)?;
+    Ok(Some((listing, 1)))
 }
 
 /// The id of a hosted zone in a file name such as `records-Z0123456789ABCDEFGHIJ.json`.

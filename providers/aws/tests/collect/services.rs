@@ -5,8 +5,8 @@ use super::server::{Form, Reply, filters};
 
 /// A list of an answer that is not EC2's.
 fn listed(action: &str, list: &str, member: &str, items: &[String]) -> Reply {
-    let items: String = items.iter().map(|item| format!("<{member}>{item}</{member}>")).collect();
-    Reply::Answer(format!("<{action}Result><{list}>{items}</{list}></{action}Result>"))
+    let items: Vec<String> = items.iter().map(|item| format!("<{member}>{item}</{member}>")).collect();
+    Reply::Answer(format!("<{action}Result><{list}>{}</{list}></{action}Result>", items.concat()))
 }
 
 pub(crate) const ZONE: &str = "Z0123456789CORP";
@@ -180,7 +180,7 @@ pub(crate) fn estate(action: &str, form: &Form) -> Reply {
             let wanted = INTERFACES.into_iter().filter(|(address, id, description)| {
                 asked.is_empty() || asked.iter().any(|value| [*address, *id, *description].contains(&&**value))
             });
-            let more: String = wanted
+            let more: Vec<String> = wanted
                 .map(|(address, id, description)| {
                     let described = format!("<description>{description}</description>");
                     let text = interface(id, "", "subnet-2", "sg-other", address, &described);
@@ -189,7 +189,7 @@ pub(crate) fn estate(action: &str, form: &Form) -> Reply {
                     format!("<item>{text}</item>")
                 })
                 .collect();
-            Reply::Answer(text.replace("</networkInterfaceSet>", &format!("{more}</networkInterfaceSet>")))
+            Reply::Answer(text.replace("</networkInterfaceSet>", &format!("{}</networkInterfaceSet>", more.concat())))
         }
         "DescribeSecurityGroupRules" => {
             let rules = ["sg-nginx", "sg-app", "sg-node", "sg-other"].into_iter().flat_map(|group| {
