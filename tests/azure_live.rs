@@ -29,8 +29,8 @@ fn signed_in() -> tempfile::TempDir {
     folder
 }
 
-/// Resource Manager with one network interface, and what it was asked.
-fn manager() -> String {
+/// Resource Manager that answers a path in its own way.
+fn manager(answer: fn(&str) -> (u16, String)) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -52,7 +52,8 @@ fn manager() -> String {
                             break;
                         }
                     }
-                    let (status, body) = answer(&path, token);
+                    let error = json!({ "error": { "code": "InvalidAuthenticationToken", "message": "no" } });
+                    let (status, body) = if token { answer(&path) } else { (401, error.to_string()) };
                     let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n", body.len());
                     if (&stream).write_all(format!("{head}{body}").as_bytes()).is_err() {
                         return;
@@ -64,11 +65,9 @@ fn manager() -> String {
     url
 }
 
-fn answer(path: &str, token: bool) -> (u16, String) {
+/// One network interface, and no right to read groups.
+fn small(path: &str) -> (u16, String) {
     let error = |code: &str| json!({ "error": { "code": code, "message": "no" } }).to_string();
-    if !token {
-        return (401, error("InvalidAuthenticationToken"));
-    }
     if path.contains("/networkSecurityGroups") {
         return (403, error("AuthorizationFailed"));
     }
@@ -80,6 +79,50 @@ fn answer(path: &str, token: bool) -> (u16, String) {
     (200, json!({ "value": found }).to_string())
 }
 
+/// nginx and an upstream, whose group in force is another one than the one that is listed; nginx's is not told.
+fn confirming(path: &str) -> (u16, String) {
+    let head = format!("/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.Network");
+    let machine = |name: &str| {
+        format!("/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/{name}")
+    };
+    let subnet = format!("{head}/virtualNetworks/vnet/subnets/a");
+    let nic = |name: &str, address: &str| {
+        json!({ "id": format!("{head}/networkInterfaces/nic-{name}"), "name": format!("nic-{name}"), "location": "westeurope",
+            "properties": { "primary": true, "virtualMachine": { "id": machine(name) }, "ipConfigurations": [{ "name": "ip",
+                "properties": { "privateIPAddress": address, "subnet": { "id": subnet } } }] } })
+    };
+    let running = |name: &str| {
+        json!({ "id": machine(name), "name": name,
+            "properties": { "instanceView": { "statuses": [{ "code": "PowerState/running" }] } } })
+    };
+    if path.contains("nic-nginx/effective") {
+        return (403, json!({ "error": { "code": "AuthorizationFailed", "message": "no" } }).to_string());
+    }
+    let found = if path.contains("/effectiveNetworkSecurityGroups") {
+        json!([{ "networkSecurityGroup": { "id": format!("{head}/networkSecurityGroups/nsg-late") },
+            "association": { "subnet": { "id": subnet } }, "effectiveSecurityRules": [{ "name": "securityRules/DenyAll",
+                "priority": 100, "direction": "Inbound", "access": "Deny", "protocol": "All", "sourcePortRange": "0-65535",
+                "destinationPortRange": "0-65535", "sourceAddressPrefix": "0.0.0.0/0",
+                "destinationAddressPrefix": "0.0.0.0/0" }] }])
+    } else if path.contains("/effectiveRouteTable") {
+        json!([{ "addressPrefix": ["10.0.0.0/16"], "nextHopIpAddress": [], "nextHopType": "VnetLocal", "source": "Default",
+            "state": "Active" }])
+    } else if path.contains("/listNetworkManagerEffectiveSecurityAdminRules") {
+        return (200, json!({ "value": [], "skipToken": "" }).to_string());
+    } else if path.contains("/networkInterfaces") {
+        json!([nic("nginx", "10.0.0.5"), nic("app", "10.0.0.9")])
+    } else if path.contains("/virtualNetworks") {
+        json!([{ "id": format!("{head}/virtualNetworks/vnet"), "name": "vnet", "location": "westeurope", "properties": {
+            "addressSpace": { "addressPrefixes": ["10.0.0.0/16"] },
+            "subnets": [{ "id": subnet, "name": "a", "properties": { "addressPrefix": "10.0.0.0/24" } }] } }])
+    } else if path.contains("/virtualMachines") {
+        json!([running("nginx"), running("app")])
+    } else {
+        json!([])
+    };
+    (200, json!({ "value": found }).to_string())
+}
+
 fn run(path: &Path, arguments: &[&str]) -> Output {
     let mut command = reachlint();
     let path = format!("{}:/usr/bin:/bin", path.display());
@@ -88,7 +131,7 @@ fn run(path: &Path, arguments: &[&str]) -> Output {
 
 #[test]
 fn a_snapshot_is_written_with_what_failed_and_no_token() {
-    let (tools, url) = (signed_in(), manager());
+    let (tools, url) = (signed_in(), manager(small));
     let out = tempfile::tempdir().unwrap();
     let folder = out.path().join("estate");
     let folder = folder.to_str().unwrap();
@@ -116,6 +159,112 @@ fn a_snapshot_is_written_with_what_failed_and_no_token() {
     let again = run(tools.path(), &[&check[..], &["--snapshot", folder]].concat());
     assert_eq!(live.status.code(), Some(4), "{}", String::from_utf8_lossy(&live.stderr));
     assert_eq!((live.status.code(), live.stdout), (again.status.code(), again.stdout));
+}
+
+/// What is in force is asked for, is judged by, is kept, and is judged by again from the snapshot.
+#[test]
+fn a_difference_in_force_is_told_live_and_from_the_snapshot() {
+    let (tools, url) = (signed_in(), manager(confirming));
+    let out = tempfile::tempdir().unwrap();
+    let conf = out.path().join("nginx.conf");
+    fs::write(&conf, "events {}\nhttp { server { location / { proxy_pass http://10.0.0.9:8080; } } }\n").unwrap();
+    let conf = conf.to_str().unwrap();
+    let cloud = ["--subscription", SUB, "--endpoint-url", &url, "--from", "nginx"];
+    let check = ["check", conf, "--report", "short"];
+    let azure = ["--provider", "azure"];
+    let unasked = run(tools.path(), &[&check[..], &azure, &cloud].concat());
+    assert_eq!(unasked.status.code(), Some(0), "{}", String::from_utf8_lossy(&unasked.stderr));
+    let live = run(tools.path(), &[&check[..], &azure, &cloud, &["--confirm-effective"]].concat());
+    let said = String::from_utf8_lossy(&live.stdout);
+    assert_eq!(live.status.code(), Some(1), "{said}{}", String::from_utf8_lossy(&live.stderr));
+    assert!(said.contains("medium[effective-difference]") && said.contains("nsg-late/DenyAll"), "{said}");
+    let folder = out.path().join("estate");
+    let folder = folder.to_str().unwrap();
+    let collect = [&["collect", "azure", conf, "-o", folder, "--confirm-effective"][..], &cloud].concat();
+    let collected = run(tools.path(), &collect);
+    let warned = String::from_utf8_lossy(&collected.stderr);
+    assert!(warned.contains("effectiveNetworkSecurityGroups/action failed with AuthorizationFailed"), "{warned}");
+    let again = run(tools.path(), &[&check[..], &["--from", "nginx", "--snapshot", folder]].concat());
+    assert_eq!((live.status.code(), live.stdout), (again.status.code(), again.stdout));
+    // Who may not ask is told what to grant, and by whom it is not confirmed.
+    let human = run(tools.path(), &["check", conf, "--from", "nginx", "--snapshot", folder]);
+    let human = String::from_utf8_lossy(&human.stdout).into_owned();
+    assert!(
+        human.contains("not read: Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action"),
+        "{human}"
+    );
+}
+
+#[test]
+fn other_clouds_and_snapshots_are_not_confirmed() {
+    let out = tempfile::tempdir().unwrap();
+    let conf = out.path().join("nginx.conf");
+    fs::write(&conf, "events {}\nhttp { server { location / { proxy_pass http://10.0.0.9:8080; } } }\n").unwrap();
+    let conf = conf.to_str().unwrap();
+    let refused = |arguments: &[&str], why: &str| {
+        let output = run(out.path(), &[&["check", conf, "--confirm-effective"], arguments].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(said.contains(why), "{said}");
+    };
+    refused(&["--provider", "aws", "--from", "nginx"], "no other cloud");
+    refused(&["--from", "nginx"], "no other cloud");
+    refused(&["--snapshot", out.path().to_str().unwrap(), "--from", "nginx"], "a snapshot is read as it is");
+    let output = run(out.path(), &["collect", "azure", "--subscription", SUB, "--confirm-effective", "-o", "never"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("nothing says where"));
+}
+
+/// The metadata service of the machine that nginx is, which answers only who says that they mean it.
+fn metadata(answer: Value) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            let head: Vec<String> = lines.take_while(|line| !line.is_empty()).collect();
+            let meant = head.iter().any(|line| line.eq_ignore_ascii_case("metadata: true"));
+            let compute = head[0].starts_with("GET /metadata/instance/compute?api-version=");
+            let (status, body) = if meant && compute { (200, answer.to_string()) } else { (400, String::new()) };
+            let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            let _ = (&stream).write_all(format!("{head}{body}").as_bytes());
+        }
+    });
+    url
+}
+
+/// Without `--from` nginx is on this machine, which knows its subscription too.
+#[test]
+fn a_machine_knows_itself() {
+    let (tools, url) = (signed_in(), manager(confirming));
+    let out = tempfile::tempdir().unwrap();
+    let conf = out.path().join("nginx.conf");
+    fs::write(&conf, "events {}\nhttp { server { location / { proxy_pass http://10.0.0.9:8080; } } }\n").unwrap();
+    let conf = conf.to_str().unwrap();
+    let check = |service: &str, more: &[&str]| {
+        let arguments = ["check", conf, "--provider", "azure", "--endpoint-url", &url, "--report", "json"];
+        let path = format!("{}:/usr/bin:/bin", tools.path().display());
+        let mut command = reachlint();
+        command.env("PATH", path).env("AZURE_POD_IDENTITY_AUTHORITY_HOST", service);
+        command.args(arguments).args(more).output().unwrap()
+    };
+    let id = format!("/subscriptions/{SUB}/resourceGroups/RG/providers/Microsoft.Compute/virtualMachines/NGINX");
+    let service = metadata(json!({ "resourceId": id, "subscriptionId": SUB, "name": "nginx" }));
+    for more in [&[][..], &["--from", "self", "--subscription", SUB]] {
+        let output = check(&service, more);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{said}");
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        assert_eq!(report["flows"][0]["from"]["interface"], "nic-nginx");
+    }
+    for service in [metadata(json!({ "name": "else" })), "http://127.0.0.1:1".to_owned()] {
+        let output = check(&service, &[]);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(5), "{said}");
+        assert!(said.contains("which machine this is"), "{said}");
+    }
+    // What is named is not looked up.
+    assert_eq!(check("http://127.0.0.1:1", &["--from", "nginx", "--subscription", SUB]).status.code(), Some(0));
 }
 
 #[test]

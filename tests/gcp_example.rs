@@ -82,6 +82,110 @@ fn no_fix_opens_anything_to_the_world() {
     }
 }
 
+/// The example's lists as Cloud Asset Inventory has them, and the answers that it does not have as they are.
+fn inventory(lay_out: fn(&[Value]) -> String) -> tempfile::TempDir {
+    const TYPES: [(&str, &str); 10] = [
+        ("compute#backendService", "RegionBackendService"),
+        ("compute#firewall", "Firewall"),
+        ("compute#forwardingRule", "ForwardingRule"),
+        ("compute#healthCheck", "HealthCheck"),
+        ("compute#instance", "Instance"),
+        ("compute#instanceGroup", "InstanceGroup"),
+        ("compute#network", "Network"),
+        ("compute#route", "Route"),
+        ("compute#router", "Router"),
+        ("compute#subnetwork", "Subnetwork"),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let mut assets = Vec::new();
+    for file in std::fs::read_dir("examples/gcp-shop/gcp").unwrap() {
+        let path = file.unwrap().path();
+        let mut document: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let records = document.as_array_mut().map(std::mem::take).unwrap_or_default();
+        let mut rest = Vec::new();
+        for mut record in records {
+            let kind = record["kind"].as_str().and_then(|kind| TYPES.iter().find(|(known, _)| *known == kind));
+            let Some((_, kind)) = kind else {
+                rest.push(record);
+                continue;
+            };
+            record.as_object_mut().unwrap().remove("kind");
+            let name = record["selfLink"].as_str().unwrap().split_once("/projects/").unwrap().1.to_owned();
+            assets.push(serde_json::json!({
+                "name": format!("//compute.googleapis.com/projects/{name}"),
+                "assetType": format!("compute.googleapis.com/{kind}"),
+                "ancestors": ["projects/839104412", "folders/7712", "organizations/551"],
+                "resource": { "version": "v1", "data": record },
+                "updateTime": "2026-11-20T03:00:00Z",
+            }));
+        }
+        let left = if rest.is_empty() { document } else { rest.into() };
+        if left != Value::Array(Vec::new()) {
+            std::fs::write(folder.path().join(path.file_name().unwrap()), left.to_string()).unwrap();
+        }
+    }
+    assert!(assets.len() > 25, "{}", assets.len());
+    std::fs::write(folder.path().join("assets.json"), lay_out(&assets)).unwrap();
+    folder
+}
+
+#[test]
+fn assets_of_the_inventory_say_what_the_lists_say() {
+    let expected = report();
+    let listed: fn(&[Value]) -> String = |assets| Value::from(assets).to_string();
+    let exported: fn(&[Value]) -> String = |assets| {
+        let lines = assets.iter().map(|asset| asset.to_string().replace("\"assetType\"", "\"asset_type\""));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let page: fn(&[Value]) -> String =
+        |assets| serde_json::json!({ "readTime": "2026-11-20T03:00:00Z", "assets": assets }).to_string();
+    for lay_out in [listed, exported, page] {
+        let folder = inventory(lay_out);
+        let output = reachlint()
+            .args([
+                "check",
+                "examples/gcp-shop/nginx.conf",
+                "--from",
+                "tag:role=edge",
+                "--report",
+                "json",
+                "--snapshot",
+            ])
+            .arg(folder.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        for part in ["summary", "flows", "findings"] {
+            assert_eq!(found[part], expected[part], "{part}");
+        }
+    }
+}
+
+#[test]
+fn a_part_of_the_assets_is_not_taken_for_all_of_them() {
+    let page: fn(&[Value]) -> String =
+        |assets| serde_json::json!({ "assets": assets, "nextPageToken": "more" }).to_string();
+    let names: fn(&[Value]) -> String = |assets| {
+        let mut assets = assets.to_vec();
+        for asset in &mut assets {
+            asset.as_object_mut().unwrap().remove("resource");
+        }
+        Value::from(assets).to_string()
+    };
+    for (lay_out, why) in [(page, "one page of several"), (names, "--content-type=resource")] {
+        let folder = inventory(lay_out);
+        let output = reachlint()
+            .args(["check", "examples/gcp-shop/nginx.conf", "--from", "tag:role=edge", "--snapshot"])
+            .arg(folder.path())
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(5));
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.contains(why), "{told}");
+    }
+}
+
 /// Whatever a reason says to grant stands in the role that the documentation has.
 #[test]
 fn the_role_has_every_permission_that_a_reason_names() {

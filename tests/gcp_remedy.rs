@@ -139,11 +139,13 @@ fn run(base: &Case, case: &mut Case, line: &str) {
     }
 }
 
-/// What no command changes: other resources would have to be made, or the evidence is an answer that a new rule is not in.
+/// What no command changes: other resources would have to be made, or the evidence is an answer that a new rule is
+/// not in.
 fn is_out_of_reach(case: &Case) -> bool {
     let documents = case.evidence.get("documents").and_then(Value::as_object);
     documents.is_some_and(|documents| {
-        documents.keys().any(|name| name == "effective-app.json" || name == "effective-region.json")
+        let out_of_reach = ["assets.json", "effective-app.json", "effective-region.json"];
+        documents.keys().any(|name| out_of_reach.contains(&name.as_str()))
     })
 }
 

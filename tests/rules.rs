@@ -92,6 +92,11 @@ fn blocks<'d>(text: &'d str, language: &str) -> Vec<&'d str> {
     text.split(&fence).skip(1).map(|rest| rest.split("```").next().unwrap_or(rest)).collect()
 }
 
+/// The estate that a fixture starts from.
+fn base(case: &Case) -> Case {
+    cases::base(&cases::folder(case.cloud.as_deref().unwrap_or("aws")))
+}
+
 /// The findings of one rule alone about a case, and the lines of the short report on them.
 fn found(base: &Case, rule: &Rule, case: &Case) -> (Vec<String>, Vec<Finding>, String) {
     let (flows, findings) = cases::run(base, case, |context| (rule.check)(context));
@@ -102,7 +107,6 @@ fn found(base: &Case, rule: &Rule, case: &Case) -> (Vec<String>, Vec<Finding>, S
 
 #[test]
 fn every_rule_reports_what_it_must_and_nothing_near_it() {
-    let base = cases::base(&cases::folder("aws"));
     let mut wrong = Vec::new();
     for rule in &RULES {
         let (mut triggers, mut silent) = (0, 0);
@@ -110,7 +114,7 @@ fn every_rule_reports_what_it_must_and_nothing_near_it() {
             let name = format!("{}/{name}", rule.slug);
             assert!(case.title.is_some() && case.why.is_some(), "{name} lacks `title` or `why`");
             assert!(case.id.is_none(), "{name}: a fixture goes by the name of its file");
-            let (mut complaints, findings, _) = found(&base, rule, &case);
+            let (mut complaints, findings, _) = found(&base(&case), rule, &case);
             if name.contains("/triggers-") {
                 triggers += 1;
                 assert!(!case.told.is_empty(), "{name} expects no finding");
@@ -135,9 +139,9 @@ fn every_rule_reports_what_it_must_and_nothing_near_it() {
 
 #[test]
 fn fingerprints_stay_when_lines_move() {
-    let base = cases::base(&cases::folder("aws"));
     for rule in &RULES {
         for (name, mut case) in fixtures(rule) {
+            let base = base(&case);
             let prints = |case: &Case| -> Vec<String> {
                 let (_, findings) = cases::run(&base, case, |context| (rule.check)(context));
                 findings.into_iter().map(|finding| finding.fingerprint).collect()
@@ -152,7 +156,6 @@ fn fingerprints_stay_when_lines_move() {
 
 #[test]
 fn the_example_of_a_page_is_what_a_fixture_prints() {
-    let base = cases::base(&cases::folder("aws"));
     for rule in &RULES {
         let example = section(rule.doc, "## Example");
         let [nginx, output] = ["nginx", "text"].map(|language| blocks(example, language));
@@ -160,6 +163,7 @@ fn the_example_of_a_page_is_what_a_fixture_prints() {
         let printed: Vec<(String, String)> = fixtures(rule)
             .into_iter()
             .map(|(_, case)| {
+                let base = base(&case);
                 let (.., printed) = found(&base, rule, &case);
                 (case.nginx.as_ref().or(base.nginx.as_ref()).unwrap().clone(), printed)
             })

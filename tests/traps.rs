@@ -25,6 +25,11 @@ fn every_azure_case_comes_out_as_it_says() {
 }
 
 #[test]
+fn every_case_across_clouds_comes_out_as_it_says() {
+    every_case_comes_out_as_it_says("cross", "cross", 40);
+}
+
+#[test]
 fn every_case_of_a_plan_comes_out_as_it_says() {
     every_case_comes_out_as_it_says("terraform", "aws", 40);
 }

@@ -249,7 +249,8 @@ impl Auditor<'_> {
         };
         let query =
             Query { provider: node.provider, from: node.interface, source, to, port, protocol: wanted.protocol };
-        let service = provider.service(host);
+        // A name of another cloud's service means the same everywhere.
+        let service = self.subject.providers.iter().find_map(|known| known.service(host));
         let mut explanation = match service {
             Some(service) => self.evaluator.explain_to_service(&query, service),
             None => self.evaluator.explain(&query),

@@ -2,36 +2,72 @@
 
 use std::time::SystemTime;
 
-use reachlint_azure::collect::{CollectError, Collected, Options, collect};
-use reachlint_model::Selector;
+use reachlint_azure::collect::{CollectError, Collected, Dial, Options, collect, this_machine};
+use reachlint_model::{NameAnswer, Selector};
 
 use super::CliError;
 use super::options::{LiveOptions, Settings};
-use crate::audit::Wanted;
-use crate::resolve;
+use crate::audit::{Wanted, WantedTarget, host_address};
+use crate::resolve::{self, normal};
 
 /// Asks names and collects whole subscriptions.
 pub(super) fn evidence(live: &LiveOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Collected, CliError> {
-    if settings.from.contains(&Selector::Itself) {
+    let mut live = live.clone();
+    let mut from = Vec::new();
+    for selector in &settings.from {
+        from.push(if *selector == Selector::Itself { itself(&mut live)? } else { selector.clone() });
+    }
+    let subscriptions = subscriptions(&live);
+    if live.confirm_effective && settings.from.is_empty() {
         return Err(CliError::usage(
-            "which machine of Azure this is, is not asked for",
-            "name nginx's machine: `--from edge-1` or `--from tag:Role=edge`",
+            "what is to be confirmed follows from where nginx runs, and nothing says where",
+            "name nginx's machines: `--from edge-1` or `--from tag:Role=edge`",
         ));
     }
-    let mut subscriptions = live.subscription.clone();
-    if subscriptions.is_empty() {
-        subscriptions.extend(std::env::var("AZURE_SUBSCRIPTION_ID").ok().filter(|id| !id.is_empty()));
-    }
+    let names = resolve::questions(wanted, &settings.resolve);
+    let names: Vec<NameAnswer> = names.iter().map(|name| resolve::system(name)).collect();
+    let confirm = live.confirm_effective.then(|| wanted.iter().filter_map(|it| dial(it, settings, &names)).collect());
     let options = Options {
         subscriptions,
-        from: settings.from.clone(),
-        endpoint: live.endpoint_url.clone(),
+        from,
+        confirm,
+        endpoint: live.endpoint_url,
         now: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
     };
     let mut collected = collect(&options).map_err(|error| failed(&error))?;
-    let names = resolve::questions(wanted, &settings.resolve);
-    collected.manifest.names = names.iter().map(|name| resolve::system(name)).collect();
+    collected.manifest.names = names;
     Ok(collected)
+}
+
+/// The subscriptions to read.
+fn subscriptions(live: &LiveOptions) -> Vec<String> {
+    if !live.subscription.is_empty() {
+        return live.subscription.clone();
+    }
+    std::env::var("AZURE_SUBSCRIPTION_ID").ok().filter(|id| !id.is_empty()).into_iter().collect()
+}
+
+/// Which machine this is; its subscription is the one to read where none was named.
+pub(super) fn itself(live: &mut LiveOptions) -> Result<Selector, CliError> {
+    let machine = this_machine().map_err(|error| failed(&error))?;
+    if subscriptions(live).is_empty() {
+        live.subscription.push(machine.subscription);
+    }
+    Ok(Selector::Name(machine.id))
+}
+
+/// What nginx dials, as far as it is known before anything is read.
+fn dial(wanted: &Wanted, settings: &Settings, names: &[NameAnswer]) -> Option<Dial> {
+    let WantedTarget::Host { host, port } = &wanted.target else { return None };
+    let (name, addresses) = match (host_address(host), settings.resolve.get(&normal(host))) {
+        (Some(address), _) => (None, vec![address]),
+        (None, Some(given)) => (None, given.clone()),
+        (None, None) => {
+            let answer = names.iter().find(|answer| answer.name == *host);
+            (Some(host.clone()), answer.map(|answer| answer.addresses.clone()).unwrap_or_default())
+        }
+    };
+    Some(Dial { name, addresses, port: *port, protocol: wanted.protocol })
 }
 
 fn failed(error: &CollectError) -> CliError {

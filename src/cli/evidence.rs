@@ -21,6 +21,8 @@ pub(super) struct Gathered {
     pub(super) snapshot: Snapshot,
     recorded: HashMap<String, NameAnswer>,
     asked: bool,
+    /// Which machine this is, where that was asked.
+    itself: Option<Selector>,
 }
 
 impl Gathered {
@@ -46,6 +48,8 @@ impl Gathered {
     pub(super) fn nodes(&self, from: &[Selector]) -> Result<Vec<Node>, CliError> {
         let mut nodes: Vec<Node> = Vec::new();
         for selector in from {
+            let here = self.itself.as_ref().filter(|_| *selector == Selector::Itself);
+            let selector = here.unwrap_or(selector);
             let found = audit::nodes(&self.snapshot.providers(), selector);
             if let Some(failure) = self.unread(selector, found.is_empty()) {
                 return Err(CliError::no_evidence(
@@ -147,6 +151,8 @@ fn taken(
     if options.snapshot.is_empty() {
         return live(options, settings, wanted, plan);
     }
+    let why = "a snapshot is read as it is: `reachlint collect azure --confirm-effective` writes the answers into one";
+    options.live.no_confirmation(why)?;
     let paths = [options.snapshot.as_slice(), &options.service_tags].concat();
     let snapshot = evidence::load_planned(&paths, only, plan)?;
     let mut recorded = by_name(&snapshot.names);
@@ -155,12 +161,12 @@ fn taken(
             recorded.entry(normal(&name)).or_insert_with(|| resolve::system(&name));
         }
     }
-    Ok(Gathered { snapshot, recorded, asked: options.dns })
+    Ok(Gathered { snapshot, recorded, asked: options.dns, itself: None })
 }
 
 pub(super) fn gathered(snapshot: Snapshot) -> Gathered {
     let recorded = by_name(&snapshot.names);
-    Gathered { snapshot, recorded, asked: false }
+    Gathered { snapshot, recorded, asked: false, itself: None }
 }
 
 fn by_name(answers: &[NameAnswer]) -> HashMap<String, NameAnswer> {
@@ -179,21 +185,37 @@ pub(super) fn origin(from: Vec<Selector>, evidence: &EvidenceOptions) -> Result<
     }
 }
 
+/// Whether all of nginx's machines are this one.
+pub(super) fn is_here(from: &[Selector]) -> bool {
+    !from.is_empty() && from.iter().all(|selector| *selector == Selector::Itself)
+}
+
 fn live(
     options: &EvidenceOptions,
     settings: &Settings,
     wanted: &[Wanted],
     plan: Option<&PlanFile>,
 ) -> Result<Gathered, CliError> {
+    if options.provider != Some(CloudName::Azure) {
+        options.live.no_confirmation(super::options::ONLY_AZURE)?;
+    }
+    let (mut options, mut settings) = (options.clone(), settings.clone());
+    let here = is_here(&settings.from);
+    let itself = settings.from.contains(&Selector::Itself).then(|| itself(&mut options)).transpose()?.flatten();
+    if let Some(itself) = &itself {
+        let from = settings.from.iter_mut().filter(|selector| **selector == Selector::Itself);
+        from.for_each(|selector| selector.clone_from(itself));
+    }
+    let (options, settings) = (&options, &settings);
     let (documents, manifest) = match options.provider {
         Some(CloudName::Azure) => fresh_azure(options, settings, wanted)?,
-        _ => fresh_aws(options, settings, wanted)?,
+        _ => fresh_aws(options, settings, wanted, here)?,
     };
     let documents = documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
     let documents = documents.chain([("manifest.json", manifest.as_slice())]);
     let snapshot = evidence::from_documents_planned(documents, "what the cloud answered", plan)?;
     let recorded = by_name(&snapshot.names);
-    Ok(Gathered { snapshot, recorded, asked: true })
+    Ok(Gathered { snapshot, recorded, asked: true, itself })
 }
 
 /// Files of a snapshot, and its manifest.
@@ -207,14 +229,26 @@ fn not_here(cloud: &str) -> CliError {
     )
 }
 
+/// Which machine of the cloud this is, as its metadata service says; none where that is not asked for.
+fn itself(options: &mut EvidenceOptions) -> Result<Option<Selector>, CliError> {
+    match options.provider {
+        #[cfg(feature = "azure")]
+        Some(CloudName::Azure) => super::azure::itself(&mut options.live).map(Some),
+        #[cfg(feature = "aws")]
+        Some(CloudName::Aws) | None => super::live::itself(&mut options.live).map(Some),
+        // Collection says why not.
+        _ => Ok(None),
+    }
+}
+
 #[cfg(not(feature = "aws"))]
-fn fresh_aws(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Fresh, CliError> {
+fn fresh_aws(_: &EvidenceOptions, _: &Settings, _: &[Wanted], _: bool) -> Result<Fresh, CliError> {
     Err(not_here("aws"))
 }
 
 #[cfg(feature = "aws")]
-fn fresh_aws(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Fresh, CliError> {
-    let collected = super::live::collect(&options.live, settings, wanted, false)?;
+fn fresh_aws(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted], here: bool) -> Result<Fresh, CliError> {
+    let collected = super::live::collect(&options.live, settings, wanted, here, false)?;
     let manifest = super::live::manifest(&collected);
     Ok((collected.documents, manifest))
 }

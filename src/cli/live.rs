@@ -13,35 +13,28 @@ use super::output::say;
 use crate::audit::{Wanted, WantedTarget, host_address};
 use crate::resolve;
 
-/// Asks names, finds this machine, and collects.
+/// Asks names, finds this machine, and collects. `here` says whether this machine is nginx's.
 pub(super) fn collect(
     live: &LiveOptions,
     settings: &Settings,
     wanted: &[Wanted],
+    here: bool,
     all: bool,
 ) -> Result<Collected, CliError> {
-    let itself = !settings.from.is_empty() && settings.from.iter().all(|selector| *selector == Selector::Itself);
+    live.no_confirmation(super::options::ONLY_AZURE)?;
     let mut answers = Vec::new();
     for name in resolve::questions(wanted, &settings.resolve) {
         // On nginx's own machine its resolver is asked, which knows more than any evidence of it.
-        let elsewhere = !itself && !resolve::is_everywhere(&name);
+        let elsewhere = !here && !resolve::is_everywhere(&name);
         answers.push(NameAnswer { elsewhere, ..resolve::system(&name) });
     }
-    let mut regions = live.region.clone();
+    let mut live = live.clone();
     let what = if all {
         collect::Wanted::Everything
     } else {
         let mut from = Vec::new();
         for selector in &settings.from {
-            if *selector == Selector::Itself {
-                let (instance, region) = this_instance().map_err(|error| failed(&error))?;
-                from.push(Selector::Name(instance));
-                if regions.is_empty() {
-                    regions.push(region);
-                }
-            } else {
-                from.push(selector.clone());
-            }
+            from.push(if *selector == Selector::Itself { itself(&mut live)? } else { selector.clone() });
         }
         let mut addresses: Vec<IpAddr> = wanted.iter().filter_map(literal).collect();
         addresses.extend(answers.iter().flat_map(|answer| &answer.addresses));
@@ -60,7 +53,7 @@ pub(super) fn collect(
     };
     let options = Options {
         profile: live.profile.clone(),
-        regions,
+        regions: live.region,
         accounts,
         endpoint_url: live.endpoint_url.clone(),
         ..Options::new(what, humantime::format_rfc3339_seconds(SystemTime::now()).to_string())
@@ -70,6 +63,15 @@ pub(super) fn collect(
         collect::collect(&options, &|event| progress(watched, &event)).map_err(|error| failed(&error))?;
     collected.manifest.names = answers;
     Ok(collected)
+}
+
+/// Which instance this is; its Region is the one to read where none was named.
+pub(super) fn itself(live: &mut LiveOptions) -> Result<Selector, CliError> {
+    let (instance, region) = this_instance().map_err(|error| failed(&error))?;
+    if live.region.is_empty() {
+        live.region.push(region);
+    }
+    Ok(Selector::Name(instance))
 }
 
 fn literal(wanted: &Wanted) -> Option<IpAddr> {

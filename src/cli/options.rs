@@ -108,9 +108,28 @@ pub(super) struct LiveOptions {
     /// Azure subscription; may be repeated.
     #[arg(long, value_name = "ID")]
     pub(super) subscription: Vec<String>,
+    /// Ask Azure what is in force on the interfaces of nginx and its upstreams too, and tell where that differs from what
+    /// the rules and routes say; needs more than reading rights, and machines that run.
+    #[arg(long)]
+    pub(super) confirm_effective: bool,
     /// Where the EC2 API answers, or Azure Resource Manager, for test servers, VPC endpoints and national clouds.
     #[arg(long, value_name = "URL")]
     pub(super) endpoint_url: Option<String>,
+}
+
+/// Why other clouds are not asked what is in force.
+pub(super) const ONLY_AZURE: &str = "no other cloud: the rules of AWS are what is in force, and Google Cloud's effective \
+                                     firewalls are evidence anyway";
+
+impl LiveOptions {
+    /// Refuses what only Azure answers, and only when it is asked.
+    pub(super) fn no_confirmation(&self, why: &str) -> Result<(), CliError> {
+        if !self.confirm_effective {
+            return Ok(());
+        }
+        let what = format!("`--confirm-effective` asks Azure what is in force, and {why}");
+        Err(CliError::usage(what, "docs/evidence-azure.md, what is in force, tells how it works"))
+    }
 }
 
 /// A cloud on the command line.
@@ -194,7 +213,7 @@ impl ValueEnum for Severity {
 }
 
 /// The command line joined with `reachlint.toml`; the command line goes first.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Settings {
     pub(super) ephemeral: PortRange,
     pub(super) fail_on: Severity,

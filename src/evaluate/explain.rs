@@ -181,26 +181,29 @@ fn detail(network: &Network, judged: &Judged<'_>) -> String {
         },
         HopKind::UnreadGate(id) => reason(id).to_owned(),
         HopKind::Opaque(id) => match hop.note {
-            Some(note) => format!("{}: {}", words(network, &note), reason(id)),
+            Some(note) => format!("{}: {}", words(network, hop, &note), reason(id)),
             None => reason(id).to_owned(),
         },
         HopKind::Route(outcome) | HopKind::Translation(outcome) => match (outcome, hop.note) {
             (reachlint_model::Outcome::Unknown(id), None) => reason(id).to_owned(),
             (reachlint_model::Outcome::Unknown(id), Some(note)) => {
-                format!("{}: {}", words(network, &note), reason(id))
+                format!("{}: {}", words(network, hop, &note), reason(id))
             }
-            (_, note) => note.map_or(String::new(), |note| words(network, &note)),
+            (_, note) => note.map_or(String::new(), |note| words(network, hop, &note)),
         },
     }
 }
 
-fn words(network: &Network, note: &Note) -> String {
+fn words(network: &Network, hop: &Hop, note: &Note) -> String {
     let mut text = note.template.to_owned();
     if let Some(subject) = note.subject {
         text = text.replace("{}", &called(network, subject));
     }
     if let Some(address) = note.address {
-        text = text.replace("{address}", &address.to_string());
+        // Of a sender whose address is not known.
+        let hidden = hop.direction == Direction::Return && address.is_unspecified();
+        let address = if hidden { "the sender".to_owned() } else { address.to_string() };
+        text = text.replace("{address}", &address);
     }
     text
 }
@@ -256,7 +259,8 @@ fn gate_detail(network: &Network, judged: &Judged<'_>, packet: &Packet, decision
             )
         }
         Effect::Unknown(reason) => {
-            let reason = reason.and_then(|id| network.reason(id)).map_or("", |reason| reason.text.as_str());
+            let reason = reason.and_then(|id| network.reason(id));
+            let reason = reason.map_or("it admits some of the internet only", |reason| reason.text.as_str());
             format!("whether {lists} admits {what} is not known: {reason}")
         }
     }
@@ -276,19 +280,23 @@ fn traffic(network: &Network, hop: &Hop, packet: &Packet) -> String {
         let label = network.interface(id).and_then(|interface| interface.label);
         label.map_or(String::new(), |label| format!(" ({})", network.name(label)))
     };
+    let end = |address: std::net::IpAddr, identity| match identity {
+        Identity::Hidden => "an address that is not known".to_owned(),
+        _ => address.to_string(),
+    };
+    let source = end(packet.source, packet.source_identity);
+    let destination = end(packet.destination, packet.destination_identity);
     if hop.direction == Direction::Return {
         return format!(
-            "answers from {} {} to {} ports {}",
-            packet.source, packet.source_ports, packet.destination, packet.destination_ports
+            "answers from {source} {} to {destination} ports {}",
+            packet.source_ports, packet.destination_ports
         );
     }
     format!(
-        "{} {} from {}{} to {}{}",
+        "{} {} from {source}{} to {destination}{}",
         packet.protocol,
         packet.destination_ports,
-        packet.source,
         name(packet.source_identity),
-        packet.destination,
         name(packet.destination_identity)
     )
 }

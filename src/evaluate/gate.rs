@@ -1,10 +1,10 @@
 //! What a gate does with a packet.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use reachlint_model::{
-    Action, Gate, Hop, HopKind, Identity, ListId, Network, Packet, Peer, PortRange, ReasonId, Rule, RuleId, RuleList,
-    Side,
+    Action, AddressSet, Family, Gate, Hop, HopKind, Identity, ListId, Network, Packet, Peer, PortRange, Prefix,
+    ReasonId, Rule, RuleId, RuleList, Side,
 };
 
 /// Jumps deeper than this are a loop: nftables itself allows 16 (`NFT_JUMP_STACK_SIZE`, `nf_tables.h`).
@@ -229,7 +229,8 @@ fn answer_at(network: &Network, gate: &Gate, packet: &Packet, port: u16) -> (Ans
 enum Match {
     Yes,
     No,
-    Maybe(ReasonId),
+    /// Perhaps; without a reason because the sender's address is not known.
+    Maybe(Option<ReasonId>),
 }
 
 struct Walk<'n> {
@@ -301,7 +302,7 @@ impl<'n> Walk<'n> {
                         Action::Next if depth > 0 => self.may_return = true,
                         action => self.possible = self.possible.with(Actions::of(action)),
                     }
-                    self.reason.get_or_insert(reason);
+                    self.reason = self.reason.or(reason);
                 }
                 Match::Yes => match rule.action {
                     Action::Jump(target) => {
@@ -331,10 +332,10 @@ impl<'n> Walk<'n> {
     }
 
     /// Notes what could come of a jump that may be taken; the rule behind it follows in any case.
-    fn may_jump(&mut self, target: ListId, reason: ReasonId, depth: u8) {
+    fn may_jump(&mut self, target: ListId, reason: Option<ReasonId>, depth: u8) {
         let Some(list) = self.network.list(target).filter(|_| depth < MOST_JUMPS) else {
             self.possible = self.possible.with(Actions::DENY);
-            self.reason.get_or_insert(reason);
+            self.reason = self.reason.or(reason);
             return;
         };
         let (before, known) = (self.possible, self.reason);
@@ -346,7 +347,7 @@ impl<'n> Walk<'n> {
         }
         self.may_return = outside;
         // A list that decides nothing makes no doubt.
-        self.reason = if self.possible == before { known } else { known.or(Some(reason)) };
+        self.reason = if self.possible == before { known } else { known.or(reason) };
     }
 
     fn matches(&mut self, rule: &Rule) -> Match {
@@ -374,7 +375,7 @@ impl<'n> Walk<'n> {
             return Match::No;
         }
         match (peer, narrow.maybe) {
-            (Match::Yes, Some(reason)) => Match::Maybe(reason),
+            (Match::Yes, Some(reason)) => Match::Maybe(Some(reason)),
             (peer, _) => peer,
         }
     }
@@ -389,6 +390,9 @@ impl<'n> Walk<'n> {
     }
 
     fn matches_peer(&self, peer: Peer) -> Match {
+        if self.peer_identity == Identity::Hidden {
+            return self.matches_hidden(peer);
+        }
         let holds = match peer {
             Peer::Any => true,
             Peer::V4 { base, length } => match self.peer {
@@ -401,13 +405,32 @@ impl<'n> Walk<'n> {
             Peer::V6(id) => self.network.prefix(id).is_some_and(|prefix| prefix.contains(self.peer)),
             Peer::Set(id) => self.network.set(id).is_some_and(|set| set.contains(self.peer)),
             Peer::Gone => false,
-            Peer::Unknown(reason) => return Match::Maybe(reason),
+            Peer::Unknown(reason) => return Match::Maybe(Some(reason)),
             Peer::Group(group) => match self.peer_identity {
                 Identity::Interface(id) => self.network.carries(id, group),
-                Identity::Nobody => false,
-                Identity::Unknown(reason) => return Match::Maybe(reason),
+                Identity::Nobody | Identity::Hidden => false,
+                Identity::Unknown(reason) => return Match::Maybe(Some(reason)),
             },
         };
         if holds { Match::Yes } else { Match::No }
+    }
+
+    /// Whether a rule is about a peer that may have any address of the internet.
+    fn matches_hidden(&self, peer: Peer) -> Match {
+        let family = Family::of(self.peer);
+        let asked = match peer {
+            Peer::Any => return Match::Yes,
+            Peer::Unknown(reason) => return Match::Maybe(Some(reason)),
+            Peer::Gone | Peer::Group(_) => return Match::No,
+            Peer::V4 { base, length } => Prefix::new(Ipv4Addr::from_bits(base).into(), length).map(AddressSet::from),
+            Peer::V6(id) => self.network.prefix(id).map(AddressSet::from),
+            Peer::Set(id) => self.network.set(id).cloned(),
+        };
+        let internet = AddressSet::internet().only(family);
+        match asked {
+            Some(asked) if internet.is_subset(&asked) => Match::Yes,
+            Some(asked) if !internet.intersection(&asked).is_empty() => Match::Maybe(None),
+            _ => Match::No,
+        }
     }
 }

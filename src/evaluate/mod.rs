@@ -14,8 +14,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use reachlint_host::network::Hosts;
 use reachlint_model::{
-    Crossing, Hop, HopKind, Identity, InterfaceId, Network, Outcome, Packet, Path, PortRange, Protocol, Provider,
-    ReasonId, Verdict, Via,
+    Crossing, Hop, HopKind, Identity, InterfaceId, Network, Onward, Outcome, Packet, Path, PortRange, Protocol,
+    Provider, ReasonId, Verdict, Via,
 };
 
 pub use explain::{Blocker, Explanation, Gap, Owner, rule_text};
@@ -192,15 +192,11 @@ impl<'n> Evaluator<'n> {
         let to = self.receiving(query.provider, &crossing);
         if to != query.provider {
             // Interfaces are numbered by each provider for itself, and no cloud knows another's groups.
-            crossing.packet.source_identity = Identity::Nobody;
+            crossing.packet.source_identity = crossing.packet.source_identity.outside();
             crossing.destination = None;
         }
         let entering = *self.providers.get(to)?;
-        let arrival = entering.enter(&crossing, &mut self.path.enter);
-        if let Some(at) = arrival.interface {
-            self.path.end = Some((at, arrival.packet));
-            entering.onward(&crossing, at, &mut self.path.onward);
-        }
+        let interface = self.come_in(entering, &crossing);
         if let Some(hosts) = self.hosts {
             let inside = crossing.via == Via::Loopback;
             let first = if inside { to_itself(&packet) } else { packet };
@@ -210,10 +206,33 @@ impl<'n> Evaluator<'n> {
             }
             receivers(hosts, to, &mut self.path);
         }
-        let landing = Landing { provider: to, interface: arrival.interface.or(crossing.destination) };
+        let landing = Landing { provider: to, interface: interface.or(crossing.destination) };
         let leave = leaving.network();
-        let hosts = self.hosts.map_or(leave, Hosts::network);
-        Some((Networks { leave, enter: entering.network(), hosts }, landing))
+        let networks = Networks { leave, enter: entering.network(), hosts: self.hosts.map_or(leave, Hosts::network) };
+        if let Some(unseen) = self.path.leave.unseen {
+            // A receiver that treats all senders alike does not ask for the address.
+            let asked = asks_for_sender(&self.path, networks);
+            let kind = if asked { unseen.kind } else { HopKind::Translation(Outcome::Pass) };
+            self.path.leave.hops.push(Hop { kind, ..unseen });
+        }
+        Some((networks, landing))
+    }
+
+    /// Lays the receiver's half of a path: once for each address that the packet may have left with.
+    fn come_in(&mut self, entering: &dyn Provider, crossing: &Crossing) -> Option<InterfaceId> {
+        let path = &mut self.path;
+        if path.leave.senders.len() < 2 || !entering.answers(crossing.packet.destination) {
+            return arrive(entering, crossing, path);
+        }
+        let mut interface = None;
+        for sender in &path.leave.senders {
+            let mut way = Path::default();
+            way.leave.hops.push(sender.hop);
+            let packet = Packet { source: sender.address, ..crossing.packet };
+            interface = arrive(entering, &Crossing { packet, ..*crossing }, &mut way).or(interface);
+            path.ways.push(Onward { path: way, doubt: sender.doubt });
+        }
+        interface
     }
 
     /// Which cloud takes the packet: over the internet it can be any.
@@ -224,6 +243,28 @@ impl<'n> Evaluator<'n> {
         let public = crossing.packet.destination;
         self.providers.iter().position(|provider| provider.answers(public)).unwrap_or(from)
     }
+}
+
+/// Lays what a packet passes in the receiver's cloud, and what follows there.
+fn arrive(entering: &dyn Provider, crossing: &Crossing, path: &mut Path) -> Option<InterfaceId> {
+    let arrival = entering.enter(crossing, &mut path.enter);
+    if let Some(at) = arrival.interface {
+        path.end = Some((at, arrival.packet));
+        entering.onward(crossing, at, &mut path.onward);
+    }
+    arrival.interface
+}
+
+/// Whether a gate of a path cannot be decided without the address of a sender that is not known.
+fn asks_for_sender(path: &Path, networks: Networks<'_>) -> bool {
+    let mut asks = false;
+    places(path, networks, |network, place| {
+        let HopKind::Gate { gate, packet } = place.hop.kind else { return };
+        let hidden = [packet.source_identity, packet.destination_identity].contains(&Identity::Hidden);
+        let Some(gate) = network.gate(gate).filter(|_| hidden) else { return };
+        asks |= decide(network, place.earlier, gate, &packet).undecided;
+    });
+    asks || path.onward.iter().any(|way| asks_for_sender(&way.path, networks.onward()))
 }
 
 /// What a host sends to itself: the source is the destination, whichever of its addresses that is (the routing table
@@ -242,7 +283,7 @@ fn receivers(hosts: &Hosts, provider: usize, path: &mut Path) {
     if let Some((at, packet)) = path.end {
         hosts.enter((provider, at), &packet, false, &mut path.receiver);
     }
-    for way in &mut path.onward {
+    for way in path.ways.iter_mut().chain(&mut path.onward) {
         receivers(hosts, provider, &mut way.path);
     }
 }
@@ -285,11 +326,13 @@ fn judge<'p>(walk: Walk<'p, '_>, each: &mut dyn FnMut(Judged<'p>)) -> Verdict {
             _ => false,
         });
     }
-    match judge_onward(&walk, each) {
-        Some(Verdict::Blocked) => blocked = true,
-        Some(Verdict::Unknown) => unknown = true,
-        Some(Verdict::Partial) => partial += 1,
-        Some(Verdict::Allowed) | None => {}
+    for verdict in [judge_ways(&walk, Ways::In, each), judge_ways(&walk, Ways::On, each)] {
+        match verdict {
+            Some(Verdict::Blocked) => blocked = true,
+            Some(Verdict::Unknown) => unknown = true,
+            Some(Verdict::Partial) => partial += 1,
+            Some(Verdict::Allowed) | None => {}
+        }
     }
     match (blocked, unknown, partial) {
         (true, ..) => Verdict::Blocked,
@@ -299,10 +342,23 @@ fn judge<'p>(walk: Walk<'p, '_>, each: &mut dyn FnMut(Judged<'p>)) -> Verdict {
     }
 }
 
-/// Judges the ways on from a receiver, of which it takes one for each connection: blocked where all of them are, and
-/// partial where some are. One that may never be taken settles nothing, unless all the others say the same.
-fn judge_onward<'p>(walk: &Walk<'p, '_>, each: &mut dyn FnMut(Judged<'p>)) -> Option<Verdict> {
-    let (onward, networks) = (walk.path.onward.as_slice(), walk.networks.onward());
+/// Which of a path's ways.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ways {
+    /// Into the receiver's cloud, from the sender's.
+    In,
+    /// On from a receiver.
+    On,
+}
+
+/// Judges ways of which a connection takes one: blocked where all of them are, and partial where some are. One that may
+/// never be taken settles nothing, unless all the others say the same.
+fn judge_ways<'p>(walk: &Walk<'p, '_>, which: Ways, each: &mut dyn FnMut(Judged<'p>)) -> Option<Verdict> {
+    let (onward, networks) = match which {
+        Ways::In => (walk.path.ways.as_slice(), walk.networks),
+        Ways::On => (walk.path.onward.as_slice(), walk.networks.onward()),
+    };
+    let place = |side| if side == Side::Leaving && which == Ways::On { Side::Entering } else { side };
     if onward.is_empty() {
         return None;
     }
@@ -311,8 +367,7 @@ fn judge_onward<'p>(walk: &Walk<'p, '_>, each: &mut dyn FnMut(Judged<'p>)) -> Op
     for way in onward {
         let next = Walk { path: &way.path, networks, before: Some(walk) };
         let verdict = judge(next, &mut |judged| {
-            let side = if judged.side == Side::Host { Side::Host } else { Side::Entering };
-            each(Judged { side, ..judged });
+            each(Judged { side: place(judged.side), ..judged });
         });
         all_pass &= verdict == Verdict::Allowed;
         all_end &= verdict == Verdict::Blocked;
@@ -333,7 +388,7 @@ fn judge_onward<'p>(walk: &Walk<'p, '_>, each: &mut dyn FnMut(Judged<'p>)) -> Op
                 let told = onward.iter().take(at).any(|earlier| earlier.doubt == way.doubt);
                 let Some(hop) = way.doubt.as_ref().filter(|_| !told) else { continue };
                 let effect = plain_effect(hop);
-                each(Judged { hop, side: Side::Entering, effect, decision: None, earlier: &[] });
+                each(Judged { hop, side: place(Side::Leaving), effect, decision: None, earlier: &[] });
             }
             Some(Verdict::Unknown)
         }

@@ -141,7 +141,7 @@ impl Trial<'_> {
                     let interface = self.network.interface(id).unwrap();
                     (self.network.groups(interface).contains(&group), false)
                 }
-                Identity::Nobody => (false, false),
+                Identity::Nobody | Identity::Hidden => (false, false),
                 Identity::Unknown(_) => (true, true),
             },
         };

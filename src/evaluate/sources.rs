@@ -312,8 +312,7 @@ impl<'n> Walk<'n> {
 
     /// The addresses of the interfaces that carry a group.
     fn carriers(&self, group: Group) -> AddressSet {
-        let carrying = self.network.interfaces().map(|(_, interface)| interface);
-        let carrying = carrying.filter(|interface| self.network.groups(interface).contains(&group));
+        let carrying = self.network.carriers(group).filter_map(|id| self.network.interface(id));
         let addresses = carrying.flat_map(|interface| self.network.addresses(interface));
         let each = addresses.flat_map(|address| [Some(address.private), address.public]).flatten();
         AddressSet::from_ranges(each.map(|address| (address, address)))

@@ -12,18 +12,24 @@ use reachlint_aws::records::{Listing, ReadError, Recognised, read};
 use reachlint_host::records::{Document, DocumentError, MAGIC_LENGTH, is_document};
 use reachlint_model::{Cloud, Failure, Intake, Manifest, NameAnswer, Provider, SNAPSHOT_SCHEMA};
 
-use reachlint_terraform::PlanError;
+use reachlint_terraform::{PlanError, SHOWN_LENGTH};
 
 use crate::report::Evidence;
 
 pub use plan::PlanFile;
 
+/// Bytes at the start of a document that tell what needs no reading to be known.
+const START: usize = if MAGIC_LENGTH > SHOWN_LENGTH { MAGIC_LENGTH } else { SHOWN_LENGTH };
+
+/// Why what Terraform printed is no evidence.
+const SHOWN: &str = "it is what `terraform show -json` prints; `--plan` takes a plan";
+
 /// Folders nested deeper than this are a loop of links.
 const DEEPEST: usize = 16;
 
-/// Outermost keys of a manifest, of Compute Engine resources and answers, of Azure resources, their pages, Resource Graph's
+/// Outermost keys of a manifest, of Compute Engine resources and answers, of assets, of Azure resources, their pages, Resource Graph's
 /// rows, service tags, and what a user says of appliances.
-const KEYS: [&str; 12] = [
+const KEYS: [&str; 15] = [
     "schema",
     "kind",
     "id",
@@ -33,6 +39,9 @@ const KEYS: [&str; 12] = [
     "instanceGroup",
     "networkEndpointGroup",
     "tagBindings",
+    "assets",
+    "assetType",
+    "asset_type",
     "data",
     "values",
     "applianceSourceAddresses",
@@ -184,6 +193,10 @@ pub fn load_planned(
         files.into_iter().map(|(path, named)| (!lists_interfaces(&path), path, named)).collect();
     ordered.sort();
     for (_, path, named) in ordered {
+        // A plan may lie beside what it is laid over.
+        if !named && plan.is_some_and(|plan| plan.is(&path)) {
+            continue;
+        }
         let file = fs::File::open(&path);
         let mut file = file.map_err(|source| EvidenceError::Unreadable { path: path.clone(), source })?;
         reader.document(&path, &mut file, named, || fs::read(&path).map(Cow::Owned))?;
@@ -287,10 +300,14 @@ impl Reader {
         let folder = path.parent().map(|folder| folder.to_string_lossy()).unwrap_or_default();
         self.aws.folder(&folder);
         let unreadable = |source| EvidenceError::Unreadable { path: path.to_owned(), source };
-        let mut start = Vec::with_capacity(MAGIC_LENGTH);
-        input.take(MAGIC_LENGTH as u64).read_to_end(&mut start).map_err(unreadable)?;
+        let mut start = Vec::with_capacity(START);
+        input.take(START as u64).read_to_end(&mut start).map_err(unreadable)?;
         if is_document(&start) {
             return self.host(path, &again().map_err(unreadable)?);
+        }
+        // A plan of a large estate is larger than its evidence, and lies in the same folder.
+        if reachlint_terraform::is_shown(&start) {
+            return self.passed_over(path, named, SHOWN.to_owned());
         }
         let input = &mut start.as_slice().chain(input);
         match read(&name, input, &mut self.aws) {
@@ -341,6 +358,9 @@ impl Reader {
                 let note = format!("not read: {} failed{region} with {}", failure.call, failure.error);
                 self.note(path, None, note);
             }
+            for note in &manifest.notes {
+                self.note(path, None, format!("not asked: {note}"));
+            }
             self.aws.manifest(&manifest);
             for intake in &mut self.others {
                 intake.manifest(&manifest);
@@ -359,6 +379,15 @@ impl Reader {
             self.note(path, Some(cloud), parts.join(", "));
             return Ok(());
         }
+        if is_empty_list(bytes) {
+            self.note(path, None, "a list of nothing".to_owned());
+            return Ok(());
+        }
+        self.passed_over(path, named, why)
+    }
+
+    /// What is no evidence: a file that was named is an error, any other is told of.
+    fn passed_over(&mut self, path: &Path, named: bool, why: String) -> Result<(), EvidenceError> {
         if named {
             return Err(EvidenceError::NotEvidence { path: path.to_owned(), why });
         }
@@ -396,6 +425,26 @@ impl Reader {
         self.evidence.sort_by(|a, b| a.source.cmp(&b.source));
         let Self { hosts, names, failures, evidence, .. } = self;
         Ok(Snapshot { networks, hosts, names, failures, evidence })
+    }
+}
+
+/// Whether a document is a list without anything, as `az … list` and `gcloud … list` print it, or the API in a page: that there
+/// is nothing of a kind, of which kind it does not say.
+fn is_empty_list(bytes: &[u8]) -> bool {
+    #[derive(serde::Deserialize)]
+    #[serde(untagged)]
+    enum List {
+        Bare(Vec<serde::de::IgnoredAny>),
+        #[serde(rename_all = "camelCase")]
+        Page {
+            value: Vec<serde::de::IgnoredAny>,
+            next_link: Option<String>,
+        },
+    }
+    match serde_json::from_slice(bytes) {
+        Ok(List::Bare(items)) => items.is_empty(),
+        Ok(List::Page { value, next_link }) => value.is_empty() && next_link.is_none_or(|link| link.is_empty()),
+        Err(_) => false,
     }
 }
 
@@ -441,7 +490,8 @@ mod tests {
 
     #[test]
     fn what_is_taken_for_granted_is_told_once_where_it_matters() {
-        let told = assumptions("igw-1", &[("more.json", TABLE)]);
+        let second = TABLE.replace("rtb-1", "rtb-2").replace("GATEWAY", "igw-2");
+        let told = assumptions("igw-1", &[("more.json", &second)]);
         let [note] = told.as_slice() else { panic!("{told:?}") };
         assert!(note.starts_with("estate: ") && note.contains("VPC Block Public Access is off"), "{note}");
         assert_eq!(assumptions("local", &[]), Vec::<String>::new());

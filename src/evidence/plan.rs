@@ -37,6 +37,12 @@ impl PlanFile {
         Ok(Self { path: path.to_owned(), plan })
     }
 
+    /// Whether this is the file it stood in, however it is written.
+    pub(super) fn is(&self, path: &Path) -> bool {
+        let real = |path: &Path| fs::canonicalize(path).ok();
+        real(path).is_some_and(|path| real(&self.path) == Some(path))
+    }
+
     /// Says that there is nothing to lay it over.
     pub(super) fn useless(&self) -> Evidence {
         let note = "not read: there is no evidence of aws to lay the plan over".to_owned();

@@ -22,7 +22,7 @@ const MOST_ALLOWED: usize = 40;
 const MOST_REASONS: usize = 8;
 /// How notes on the evidence begin that people have to see: what it lacks, what is assumed instead, and that it is of what
 /// will be.
-const TOLD: [&str; 4] = ["passed over:", "not read:", "taken for granted:", "terraform plan:"];
+const TOLD: [&str; 5] = ["terraform plan:", "not read:", "not asked:", "taken for granted:", "passed over:"];
 /// Lines on what the evidence lacks at most.
 const MOST_GAPS: usize = 10;
 
@@ -61,9 +61,13 @@ pub fn human(report: &Report, sources: &[SourceText], look: Look) -> String {
 
 /// What the evidence lacks, and what of it was no evidence.
 fn gaps(out: &mut String, evidence: &[Evidence]) {
-    let lacking = evidence.iter().filter(|evidence| TOLD.iter().any(|start| evidence.note.starts_with(start)));
-    let lines: Vec<String> =
-        lacking.map(|evidence| format!("{}: {}", neutral(&evidence.source), neutral(&evidence.note))).collect();
+    let told = |evidence: &Evidence| TOLD.iter().position(|start| evidence.note.starts_with(start));
+    let mut lacking: Vec<(usize, &Evidence)> = evidence.iter().filter_map(|it| Some((told(it)?, it))).collect();
+    // What could not be read decides more than what is no evidence.
+    lacking.sort_by_key(|(rank, _)| *rank);
+    let line =
+        |(_, evidence): (usize, &Evidence)| format!("{}: {}", neutral(&evidence.source), neutral(&evidence.note));
+    let lines: Vec<String> = lacking.into_iter().map(line).collect();
     for line in lines.iter().take(MOST_GAPS) {
         let _ = writeln!(out, "{line}");
     }
@@ -109,7 +113,8 @@ fn upstreams(out: &mut String, flows: &[Flow], look: Look) {
         }
         let named = flow.to.address.as_deref().is_some_and(|address| address != flow.to.host);
         let host = named.then_some(flow.to.host.as_str());
-        let label: Vec<&str> = [flow.to.label.as_deref(), host].into_iter().flatten().collect();
+        let receiver = flow.receiver();
+        let label: Vec<&str> = [receiver.as_deref(), host].into_iter().flatten().collect();
         rows.push(Row { verdict: flow.verdict, target, label: label.join(", "), why, from: vec![from] });
     }
     let machines = machines(flows);
@@ -279,6 +284,24 @@ fn remedy(out: &mut String, finding: &Finding) {
     }
 }
 
+/// What stands before a step at which the path comes into another cloud.
+fn border(flow: &Flow, own: &str, at: usize) -> Option<String> {
+    let cloud = |step: &super::Step| {
+        let cloud = step.layer.split('.').next().unwrap_or_default().to_owned();
+        ["aws", "gcp", "azure"].contains(&cloud.as_str()).then_some(cloud)
+    };
+    let step = flow.path.get(at)?;
+    let here = cloud(step)?;
+    let before = flow.path.get(..at)?.iter().rev().find_map(cloud)?;
+    let words = match (here == own, step.direction == "return") {
+        // Behind that, the same connection follows from another address.
+        (true, false) => format!("or from {here}"),
+        (true, true) => format!("answers, back in {here}"),
+        (false, _) => format!("over the internet into {here}"),
+    };
+    (here != before).then(|| format!("-- {words} --"))
+}
+
 /// A connection for people: every gate on its way.
 #[must_use]
 pub fn trace(flow: &Flow) -> String {
@@ -286,19 +309,24 @@ pub fn trace(flow: &Flow) -> String {
     let style = color(flow.verdict);
     let from = flow.from.label.as_deref().or(flow.from.interface.as_deref()).unwrap_or("unknown");
     let address = flow.from.address.as_deref().unwrap_or_default();
-    let to = flow.to.label.as_deref().map_or_else(String::new, |label| format!(" ({label})"));
+    let to = flow.receiver().map_or_else(String::new, |label| format!(" ({label})"));
+    let own = flow.from.provider.as_deref().filter(|_| flow.other_cloud().is_some());
     let _ = writeln!(
         out,
-        "{style}{}{style:#}: {} ({}) to {}{}",
+        "{style}{}{style:#}: {} ({}{}) to {}{}",
         flow.verdict.word(),
         neutral(from),
         neutral(address),
+        neutral(&own.map_or_else(String::new, |own| format!(" in {own}"))),
         neutral(&destination(&flow.to)),
         neutral(&to)
     );
     let wide = |text: fn(&super::Step) -> &str| flow.path.iter().map(|step| text(step).len()).max().unwrap_or_default();
     let (layers, directions) = (wide(|step| &step.layer), wide(|step| &step.direction));
     for (at, step) in flow.path.iter().enumerate() {
+        if let Some(border) = own.and_then(|own| border(flow, own, at)) {
+            let _ = writeln!(out, "     {border}");
+        }
         let (mark, style) = match step.outcome {
             StepOutcome::Deny => ("deny", color(FlowVerdict::Blocked)),
             StepOutcome::Maybe => ("maybe", color(FlowVerdict::Unknown)),

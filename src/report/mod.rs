@@ -207,6 +207,20 @@ pub struct Flow {
     pub aws: Option<Comparison>,
 }
 
+impl Flow {
+    /// The upstream's cloud, where that is not nginx's.
+    pub(crate) fn other_cloud(&self) -> Option<&str> {
+        let own = self.from.provider.as_deref()?;
+        self.to.provider.as_deref().filter(|other| *other != own)
+    }
+
+    /// What people call the upstream, with its cloud where that is not nginx's.
+    pub(crate) fn receiver(&self) -> Option<String> {
+        let label = self.to.label.as_deref()?;
+        Some(self.other_cloud().map_or_else(|| label.to_owned(), |cloud| format!("{label} in {cloud}")))
+    }
+}
+
 /// nginx's end of a flow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Source {

@@ -9,7 +9,8 @@ use reachlint_model::{Lookup, NameAnswer as Recorded, Provider};
 use crate::audit::{NameAnswer, Names, Node, Wanted, WantedTarget, host_address};
 
 /// Everything that can answer a name, the first that does wins: what the user says, the cloud's own evidence (a private
-/// zone of nginx's network before the names of the cloud itself), the snapshot's answers.
+/// zone of nginx's network before the names of the cloud itself), the snapshot's answers, and what the evidence of other
+/// clouds says of their public names.
 ///
 /// The cloud's evidence goes before recorded answers, which may come from a machine that another resolver answers: a
 /// private zone hides whatever public DNS says of its names. Where it knows that the cloud answers a name, but not with
@@ -41,8 +42,14 @@ impl Names for Resolver<'_> {
                 Lookup::Hidden(why) => (Some(why), true),
                 Lookup::Addresses(_) | Lookup::Silent => (None, false),
             };
+        let others = self.providers.iter().enumerate().filter(|(at, _)| *at != node.provider && undecided.is_none());
+        let elsewhere = others.into_iter().find_map(|(_, other)| match other.public_lookup(host) {
+            Lookup::Addresses(addresses) if !addresses.is_empty() => Some(addresses),
+            _ => None,
+        });
         match (self.recorded.get(&key).filter(|recorded| !(hidden && recorded.elsewhere)), undecided) {
             (Some(recorded), _) if !recorded.addresses.is_empty() => NameAnswer::Addresses(recorded.addresses.clone()),
+            _ if elsewhere.is_some() => NameAnswer::Addresses(elsewhere.unwrap_or_default()),
             (_, Some(why)) => NameAnswer::None(format!("{why}; pass `--resolve {host}=ADDRESS`")),
             (Some(recorded), None) => {
                 let why = recorded.error.as_deref().unwrap_or("the resolver had no answer");

@@ -1,7 +1,6 @@
 //! How wide a set of sources is.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::LazyLock;
+use std::net::{IpAddr, Ipv4Addr};
 
 use reachlint_model::{AddressSet, Family, Network, Peer, Prefix};
 
@@ -14,20 +13,10 @@ const WIDE_V6: u128 = 1 << 96;
 const INTERNET_V4: u64 = 1 << 30;
 /// Half of the global unicast space of IPv6 (`2000::/3`).
 const INTERNET_V6: u128 = 1 << 124;
+/// Virtual Network, what is IP address 168.63.129.16.
+const AZURE_HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
 /// As many addresses as the smallest subnet of AWS has: a /28 (VPC guide, subnet sizing).
 const FEW: u64 = 16;
-
-/// Addresses that can come from the internet: IPv4 without RFC 1918, RFC 6598, `0.0.0.0/8`, loopback, link-local,
-/// multicast and the reserved last block (RFC 6890), and of IPv6 the global unicast space.
-static PUBLIC: LazyLock<AddressSet> = LazyLock::new(|| {
-    let private = [([10, 0, 0, 0], 8), ([172, 16, 0, 0], 12), ([192, 168, 0, 0], 16), ([100, 64, 0, 0], 10)];
-    let special = [([0, 0, 0, 0], 8), ([127, 0, 0, 0], 8), ([169, 254, 0, 0], 16), ([224, 0, 0, 0], 3)];
-    let blocks = private.into_iter().chain(special);
-    let blocks = blocks.filter_map(|(octets, length)| Prefix::new(Ipv4Addr::from(octets).into(), length));
-    let v4 = AddressSet::family(Family::V4).difference(&blocks.collect());
-    let unicast = Prefix::new(IpAddr::V6(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0)), 3);
-    v4.union(&unicast.map(AddressSet::from).unwrap_or_default())
-});
 
 /// How wide a set of sources is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,8 +31,9 @@ pub(super) enum Breadth {
 
 /// The breadth of a set, if it is wide at all.
 pub(super) fn breadth(sources: &AddressSet) -> Option<Breadth> {
-    let public = sources.intersection(&PUBLIC);
-    let private = sources.difference(&PUBLIC);
+    let public = sources.intersection(AddressSet::internet());
+    // The one that Azure's hosts serve their machines from is neither.
+    let private = sources.difference(AddressSet::internet()).difference(&AZURE_HOST.into());
     if public.size_v4() >= INTERNET_V4 || public.size_v6() >= INTERNET_V6 {
         Some(Breadth::Internet)
     } else if public.size_v4() >= WIDE_V4 || public.size_v6() >= WIDE_V6 {
@@ -53,11 +43,9 @@ pub(super) fn breadth(sources: &AddressSet) -> Option<Breadth> {
     }
 }
 
-/// Whether a set holds every public address of a family. The one that Azure's hosts serve their machines from is in no
-/// network, and Azure's own word for the internet leaves it out.
+/// Whether a set holds every public address of a family.
 pub(super) fn is_whole_internet(sources: &AddressSet, family: Family) -> bool {
-    const AZURE_HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
-    PUBLIC.only(family).difference(&AZURE_HOST.into()).is_subset(sources)
+    AddressSet::internet().only(family).is_subset(sources)
 }
 
 /// Whether a set is a handful of addresses.

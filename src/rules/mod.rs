@@ -14,6 +14,8 @@ mod broad_ingress;
 mod broad_ports;
 #[path = "client-chosen-upstream/mod.rs"]
 mod client_chosen_upstream;
+#[path = "effective-difference/mod.rs"]
+mod effective_difference;
 #[path = "local-upstream/mod.rs"]
 mod local_upstream;
 #[path = "partial-flow/mod.rs"]
@@ -28,7 +30,7 @@ mod unknown_address;
 mod unresolved_upstream;
 
 use reachlint_host::network::Hosts;
-use reachlint_model::{Fix, Network, Provider, Remedy};
+use reachlint_model::{Fix, HopKind, Identity, Network, Provider, Remedy};
 
 pub use open::{OpenRule, open_rules};
 
@@ -57,6 +59,13 @@ impl<'a> Context<'a> {
 
     /// The narrowest change at a hop, in the words of whoever it belongs to.
     fn remedy(&self, fix: Fix, blocker: &Blocker) -> Option<Remedy> {
+        if let HopKind::Gate { packet, .. } = blocker.hop.kind
+            && [packet.source_identity, packet.destination_identity].contains(&Identity::Hidden)
+        {
+            let console = "Give nginx's machine an address on the internet that stays, its own or that of a NAT gateway; \
+                           then admit that address here, and nothing else.";
+            return Some(Remedy { console: console.to_owned(), ..Remedy::default() });
+        }
         let (list, rule) = blocker.by.unzip();
         match blocker.owner {
             Owner::Cloud(at) => self.providers.get(at)?.remedy(fix, &blocker.hop, list, rule),
@@ -85,7 +94,7 @@ impl Rule {
 }
 
 /// Every rule, in alphabetical order.
-pub static RULES: [Rule; 10] = [
+pub static RULES: [Rule; 11] = [
     Rule { slug: "blocked-flow", doc: include_str!("blocked-flow/doc.md"), check: blocked_flow::check },
     Rule { slug: "broad-ingress", doc: include_str!("broad-ingress/doc.md"), check: broad_ingress::check },
     Rule { slug: "broad-ports", doc: include_str!("broad-ports/doc.md"), check: broad_ports::check },
@@ -93,6 +102,11 @@ pub static RULES: [Rule; 10] = [
         slug: "client-chosen-upstream",
         doc: include_str!("client-chosen-upstream/doc.md"),
         check: client_chosen_upstream::check,
+    },
+    Rule {
+        slug: "effective-difference",
+        doc: include_str!("effective-difference/doc.md"),
+        check: effective_difference::check,
     },
     Rule { slug: "local-upstream", doc: include_str!("local-upstream/doc.md"), check: local_upstream::check },
     Rule { slug: "partial-flow", doc: include_str!("partial-flow/doc.md"), check: partial_flow::check },

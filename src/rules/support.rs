@@ -122,8 +122,8 @@ pub(super) fn machines(flows: &[&Judged]) -> String {
 /// Where flows go, with the names that nginx's configuration and people have for it.
 pub(super) fn whither(flows: &[&Judged]) -> String {
     let Some(first) = flows.first() else { return String::new() };
-    let mut names: Vec<&str> = Vec::new();
-    names.extend(first.flow.to.label.as_deref());
+    let receiver = first.flow.receiver();
+    let mut names: Vec<&str> = receiver.as_deref().into_iter().collect();
     for flow in flows {
         let to = &flow.flow.to;
         let resolved = to.address.is_some() && host_address(&to.host).is_none();
@@ -182,6 +182,8 @@ pub(super) fn cause(blocker: &Blocker) -> String {
         ("network-security-group", "egress") => "network security group refuses on the way out",
         ("network-security-group", _) => "network security group refuses on the way in",
         ("security-admin-rule", _) => "security admin rule refuses",
+        ("effective-rules", "egress") => "what is in force refuses on the way out",
+        ("effective-rules", _) => "what is in force refuses on the way in",
         ("health-probe", _) => "health probe of the load balancer is refused",
         ("outbound-address", _) => "no way out to the internet",
         ("public-address", _) => "public address is closed",

@@ -24,6 +24,9 @@ pub(super) fn id_key(listing: &str) -> &'static str {
         | "virtualMachineScaleSets"
         | "vmssNetworkInterfaces"
         | "vmssVirtualMachines"
+        | "privateDnsZones"
+        | "privateDnsLinks"
+        | "privateDnsRecords"
         | "resources" => "id",
         "serviceTags" => "name",
         other => panic!("the harness does not know how records of `{other}` are identified"),

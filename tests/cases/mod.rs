@@ -34,8 +34,8 @@ pub(crate) struct Case {
     pub(crate) title: Option<String>,
     pub(crate) why: Option<String>,
     from: Option<String>,
-    /// Of the base alone: the cloud that all cases are about.
-    cloud: Option<String>,
+    /// Of the base: the cloud that all cases are about. Of a rule's fixture: the cloud whose base it starts from, if not AWS.
+    pub(crate) cloud: Option<String>,
     account: Option<String>,
     region: Option<String>,
     pub(crate) nginx: Option<String>,
@@ -113,11 +113,18 @@ impl CaseHost {
 }
 
 impl Case {
-    fn cloud(&self) -> Cloud {
-        let word = self.cloud.as_deref().unwrap();
-        let cloud = [Cloud::Aws, Cloud::Gcp, Cloud::Azure].into_iter().find(|cloud| cloud.word() == word);
-        cloud.unwrap_or_else(|| panic!("`{word}` is no cloud"))
+    /// The cloud that all cases are about; none where they are about all of them.
+    fn cloud(&self) -> Option<Cloud> {
+        let word = self.cloud.as_deref()?;
+        Some(CLOUDS.into_iter().find(|cloud| cloud.word() == word).unwrap_or_else(|| panic!("`{word}` is no cloud")))
     }
+}
+
+const CLOUDS: [Cloud; 3] = [Cloud::Aws, Cloud::Gcp, Cloud::Azure];
+
+/// What is in the evidence of one of several clouds.
+fn part(evidence: &Map<String, Value>, cloud: Cloud) -> Map<String, Value> {
+    evidence.get(cloud.word()).map_or_else(Map::new, |part| part.as_object().unwrap().clone())
 }
 
 #[derive(Default, Deserialize)]
@@ -191,6 +198,7 @@ fn id_key(cloud: Cloud, listing: &str) -> &'static str {
     }
 }
 
+/// A base's evidence with a case's over it.
 fn merged(
     base: &Map<String, Value>,
     without: &[String],
@@ -198,7 +206,9 @@ fn merged(
     cloud: Cloud,
 ) -> Map<String, Value> {
     let mut all = base.clone();
-    remove(&mut all, without, cloud);
+    for gone in without {
+        assert!(remove(&mut all, gone, cloud), "`without` names `{gone}`, which the base does not have");
+    }
     for (listing, records) in over {
         if let Some(records) = records.as_object() {
             // Documents as they are go beside those of the base; what a listing holds under ids replaces it.
@@ -219,29 +229,48 @@ fn merged(
     all
 }
 
-fn remove(all: &mut Map<String, Value>, without: &[String], cloud: Cloud) {
-    for gone in without {
-        let mut found = all.remove(gone).is_some();
-        for (listing, records) in all.iter_mut() {
-            if let Some(documents) = records.as_object_mut().filter(|_| listing == "documents") {
-                found |= documents.remove(gone).is_some();
-            }
-            if let Some(records) = records.as_array_mut() {
-                let before = records.len();
-                records.retain(|record| record[id_key(cloud, listing)] != Value::String(gone.clone()));
-                found |= records.len() < before;
-            }
-        }
-        assert!(found, "`without` names `{gone}`, which the base does not have");
+/// The same for evidence of all clouds, each under its word.
+fn merged_all(base: &Map<String, Value>, without: &[String], over: &Map<String, Value>) -> Map<String, Value> {
+    for word in over.keys() {
+        assert!(CLOUDS.iter().any(|cloud| cloud.word() == word), "`{word}` is no cloud");
     }
+    let mut found = BTreeSet::new();
+    let merged = CLOUDS.map(|cloud| {
+        let mut own = part(base, cloud);
+        found.extend(without.iter().filter(|gone| remove(&mut own, gone, cloud)));
+        (cloud.word().to_owned(), Value::Object(merged(&own, &[], &part(over, cloud), cloud)))
+    });
+    let missing: Vec<&String> = without.iter().filter(|gone| !found.contains(gone)).collect();
+    assert!(missing.is_empty(), "`without` names {missing:?}, which no cloud of the base has");
+    merged.into_iter().collect()
+}
+
+/// Removes a record by its id, or a whole kind; whether there was any.
+fn remove(all: &mut Map<String, Value>, gone: &str, cloud: Cloud) -> bool {
+    let mut found = all.remove(gone).is_some();
+    for (listing, records) in all.iter_mut() {
+        if let Some(documents) = records.as_object_mut().filter(|_| listing == "documents") {
+            found |= documents.remove(gone).is_some();
+        }
+        if let Some(records) = records.as_array_mut() {
+            let before = records.len();
+            records.retain(|record| record[id_key(cloud, listing)] != Value::String(gone.to_owned()));
+            found |= records.len() < before;
+        }
+    }
+    found
 }
 
 /// The files that a snapshot of this evidence would have.
-fn documents(evidence: &Map<String, Value>, base: &Case, case: &Case, cloud: Cloud) -> Vec<(String, Vec<u8>)> {
-    let mut documents = match cloud {
+pub(crate) fn documents(evidence: &Map<String, Value>, base: &Case, case: &Case) -> Vec<(String, Vec<u8>)> {
+    let of_cloud = |evidence: &Map<String, Value>, cloud| match cloud {
         Cloud::Aws => aws::documents(evidence, case),
         Cloud::Gcp => gcp::documents(evidence, case, base.account.as_deref().unwrap(), base.region.as_deref().unwrap()),
         Cloud::Azure => azure::documents(evidence, case),
+    };
+    let mut documents = match base.cloud() {
+        Some(cloud) => of_cloud(evidence, cloud),
+        None => CLOUDS.into_iter().flat_map(|cloud| of_cloud(&part(evidence, cloud), cloud)).collect(),
     };
     let names = case.resolve.iter();
     let manifest = Manifest {
@@ -291,10 +320,27 @@ pub(crate) fn cases(folder: &Path) -> Vec<(String, Case)> {
     named.filter(|(name, _)| name != "base.toml").map(|(name, path)| (name, read(path))).collect()
 }
 
+/// The evidence of a case.
+pub(crate) fn evidence(base: &Case, case: &Case) -> Map<String, Value> {
+    over(base, &base.evidence, &case.without, &case.evidence)
+}
+
+/// Some evidence with other evidence over it.
+fn over(
+    base: &Case,
+    evidence: &Map<String, Value>,
+    without: &[String],
+    over: &Map<String, Value>,
+) -> Map<String, Value> {
+    match base.cloud() {
+        Some(cloud) => merged(evidence, without, over, cloud),
+        None => merged_all(evidence, without, over),
+    }
+}
+
 /// What reachlint says of a case: every flow, and what `check` finds.
 pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<Finding>) -> (Vec<Flow>, Vec<Finding>) {
-    let cloud = base.cloud();
-    let evidence = merged(&base.evidence, &case.without, &case.evidence, cloud);
+    let evidence = evidence(base, case);
     let Some(plan) = &case.plan else {
         let (flows, findings, _) = judged(base, case, &evidence, None, &check);
         return (flows, findings);
@@ -315,7 +361,7 @@ pub(crate) fn run(base: &Case, case: &Case, check: impl Fn(&Context<'_>) -> Vec<
     }
     // What the plan does can as well be done by hand.
     if let Some(applied) = &plan.applied {
-        let evidence = merged(&evidence, &plan.applied_without, applied, cloud);
+        let evidence = over(base, &evidence, &plan.applied_without, applied);
         let (by_hand, ..) = judged(base, case, &evidence, None, &check);
         assert_eq!(plan::outline(&by_hand), plan::outline(&flows), "{name}");
     }
@@ -331,7 +377,7 @@ fn judged(
     plan: Option<&PlanFile>,
     check: impl Fn(&Context<'_>) -> Vec<Finding>,
 ) -> Judged {
-    let documents = documents(evidence, base, case, base.cloud());
+    let documents = documents(evidence, base, case);
     let hosts = case.hosts.iter().map(|host| (format!("{}.txt", host.name), host.document().into_bytes()));
     let documents: Vec<_> = documents.into_iter().chain(hosts).collect();
     let documents = documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));

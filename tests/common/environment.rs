@@ -24,8 +24,9 @@ fn environment() -> Result<PathBuf, String> {
     let programs = target.join("test-venv/bin");
     let python = programs.join("python");
     let works = || {
-        let tried =
-            scrubbed(Command::new(&python)).args(["-c", "import moto, boto3, awscli, flask, crossplane"]).output();
+        let tried = scrubbed(Command::new(&python))
+            .args(["-c", "import moto, boto3, awscli, flask, crossplane, googleapiclient, azure.mgmt.privatedns"])
+            .output();
         tried.is_ok_and(|output| output.status.success())
     };
     if works() {

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
+use std::sync::LazyLock;
 
 use ipnet::IpNet;
 
@@ -239,7 +240,27 @@ pub struct AddressSet {
     v6: Intervals<u128>,
 }
 
+/// See [`AddressSet::internet`].
+static INTERNET: LazyLock<AddressSet> = LazyLock::new(|| {
+    let private = [([10, 0, 0, 0], 8), ([172, 16, 0, 0], 12), ([192, 168, 0, 0], 16), ([100, 64, 0, 0], 10)];
+    let special = [([0, 0, 0, 0], 8), ([127, 0, 0, 0], 8), ([169, 254, 0, 0], 16), ([224, 0, 0, 0], 3)];
+    let host = ([168, 63, 129, 16], 32);
+    let blocks = private.into_iter().chain(special).chain([host]);
+    let blocks = blocks.filter_map(|(octets, length)| Prefix::new(Ipv4Addr::from(octets).into(), length));
+    let v4 = AddressSet::family(Family::V4).difference(&blocks.collect());
+    let unicast = Prefix::new(IpAddr::V6(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0)), 3);
+    v4.union(&unicast.map(AddressSet::from).unwrap_or_default())
+});
+
 impl AddressSet {
+    /// Addresses that can come from the internet: IPv4 without RFC 1918, RFC 6598, `0.0.0.0/8`, loopback, link-local,
+    /// multicast and the reserved last block (RFC 6890), and of IPv6 the global unicast space. The one that Azure's hosts
+    /// serve their machines from is in no network (Virtual Network, what is IP address 168.63.129.16).
+    #[must_use]
+    pub fn internet() -> &'static Self {
+        &INTERNET
+    }
+
     /// The set of no address.
     #[must_use]
     pub fn empty() -> Self {

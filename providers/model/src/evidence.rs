@@ -25,6 +25,9 @@ pub struct Manifest {
     /// Answers of the system resolver at the time.
     #[serde(default)]
     pub names: Vec<NameAnswer>,
+    /// What was not asked though it was wanted, and why: nothing failed, and nothing is known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// One account (project, subscription) and region.

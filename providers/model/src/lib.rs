@@ -28,7 +28,7 @@ pub use gate::{
 pub use names::{NameId, Names};
 pub use network::{Address, Interface, InterfaceId, InterfaceState, Network, NetworkBuilder, NewInterface};
 pub use packet::{Identity, Packet, Protocol};
-pub use path::{Arrival, Crossing, Half, Hop, HopKind, Note, Onward, Outcome, Path, Via};
+pub use path::{Arrival, Crossing, Half, Hop, HopKind, Note, Onward, Outcome, Path, Sender, Via};
 pub use ports::PortRange;
 pub use provider::{Cloud, Door, Exposure, Intake, Lookup, Provider, Selector, SelectorError};
 pub use remedy::{Fix, Remedy};

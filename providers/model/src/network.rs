@@ -165,6 +165,17 @@ impl Network {
         self.by_address.get(&address).into_iter().flatten().copied().chain(delegated)
     }
 
+    /// Interfaces that what comes from the internet for `address` is for: those with that public address, or with that
+    /// address of IPv6 itself. A network may use public addresses privately, and those are not found from outside.
+    pub fn public_owners(&self, address: IpAddr) -> impl Iterator<Item = InterfaceId> + '_ {
+        self.owners(address).filter(move |id| {
+            let listed = self.interface(*id).map(|interface| self.addresses(interface)).unwrap_or_default();
+            let translated = listed.iter().any(|own| own.public == Some(address));
+            let kept = listed.iter().all(|own| own.private != address || own.public.is_none());
+            translated || (kept && address.is_ipv6() && AddressSet::internet().contains(address))
+        })
+    }
+
     /// Interfaces with this identifier, owner or label.
     #[must_use]
     pub fn called(&self, name: &str) -> &[InterfaceId] {

@@ -1,7 +1,7 @@
 //! What a filter sees of a connection.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::network::InterfaceId;
 use crate::ports::PortRange;
@@ -42,8 +42,19 @@ pub enum Identity {
     /// Certainly nobody whom a group rule could mean: an outside address, or a path on which the cloud
     /// forgets who sent the packet (address translation, a public address, another region).
     Nobody,
+    /// Nobody either, at an address of the internet that is not known. The packet has the unspecified address there, and
+    /// rules match where they are about every such address, or about none.
+    Hidden,
     /// The evidence does not say.
     Unknown(ReasonId),
+}
+
+impl Identity {
+    /// What is left of it where a cloud forgets who sent the packet.
+    #[must_use]
+    pub fn outside(self) -> Self {
+        if self == Self::Hidden { Self::Hidden } else { Self::Nobody }
+    }
 }
 
 /// The first packet of a new connection, or of the answer to it, as it looks at one point of the path.
@@ -68,6 +79,16 @@ pub struct Packet {
 }
 
 impl Packet {
+    /// The packet of a sender that leaves its cloud with an address which is not known.
+    #[must_use]
+    pub fn hidden(&self) -> Self {
+        let source = match self.source {
+            IpAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
+            IpAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
+        };
+        Self { source, source_identity: Identity::Hidden, ..*self }
+    }
+
     /// The answer to this packet: both ends swapped.
     #[must_use]
     pub fn reply(&self) -> Self {

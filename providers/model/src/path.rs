@@ -100,6 +100,22 @@ pub struct Half {
     pub hops: Vec<Hop>,
     /// What the answer passes, in the order of the first packet's way (the answer meets them backwards).
     pub returns: Vec<Hop>,
+    /// The addresses that the packet may leave with where those are several; the crossing has the first of them.
+    pub senders: Vec<Sender>,
+    /// Why the address that the packet leaves with is not known, where it is not: the change of address itself. It is one
+    /// more hop of the path as far as the receiver asks for that address.
+    pub unseen: Option<Hop>,
+}
+
+/// One of several addresses that a packet may leave its cloud with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Sender {
+    /// The address.
+    pub address: IpAddr,
+    /// The change to it.
+    pub hop: Hop,
+    /// A hop that says why it may never be this one, if that is so.
+    pub doubt: Option<Hop>,
 }
 
 impl Half {
@@ -107,6 +123,8 @@ impl Half {
     pub fn clear(&mut self) {
         self.hops.clear();
         self.returns.clear();
+        self.senders.clear();
+        self.unseen = None;
     }
 }
 
@@ -123,6 +141,9 @@ pub struct Path {
     pub receiver: Half,
     /// The interface that the packet came to, and how it looks there.
     pub end: Option<(InterfaceId, Packet)>,
+    /// The ways into the receiver's cloud, one for each of the addresses that the packet may have left its own with. A
+    /// connection takes one of them.
+    pub ways: Vec<Onward>,
     /// The ways on from a receiver that passes connections on, such as a load balancer; it takes one of them.
     pub onward: Vec<Onward>,
 }
@@ -130,7 +151,7 @@ pub struct Path {
 /// One of several ways on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Onward {
-    /// What the connection passes there. Both of its sides are of the receiver's cloud.
+    /// What the connection passes there. Both of its sides are of the receiver's cloud, unless it is a way into that.
     pub path: Path,
     /// A hop that says why the way may never be taken, if that is so.
     pub doubt: Option<Hop>,
@@ -144,6 +165,7 @@ impl Path {
         self.enter.clear();
         self.receiver.clear();
         self.end = None;
+        self.ways.clear();
         self.onward.clear();
     }
 

@@ -167,6 +167,11 @@ pub trait Provider: fmt::Debug {
     /// The addresses of a name that this cloud's own evidence answers, as the machine behind `from` would be told.
     fn lookup(&self, from: InterfaceId, host: &str) -> Lookup;
 
+    /// The addresses of a name of the cloud's own public naming, as anybody on the internet would be told.
+    fn public_lookup(&self, _host: &str) -> Lookup {
+        Lookup::Silent
+    }
+
     /// The service of the cloud that a name belongs to, where the service has no interface in any network: nothing
     /// filters on its side.
     fn service(&self, _host: &str) -> Option<&'static str> {

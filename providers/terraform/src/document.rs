@@ -6,6 +6,17 @@ use serde_json::Value as Json;
 use crate::change::Change;
 use crate::{aws, references};
 
+/// Whether a text begins as what `terraform show -json` prints, of a plan or of a state: an object whose first key is the
+/// version of its form (*JSON output format*). [`SHOWN_LENGTH`] bytes of it are enough.
+#[must_use]
+pub fn is_shown(start: &[u8]) -> bool {
+    let object = start.trim_ascii_start().strip_prefix(b"{");
+    object.is_some_and(|members| members.trim_ascii_start().starts_with(b"\"format_version\""))
+}
+
+/// Bytes that [`is_shown`] has to see, with room for how a formatter lays them out.
+pub const SHOWN_LENGTH: usize = 64;
+
 /// A plan that was read.
 #[derive(Clone, Debug)]
 pub struct Plan {

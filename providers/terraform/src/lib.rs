@@ -15,4 +15,4 @@ mod document;
 mod references;
 mod values;
 
-pub use document::{Plan, PlanError};
+pub use document::{Plan, PlanError, SHOWN_LENGTH, is_shown};

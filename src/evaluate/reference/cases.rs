@@ -236,7 +236,7 @@ fn a_translation_gives_other_ports() {
 fn a_stage_ends_with_its_half() {
     let mut case = Case::new();
     case.enters(1, Action::Accept, &[]);
-    let leave = Half { hops: std::mem::take(&mut case.path.enter.hops), returns: Vec::new() };
+    let leave = Half { hops: std::mem::take(&mut case.path.enter.hops), ..Half::default() };
     case.path.leave = leave;
     case.enters(1, Action::Deny, &[]);
     assert_eq!(case.verdict(), Verdict::Blocked);

@@ -402,8 +402,8 @@ fn build(model: &Model) -> Fake {
     };
     let [leave, enter, enter_back, leave_back] = &model.sides;
     let path = Path {
-        leave: Half { hops: hops(leave), returns: hops(leave_back) },
-        enter: Half { hops: hops(enter), returns: hops(enter_back) },
+        leave: Half { hops: hops(leave), returns: hops(leave_back), ..Half::default() },
+        enter: Half { hops: hops(enter), returns: hops(enter_back), ..Half::default() },
         ..Path::default()
     };
     Fake { network: builder.network.build(), path }

@@ -3,7 +3,8 @@
 use std::net::IpAddr;
 
 use reachlint_model::{
-    Exposure, Family, Fix, GateId, HopKind, InterfaceId, ListId, Network, Protocol, Provider, ReasonId, RuleId,
+    Exposure, Family, Fix, GateId, HopKind, Identity, InterfaceId, ListId, Network, Protocol, Provider, ReasonId,
+    RuleId,
 };
 
 use super::Context;
@@ -265,6 +266,9 @@ fn hops<'d>(door: &'d Door<'_>) -> impl Iterator<Item = &'d Blocker> {
 fn needed(door: &Door<'_>) -> String {
     let mut seen: Vec<String> = hops(door)
         .filter_map(|hop| match hop.hop.kind {
+            HopKind::Gate { packet, .. } if packet.source_identity == Identity::Hidden => {
+                Some("an address that is not known".to_owned())
+            }
             HopKind::Gate { packet, .. } => Some(packet.source.to_string()),
             _ => None,
         })

@@ -409,6 +409,7 @@ fn assemble(
         scopes,
         failures,
         names: Vec::new(),
+        notes: Vec::new(),
     };
     Ok(Collected { documents, manifest })
 }

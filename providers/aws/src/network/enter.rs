@@ -64,8 +64,8 @@ impl Entering<'_> {
     /// their public address only, so no group reference matches (VPC guide, security groups).
     fn internet(&mut self) -> Option<InterfaceId> {
         let to = self.packet.destination;
-        self.packet.source_identity = Identity::Nobody;
-        let Some(owner) = self.aws.network.owners(to).next() else {
+        self.packet.source_identity = self.packet.source_identity.outside();
+        let Some(owner) = self.aws.network.public_owners(to).next() else {
             let reason = self.aws.unowned(None);
             let subject = self.aws.tables.first().map(|table| table.id);
             if let Some(subject) = subject {
@@ -195,6 +195,12 @@ impl Entering<'_> {
             Choice::Blackhole(route) => {
                 let note = Note::new("the route {} back to {address} is a blackhole").about(route.name).at(to);
                 block(route.name, note.coded(code::BAD_STATE_ROUTE))
+            }
+            Choice::Route(route)
+                if self.packet.source_identity == Identity::Hidden && self.aws.parts_internet(subnet, &route) =>
+            {
+                let note = Note::new("which route answers to {address} take").at(to);
+                opaque(Direction::Return, subnet, self.aws.other_way_back, note)
             }
             Choice::Route(route) => {
                 let note = Note::new("answers to {address} take {}").about(route.name).at(to);

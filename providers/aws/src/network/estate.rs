@@ -179,7 +179,7 @@ pub(crate) struct RawNat {
     pub(crate) available: bool,
     pub(crate) public: bool,
     pub(crate) private_address: Option<IpAddr>,
-    pub(crate) public_address: Option<IpAddr>,
+    pub(crate) public_addresses: Vec<IpAddr>,
     /// For one that serves all zones of its VPC: its own route table, and public addresses by zone.
     pub(crate) regional: Option<RawRegional>,
 }

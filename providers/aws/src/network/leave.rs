@@ -451,7 +451,15 @@ impl<'a> Leaving<'a> {
             return self.end(Via::Nowhere);
         };
         self.public_access(if self.behind_nat { Door::OutOnly } else { Door::Out });
-        self.translate(INTERNET_GATEWAY, gateway, source);
+        if self.half.senders.is_empty() {
+            self.translate(INTERNET_GATEWAY, gateway, source);
+        } else {
+            let note = Note::new("the source becomes one of several addresses");
+            let kind = HopKind::Translation(Outcome::Pass);
+            let (layer, direction) = (INTERNET_GATEWAY, Direction::Egress);
+            self.hop(Hop { kind, layer, direction, subject: gateway, note: Some(note) });
+            self.packet.source = source;
+        }
         self.end(Via::Internet)
     }
 

@@ -164,6 +164,11 @@ impl Provider for AwsNetwork {
         names::lookup(self, from, host)
     }
 
+    fn public_lookup(&self, host: &str) -> Lookup {
+        let public = names::address_in_name(host).filter(|address| !compile::is_private(*address));
+        public.map_or(Lookup::Silent, |address| Lookup::Addresses(vec![address]))
+    }
+
     fn service(&self, host: &str) -> Option<&'static str> {
         names::service(host)
     }
@@ -180,7 +185,7 @@ impl Provider for AwsNetwork {
     }
 
     fn answers(&self, public: IpAddr) -> bool {
-        self.network.owners(public).next().is_some()
+        self.network.public_owners(public).next().is_some()
     }
 
     fn leave(&self, from: InterfaceId, packet: &Packet, half: &mut Half) -> Crossing {

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use reachlint_model::{Direction, Hop, HopKind, Identity, NameId, Note, Outcome, PortRange, Via};
+use reachlint_model::{Direction, Hop, HopKind, Identity, NameId, Note, Outcome, PortRange, Sender, Via};
 
 use super::code;
 use super::compile::Route;
@@ -52,9 +52,10 @@ impl Leaving<'_> {
         let aws = self.aws;
         let here = aws.network.interface(self.from).filter(|interface| interface.subnet == self.subnet);
         let zone = here.and_then(|_| aws.facts.get(self.from.0 as usize)).map(|facts| facts.zone);
-        let mut own = regional.addresses.iter().filter(|(of, _)| Some(*of) == zone).map(|(_, address)| *address);
+        let own = regional.addresses.iter().filter(|(of, _)| Some(*of) == zone).map(|(_, address)| *address);
+        let own: Vec<IpAddr> = own.collect();
         let table = regional.table.and_then(|id| aws.tables.iter().find(|table| table.id == id));
-        let (Some(public), None, Some(table)) = (own.next(), own.next(), table) else {
+        let (Some(public), Some(table)) = (own.first(), table) else {
             let note = Note::new("the address of {} for this zone, and its route table").about(nat.id);
             self.hop(opaque(Direction::Egress, nat.id, aws.unread_nat, note));
             return Step::Done(self.end(Via::Nowhere));
@@ -64,8 +65,8 @@ impl Leaving<'_> {
         if let Some(ports) = PortRange::new(NAT_PORTS.0, NAT_PORTS.1) {
             self.packet.source_ports = ports;
         }
-        self.translate(NAT_GATEWAY, nat.id, public);
-        self.public = Some(public);
+        self.translate(NAT_GATEWAY, nat.id, *public);
+        self.gateway_addresses(nat.id, &own);
         let to = self.packet.destination;
         match aws.choose_in(table, to) {
             Choice::Route(route) => {
@@ -95,6 +96,26 @@ impl Leaving<'_> {
         }
     }
 
+    /// What the internet gateway makes of the source behind a NAT gateway. Of several addresses it is any one for each
+    /// connection (VPC guide, NAT gateways, secondary addresses).
+    fn gateway_addresses(&mut self, gateway: NameId, all: &[IpAddr]) {
+        self.public = all.first().copied();
+        self.half.senders.clear();
+        if all.len() < 2 {
+            return;
+        }
+        self.half.senders.extend(all.iter().map(|own| {
+            let note = Note::new("the source becomes {address}").at(*own);
+            let kind = HopKind::Translation(Outcome::Pass);
+            let (layer, direction) = (NAT_GATEWAY, Direction::Egress);
+            Sender {
+                address: *own,
+                hop: Hop { kind, layer, direction, subject: gateway, note: Some(note) },
+                doubt: None,
+            }
+        }));
+    }
+
     fn through(&mut self, nat: &RawNat) -> Step {
         let (Some(subnet), Some(private)) = (nat.subnet, nat.private_address) else {
             let note = Note::new("subnet and address of {}").about(nat.id);
@@ -113,7 +134,7 @@ impl Leaving<'_> {
             self.packet.source_ports = ports;
         }
         self.translate(NAT_GATEWAY, nat.id, private);
-        self.public = nat.public_address.filter(|_| nat.public);
+        self.gateway_addresses(nat.id, if nat.public { &nat.public_addresses } else { &[] });
         Step::On
     }
 }

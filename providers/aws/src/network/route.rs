@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use reachlint_model::{NameId, PortRange, Protocol, ReasonId};
+use reachlint_model::{AddressSet, NameId, PortRange, Protocol, ReasonId};
 
 use super::compile::{AwsNetwork, PREFIX_LIST, Route, Table, is_private};
 
@@ -29,6 +29,18 @@ impl AwsNetwork {
         };
         let Some(table) = table else { return Choice::Unread(self.unread_subnet) };
         self.choose_in(table, destination)
+    }
+
+    /// Whether a subnet sends some addresses of the internet another way than a route takes, so that it matters which
+    /// address a sender has.
+    pub(super) fn parts_internet(&self, subnet: NameId, taken: &Route) -> bool {
+        let table = self.subnets.get(&subnet).and_then(|facts| self.tables.get(facts.table.ok()?));
+        table.is_some_and(|table| {
+            let family = taken.prefix.family();
+            let others = table.routes.iter().filter(|route| route.prefix.family() == family);
+            let mut others = others.filter(|route| (route.target, route.blackhole) != (taken.target, taken.blackhole));
+            others.any(|route| !AddressSet::internet().intersection(&route.prefix.into()).is_empty())
+        })
     }
 
     /// The choice of one table.

@@ -74,7 +74,7 @@ impl Evidence for AwsNetwork {
     fn known(&self, identity: Identity) -> Option<(InterfaceId, &Interface)> {
         match identity {
             Identity::Interface(id) => self.network.interface(id).map(|interface| (id, interface)),
-            Identity::Nobody | Identity::Unknown(_) => None,
+            Identity::Nobody | Identity::Hidden | Identity::Unknown(_) => None,
         }
     }
 

@@ -4,6 +4,8 @@
 //! word, so that a field or a word that the SDK does not know is not lost.
 
 mod client;
+mod effective;
+mod itself;
 mod run;
 
 use std::sync::Arc;
@@ -12,7 +14,10 @@ use azure_core::auth::TokenCredential;
 use azure_core::{Error, Url};
 use reachlint_model::{Failure, Manifest, SNAPSHOT_SCHEMA, Scope, Selector};
 
-use run::Run;
+pub use effective::Dial;
+pub use itself::{Machine, this_machine};
+
+use run::{Outcome, Run};
 
 /// Where the public cloud's Resource Manager answers.
 const PUBLIC: &str = "https://management.azure.com";
@@ -24,6 +29,8 @@ pub struct Options {
     pub subscriptions: Vec<String>,
     /// Machines whose routes in force are asked for where a gateway may have announced some.
     pub from: Vec<Selector>,
+    /// What nginx dials from there, where what is in force on the interfaces at both ends is to be asked for as well.
+    pub confirm: Option<Vec<Dial>>,
     /// Where Resource Manager answers, if not in the public cloud.
     pub endpoint: Option<String>,
     /// When collection began, as RFC 3339 in UTC.
@@ -57,6 +64,12 @@ pub enum CollectError {
     /// There is no runtime.
     #[error("cannot start collecting: {0}")]
     Runtime(#[from] std::io::Error),
+    /// The metadata service did not answer.
+    #[error(
+        "the metadata service of Azure did not say which machine this is ({0}); name nginx's machine, or run on the machine \
+         itself"
+    )]
+    NotAMachine(String),
     /// Every call failed.
     #[error("nothing could be read: {call} failed with {error}: {message}")]
     Nothing {
@@ -95,12 +108,12 @@ pub fn collect_as(options: &Options, credential: Arc<dyn TokenCredential>) -> Re
     let national = url.host_str().is_some_and(|host| host.starts_with("management."));
     let scope = if national { format!("{url}.default") } else { format!("{PUBLIC}/.default") };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let (documents, failures) = runtime.block_on(async {
+    let Outcome { documents, failures, notes } = runtime.block_on(async {
         let mut run = Run::new(url, scope, credential)?;
         for subscription in &options.subscriptions {
             run.subscription(subscription).await;
         }
-        run.effective(&options.from).await;
+        run.effective(&options.from, options.confirm.as_deref()).await;
         run.service_tags().await;
         Ok::<_, CollectError>(run.done())
     })?;
@@ -121,6 +134,7 @@ pub fn collect_as(options: &Options, credential: Arc<dyn TokenCredential>) -> Re
         scopes: scopes.collect(),
         failures: failures.into_iter().map(Failed::into_failure).collect(),
         names: Vec::new(),
+        notes,
     };
     Ok(Collected { documents, manifest })
 }

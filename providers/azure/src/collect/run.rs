@@ -7,30 +7,26 @@ use azure_core::auth::TokenCredential;
 use azure_core::error::ErrorKind;
 use azure_core::{
     ClientOptions, Error, FixedRetryOptions, Pageable, Pipeline, Response, Result, RetryOptions, StatusCode,
-    TransportOptions, Url, headers,
+    TransportOptions, Url,
 };
 use azure_mgmt_network::package_2024_03 as network;
 use futures::StreamExt;
 use network::models::QueryRequestOptions;
-use reachlint_model::{Intake, Provider, Selector};
+use reachlint_model::Intake;
 use serde_json::Value;
 
 use super::client::{Transport, own_request};
 use super::{CollectError, Failed};
-use crate::network::{AzureNetwork, Estate};
+use crate::network::Estate;
 use crate::records::ResourceId;
 
-/// The Compute API has no client in the network crate; this is its version that is asked.
-const COMPUTE: &str = "2024-07-01";
+/// The Compute and the Private DNS API have no client in the network crate; these are the versions that are asked.
+const COMPUTE: &str = "api-version=2024-07-01";
+const DNS: &str = "api-version=2024-06-01";
 /// A call is tried this often after the first time.
 const RETRIES: u32 = 2;
 /// Pages of a listing at most; more are a loop.
 const MOST_PAGES: usize = 1000;
-/// How often a long operation is asked after, and the most seconds between two times.
-const MOST_POLLS: usize = 60;
-const LONGEST_WAIT: u64 = 15;
-/// Interfaces of nginx whose routes in force are asked for.
-const MOST_EFFECTIVE: usize = 16;
 
 /// A collection under way.
 pub(super) struct Run {
@@ -38,12 +34,21 @@ pub(super) struct Run {
     scope: String,
     credential: Arc<dyn TokenCredential>,
     transport: Arc<Transport>,
-    client: network::Client,
+    pub(super) client: network::Client,
     pipeline: Pipeline,
-    documents: Vec<(String, Vec<u8>)>,
+    pub(super) documents: Vec<(String, Vec<u8>)>,
     failures: Vec<Failed>,
+    /// What was not asked, and why not.
+    pub(super) notes: Vec<String>,
     /// What was read so far, to know what else to ask for.
     estate: Estate,
+}
+
+/// What came of a collection.
+pub(super) struct Outcome {
+    pub(super) documents: Vec<(String, Vec<u8>)>,
+    pub(super) failures: Vec<Failed>,
+    pub(super) notes: Vec<String>,
 }
 
 fn retry() -> RetryOptions {
@@ -67,7 +72,7 @@ impl Run {
         let client = client.map_err(|error| CollectError::Transport(error.to_string()))?;
         let options = ClientOptions::default().transport(options).retry(retry());
         let pipeline = Pipeline::new(option_env!("CARGO_PKG_NAME"), None, options, Vec::new(), Vec::new());
-        let (documents, failures) = (Vec::new(), Vec::new());
+        let (documents, failures, notes) = (Vec::new(), Vec::new(), Vec::new());
         Ok(Self {
             endpoint,
             scope,
@@ -77,22 +82,23 @@ impl Run {
             pipeline,
             documents,
             failures,
+            notes,
             estate: Estate::new(),
         })
     }
 
     /// What came of it.
-    pub(super) fn done(self) -> (Vec<(String, Vec<u8>)>, Vec<Failed>) {
-        (self.documents, self.failures)
+    pub(super) fn done(self) -> Outcome {
+        Outcome { documents: self.documents, failures: self.failures, notes: self.notes }
     }
 
-    fn keep(&mut self, name: String, bytes: Vec<u8>) {
+    pub(super) fn keep(&mut self, name: String, bytes: Vec<u8>) {
         // What is broken here is broken when the snapshot is read, and said there.
         let _ = self.estate.document(&name, &bytes);
         self.documents.push((name, bytes));
     }
 
-    fn fail(&mut self, call: &str, error: &Error, resource: Option<&str>, subscription: &str) {
+    pub(super) fn fail(&mut self, call: &str, error: &Error, resource: Option<&str>, subscription: &str) {
         self.failures.push(Failed::new(call, error, resource, subscription));
     }
 
@@ -173,16 +179,36 @@ impl Run {
         }
     }
 
+    /// A request of our own.
+    pub(super) async fn ask(&self, url: Url) -> Result<Response> {
+        own_request(&self.pipeline, &*self.credential, &self.scope, url).await
+    }
+
     async fn get(&self, url: Url) -> Result<(StatusCode, Vec<u8>)> {
-        let answer = own_request(&self.pipeline, &*self.credential, &self.scope, url).await?;
+        let answer = self.ask(url).await?;
         let (status, _, body) = answer.deconstruct();
         Ok((status, body.collect().await?.to_vec()))
     }
 
-    /// A listing of the Compute API.
-    async fn compute(&mut self, call: &str, subscription: &str, name: &str, path: &str, query: &str) {
-        let link = format!("{path}?api-version={COMPUTE}{query}");
+    /// A listing that the network crate does not have.
+    async fn listing(&mut self, call: &str, subscription: &str, name: &str, path: &str, query: &str) {
+        let link = format!("{path}?{query}");
         self.follow(call, subscription, name, Some(link), 0).await;
+    }
+
+    /// Private DNS zones with their links and records. A zone that no network is linked to answers nobody.
+    async fn zones(&mut self, id: &str) {
+        let call = "Microsoft.Network/privateDnsZones/read";
+        let path = format!("/subscriptions/{id}/providers/Microsoft.Network/privateDnsZones");
+        self.listing(call, id, "privateDnsZones", &path, DNS).await;
+        for zone in self.estate.linked_zones(id) {
+            let name = |what: &str| format!("privateDns-{}-{}-{what}", zone.group, zone.name());
+            let call = "Microsoft.Network/privateDnsZones/virtualNetworkLinks/read";
+            let path = format!("{}/virtualNetworkLinks", zone.text);
+            self.listing(call, id, &name("links"), &path, DNS).await;
+            let call = "Microsoft.Network/privateDnsZones/ALL/read";
+            self.listing(call, id, &name("records"), &format!("{}/ALL", zone.text), DNS).await;
+        }
     }
 
     /// Everything of a subscription.
@@ -204,13 +230,14 @@ impl Run {
         listed!("loadBalancers", load_balancers_client, list_all);
         listed!("applicationGateways", application_gateways_client, list_all);
         listed!("privateEndpoints", private_endpoints_client, list_by_subscription);
+        self.zones(id).await;
         let head = format!("/subscriptions/{id}/providers/Microsoft.Compute");
         let machines = "Microsoft.Compute/virtualMachines/read";
-        self.compute(machines, id, "virtualMachines", &format!("{head}/virtualMachines"), "").await;
-        let states = "&statusOnly=true";
-        self.compute(machines, id, "virtualMachineStates", &format!("{head}/virtualMachines"), states).await;
+        self.listing(machines, id, "virtualMachines", &format!("{head}/virtualMachines"), COMPUTE).await;
+        let states = format!("{COMPUTE}&statusOnly=true");
+        self.listing(machines, id, "virtualMachineStates", &format!("{head}/virtualMachines"), &states).await;
         let sets = "Microsoft.Compute/virtualMachineScaleSets/read";
-        self.compute(sets, id, "virtualMachineScaleSets", &format!("{head}/virtualMachineScaleSets"), "").await;
+        self.listing(sets, id, "virtualMachineScaleSets", &format!("{head}/virtualMachineScaleSets"), COMPUTE).await;
         for set in self.estate.scale_set_ids(id) {
             let call = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/networkInterfaces/read";
             let pages = client.network_interfaces_client();
@@ -218,8 +245,8 @@ impl Run {
             self.list(call, id, &format!("vmss-{}-networkInterfaces", set.name()), pages.into_stream()).await;
             let call = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read";
             let path = format!("{}/virtualMachines", set.text);
-            self.compute(call, id, &format!("vmss-{}-virtualMachines", set.name()), &path, "&$expand=instanceView")
-                .await;
+            let query = format!("{COMPUTE}&$expand=instanceView");
+            self.listing(call, id, &format!("vmss-{}-virtualMachines", set.name()), &path, &query).await;
         }
         for vnet in self.estate.vnet_ids(id) {
             self.admin_rules(id, &vnet).await;
@@ -257,49 +284,6 @@ impl Run {
         }
     }
 
-    /// The routes in force on nginx's own interfaces, where a gateway may have announced some. They are there for
-    /// machines that run.
-    pub(super) async fn effective(&mut self, from: &[Selector]) {
-        const CALL: &str = "Microsoft.Network/networkInterfaces/effectiveRouteTable/action";
-        for nic in behind_gateways(&self.documents, from).into_iter().take(MOST_EFFECTIVE) {
-            let client = self.client.network_interfaces_client();
-            let call = client.get_effective_route_table(&nic.group, nic.name(), &nic.subscription);
-            // The SDK's own waiting expects another protocol than the service has (see `wait`).
-            let answer = match call.send().await {
-                Ok(answer) => self.wait(answer.into()).await,
-                Err(error) => Err(error),
-            };
-            let document = match answer {
-                Ok(answer) => about(answer, "networkInterfaceName", &nic.text).await,
-                Err(error) => Err(error),
-            };
-            match document {
-                Ok(document) => {
-                    let name = format!("{}/effectiveRoutes-{}-{}.json", nic.subscription, nic.group, nic.name());
-                    self.keep(name, document.to_string().into_bytes());
-                }
-                Err(error) => self.fail(CALL, &error, Some(&nic.text), &nic.subscription),
-            }
-        }
-    }
-
-    /// Waits for a long operation: 202 with a place to ask after it, until the place has the answer (Resource Manager,
-    /// asynchronous operations).
-    async fn wait(&self, first: Response) -> Result<Response> {
-        let mut answer = first;
-        for _ in 0..MOST_POLLS {
-            if answer.status() != StatusCode::Accepted {
-                return Ok(answer);
-            }
-            let place = answer.headers().get_str(&headers::LOCATION)?;
-            let place = Url::parse(place)?;
-            let wait = answer.headers().get_optional_str(&headers::RETRY_AFTER).and_then(|text| text.parse().ok());
-            tokio::time::sleep(Duration::from_secs(wait.unwrap_or(2).min(LONGEST_WAIT))).await;
-            answer = own_request(&self.pipeline, &*self.credential, &self.scope, place).await?;
-        }
-        Err(Error::message(ErrorKind::Other, "the operation did not end"))
-    }
-
     /// The addresses of service tags, where a rule or route names one that is data.
     pub(super) async fn service_tags(&mut self) {
         const CALL: &str = "Microsoft.Network/locations/serviceTags/read";
@@ -317,7 +301,7 @@ impl Run {
 }
 
 /// An answer as JSON, with what it is about beside it.
-async fn about(answer: Response, parameter: &str, id: &str) -> Result<Value> {
+pub(super) async fn about(answer: Response, parameter: &str, id: &str) -> Result<Value> {
     let bytes = answer.into_body().collect().await?;
     let mut document: Value = serde_json::from_slice(&bytes)?;
     match document.as_object_mut() {
@@ -325,19 +309,4 @@ async fn about(answer: Response, parameter: &str, id: &str) -> Result<Value> {
         None => return Err(Error::message(ErrorKind::DataConversion, "the answer is no JSON object")),
     };
     Ok(document)
-}
-
-/// The interfaces of nginx that are in a network with a gateway.
-fn behind_gateways(documents: &[(String, Vec<u8>)], from: &[Selector]) -> Vec<ResourceId> {
-    let mut estate = Estate::new();
-    for (name, bytes) in documents {
-        let _ = estate.document(name, bytes);
-    }
-    let azure = AzureNetwork::new(estate);
-    let mut found = Vec::new();
-    for selector in from {
-        found.extend(azure.select(selector).into_iter().filter_map(|id| azure.asks_for_routes(id)));
-    }
-    found.dedup_by(|one, other| one.key == other.key);
-    found
 }

@@ -50,7 +50,8 @@ pub(super) struct Backend {
 /// What a load balancer translates to when its backend opens a connection to the internet.
 #[derive(Clone, Debug)]
 pub(super) enum Outbound {
-    One(NameId, IpAddr),
+    /// One of these addresses.
+    Known(NameId, Vec<IpAddr>),
     Unsure(NameId, ReasonId),
 }
 
@@ -291,13 +292,8 @@ impl Compiler {
             let addresses: Vec<IpAddr> = publics.iter().filter_map(|one| self.public(one, &mut unread)).collect();
             let outbound = match (addresses.as_slice(), unread) {
                 ([], None) => continue,
-                ([one], None) => Outbound::One(name, *one),
                 (_, Some(reason)) => Outbound::Unsure(name, reason),
-                _ => {
-                    let text = "the load balancer has several public addresses, and which of them it takes is its own \
-                                choice";
-                    Outbound::Unsure(name, self.reason(reachlint_model::ReasonCode::Undecidable, text, None))
-                }
+                (known, None) => Outbound::Known(name, known.to_vec()),
             };
             for backend in backends {
                 let Some(interface) = backend.interface else { continue };

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use reachlint_model::{
-    Address, AddressSet, Group as Carried, InterfaceId, InterfaceState, NameId, Names, Network, NetworkBuilder,
-    NewInterface, Prefix, Reason, ReasonCode, ReasonId,
+    AddressSet, InterfaceId, NameId, Names, Network, NetworkBuilder, Prefix, Reason, ReasonCode, ReasonId,
 };
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
@@ -13,12 +12,12 @@ use super::admin::Admins;
 use super::balancer::{Balancer, Outbound};
 use super::estate::{All, Estate, refers};
 use super::filters::Filter;
+use super::force::InForce;
 use super::names::Called;
 use super::routing::{Link, Routes};
 use super::tags::{Context, Place, context};
-use super::words::{
-    READ_ENDPOINTS, READ_GROUPS, READ_INSTANCES, READ_MACHINES, READ_NATS, READ_NICS, READ_PUBLICS, READ_VNETS,
-};
+use super::words::{READ_GROUPS, READ_NATS, READ_NICS, READ_VNETS};
+use super::zones::Zones;
 use crate::records::resources::{Nic, Subnet};
 use crate::records::{About, ResourceId, key};
 
@@ -43,6 +42,8 @@ pub(super) struct Filters {
     pub(super) admin: Option<Filter>,
     pub(super) subnet: Option<Filter>,
     pub(super) card: Option<Filter>,
+    /// What Azure itself says is in force, where it was asked.
+    pub(super) in_force: Option<InForce>,
 }
 
 /// What the path needs to know of an interface beyond the neutral model.
@@ -64,8 +65,8 @@ pub(super) struct Facts {
 /// What translates what a subnet sends to the internet.
 #[derive(Clone, Debug)]
 pub(super) enum Nat {
-    /// One address.
-    One(NameId, IpAddr),
+    /// One of these addresses.
+    Known(NameId, Vec<IpAddr>),
     /// Not known which.
     Unsure(NameId, ReasonId),
 }
@@ -105,6 +106,7 @@ pub struct AzureNetwork {
     /// Public addresses of the basic edition, which are open without a network security group.
     pub(super) basic: HashSet<IpAddr>,
     pub(super) hosts: HashMap<String, Vec<IpAddr>>,
+    pub(super) zones: Zones,
     pub(super) tags: Tags,
     pub(super) aliases: HashMap<String, Vec<InterfaceId>>,
     pub(super) appliances: BTreeMap<IpAddr, IpAddr>,
@@ -147,10 +149,12 @@ pub(super) struct Compiler {
     pub(super) facts: Vec<Facts>,
     pub(super) priority: HashMap<NameId, i64>,
     pub(super) priorities: HashMap<(NameId, bool), Vec<i64>>,
+    /// Interfaces of machines that ask other DNS servers than Azure's.
+    pub(super) elsewhere: HashSet<InterfaceId>,
     reasons: HashMap<(String, Option<&'static str>), ReasonId>,
-    tags: Tags,
-    aliases: HashMap<String, Vec<InterfaceId>>,
-    effective: Vec<Routes>,
+    pub(super) tags: Tags,
+    pub(super) aliases: HashMap<String, Vec<InterfaceId>>,
+    pub(super) effective: Vec<Routes>,
 }
 
 impl AzureNetwork {
@@ -176,6 +180,7 @@ impl AzureNetwork {
             facts: Vec::new(),
             priority: HashMap::default(),
             priorities: HashMap::default(),
+            elsewhere: HashSet::default(),
             reasons: HashMap::default(),
             tags: Tags::default(),
             aliases: HashMap::default(),
@@ -211,6 +216,7 @@ impl Compiler {
         self.compile_nics(&all_links);
         let (balancers, outbound) = self.compile_balancers();
         let applications = self.compile_applications();
+        let zones = self.zones();
         let vnets: Vec<String> = self.estate.vnets.keys().cloned().collect();
         let spaces = vnets.iter().filter_map(|vnet| Some((self.name(vnet), self.space(vnet)?))).collect();
         let groups: Vec<(String, AddressSet)> = std::mem::take(&mut self.asg_members).into_iter().collect();
@@ -277,6 +283,7 @@ impl Compiler {
             outbound,
             basic,
             hosts,
+            zones,
             tags: self.tags,
             aliases: self.aliases,
             appliances: self.estate.appliances,
@@ -315,7 +322,7 @@ impl Compiler {
         self.called.of(key, self.builder.names())
     }
 
-    fn intern(&mut self, text: &str) -> NameId {
+    pub(super) fn intern(&mut self, text: &str) -> NameId {
         self.builder.names().intern(text)
     }
 
@@ -390,7 +397,7 @@ impl Compiler {
     }
 
     /// The number of a place's tags.
-    fn place(&mut self, place: &Place) -> usize {
+    pub(super) fn place(&mut self, place: &Place) -> usize {
         let context = context(place);
         if let Some(known) = self.contexts.iter().position(|known| *known == context) {
             return known;
@@ -400,7 +407,7 @@ impl Compiler {
     }
 
     /// A network security group by its key; what is in force on some interface stands in for one that was not read.
-    fn group_of(&mut self, group: &str, place: usize) -> Filter {
+    pub(super) fn group_of(&mut self, group: &str, place: usize) -> Filter {
         if let Some(known) = self.estate.groups.get(group).cloned() {
             return self.group(&known, place);
         }
@@ -422,244 +429,17 @@ impl Compiler {
         let Some((_, record)) = self.estate.nats.get(&gateway).cloned() else {
             return Some(Nat::Unsure(name, self.unread("NAT gateway", name, READ_NATS)));
         };
-        let own: Vec<String> = record.publicipaddresses.iter().map(|one| key(&one.id)).collect();
-        match own.as_slice() {
-            [one] if record.publicipprefixes.is_empty() => {
-                let known = self.estate.publics.get(one).and_then(|(_, record)| address(record.ipaddress.as_ref()));
-                Some(if let Some(address) = known {
-                    Nat::One(name, address)
-                } else {
-                    let public = self.name(one);
-                    Nat::Unsure(name, self.unread("public address", public, READ_PUBLICS))
-                })
-            }
-            _ => {
-                let text = "the NAT gateway has several public addresses, and which of them it takes is its own choice";
-                Some(Nat::Unsure(name, self.reason(ReasonCode::Undecidable, text, None)))
-            }
+        let mut unread = None;
+        let own = record.publicipaddresses.iter().map(|one| key(&one.id));
+        let known: Vec<IpAddr> = own.filter_map(|one| self.public(&one, &mut unread)).collect();
+        if let Some(reason) = unread {
+            return Some(Nat::Unsure(name, reason));
         }
-    }
-
-    fn compile_nics(&mut self, links: &HashMap<String, Vec<Link>>) {
-        let nics = self.estate.nics.clone();
-        for (id, nic) in nics.values() {
-            self.nic(id, nic, links);
+        if known.is_empty() || !record.publicipprefixes.is_empty() {
+            let text = "the addresses of the NAT gateway's public IP prefixes are not in the evidence";
+            return Some(Nat::Unsure(name, self.reason(ReasonCode::NotModelled, text, None)));
         }
-    }
-
-    fn nic(&mut self, id: &ResourceId, nic: &Nic, links: &HashMap<String, Vec<Link>>) {
-        let mut configurations: Vec<_> = nic.ipconfigurations.iter().collect();
-        configurations.sort_by_key(|own| own.primary != Some(true));
-        let mut addresses = Vec::new();
-        let mut delegated = Vec::new();
-        let mut carried = Vec::new();
-        let mut unread_public = None;
-        for own in &configurations {
-            let Some(private) = address(own.privateipaddress.as_ref()) else { continue };
-            let public =
-                refers(own.publicipaddress.as_ref()).and_then(|public| self.public(&public, &mut unread_public));
-            addresses.push(Address { private, public });
-            if let Some(length) = own.privateipaddressprefixlength
-                && length < if private.is_ipv4() { 32 } else { 128 }
-            {
-                delegated.extend(Prefix::new(private, length));
-            }
-            for group in &own.applicationsecuritygroups {
-                let group = Carried(self.name(&key(&group.id)));
-                if !carried.contains(&group) {
-                    carried.push(group);
-                }
-            }
-        }
-        let subnet_key = configurations.iter().find_map(|own| refers(own.subnet.as_ref())).unwrap_or_default();
-        let vnet_key = ResourceId::parse(&subnet_key).map(|subnet| subnet.outer(1)).unwrap_or_default();
-        let (subnet, network) = (self.name(&subnet_key), self.name(&vnet_key));
-        let at = self.subnet_at.get(&subnet_key).map(|(_, at)| *at);
-        let place = at.unwrap_or_else(|| {
-            let unknown = self.reason(ReasonCode::NotRead, "the subnet is not in the evidence", Some(READ_VNETS));
-            self.place(&Place { unknown: Some(unknown), ..Place::default() })
-        });
-        let card = refers(nic.networksecuritygroup.as_ref()).map(|group| self.group_of(&group, place));
-        let facts = self.subnets.get(&subnet);
-        let (subnet_filter, admin) = facts.map_or((None, None), |facts| (facts.filter, facts.admin));
-        let subnet_filter = if at.is_none() {
-            let reason = self.unread("subnet", subnet, READ_VNETS);
-            Some(self.unread_group(subnet, reason))
-        } else {
-            subnet_filter
-        };
-        let machine_key = refers(nic.virtualmachine.as_ref())
-            .or_else(|| id.kind.starts_with("microsoft.compute/").then(|| id.outer(1)));
-        let machine = machine_key.as_deref().map(|machine| self.name(machine));
-        let (kind, state) = self.behind(nic, machine_key.as_deref(), machine);
-        let effective = self.effective_of(&id.key).map(|found| {
-            let none = Vec::new();
-            let routes = self.effective(&found, links.get(&vnet_key).unwrap_or(&none));
-            self.effective.push(routes);
-            self.effective.len() - 1
-        });
-        let label = machine.or_else(|| {
-            let endpoint = refers(nic.privateendpoint.as_ref())?;
-            Some(self.name(&endpoint))
-        });
-        let new = NewInterface {
-            id: self.name(&id.key),
-            owner: machine,
-            label,
-            account: self.intern(&id.subscription),
-            region: self.intern(&nic.location),
-            network,
-            subnet,
-            state,
-        };
-        let interface = self.builder.interface(new, &addresses, &delegated, &carried);
-        for own in configurations {
-            let Some(private) = address(own.privateipaddress.as_ref()) else { continue };
-            let whole = own.id.clone().unwrap_or_else(|| format!("{}/ipConfigurations/{}", id.text, own.name));
-            self.configurations.insert(key(&whole), (interface, private));
-            for pool in &own.loadbalancerbackendaddresspools {
-                self.pools.entry(key(&pool.id)).or_default().push(key(&whole));
-            }
-        }
-        self.find_by(interface, id, machine_key.as_deref(), nic);
-        let cluster = self.cluster(nic, machine_key.as_deref());
-        self.facts.push(Facts {
-            kind,
-            filters: Filters { admin, subnet: subnet_filter, card },
-            machine,
-            primary: nic.primary != Some(false),
-            forwards: nic.enableipforwarding,
-            cluster,
-            routes: effective,
-            unread_public,
-        });
-    }
-
-    /// The address of a public address record.
-    pub(super) fn public(&mut self, public: &str, unread: &mut Option<ReasonId>) -> Option<IpAddr> {
-        let known = self.estate.publics.get(public).and_then(|(_, record)| address(record.ipaddress.as_ref()));
-        if known.is_none() {
-            let name = self.name(public);
-            *unread = Some(self.unread("public address", name, READ_PUBLICS));
-        }
-        known
-    }
-
-    fn effective_of(&self, nic: &str) -> Option<Vec<crate::records::EffectiveRoute>> {
-        let found = self.estate.effective_routes.iter();
-        let mut found = found.filter(|(about, _)| named(&self.estate.nics, about).is_some_and(|known| known == nic));
-        found.next().map(|(_, routes)| routes.clone())
-    }
-
-    /// What stands behind an interface, and whether it can answer.
-    fn behind(&mut self, nic: &Nic, machine: Option<&str>, name: Option<NameId>) -> (Kind, InterfaceState) {
-        if let Some(endpoint) = refers(nic.privateendpoint.as_ref()) {
-            let kind = match self.estate.endpoints.get(&endpoint).cloned() {
-                None => {
-                    let name = self.name(&endpoint);
-                    let unread = Some(self.unread("private endpoint", name, READ_ENDPOINTS));
-                    Kind::Endpoint { refused: None, unread }
-                }
-                Some((_, record)) => {
-                    let all = record.privatelinkserviceconnections.iter();
-                    let all = all.chain(&record.manualprivatelinkserviceconnections);
-                    let mut states = all.map(|connection| &connection.privatelinkserviceconnectionstate.status);
-                    let refused = states.find(|status| !status.eq_ignore_ascii_case("Approved"));
-                    Kind::Endpoint { refused: refused.map(|status| self.intern(status)), unread: None }
-                }
-            };
-            return (kind, InterfaceState::Up);
-        }
-        if let (Some(machine), Some(name)) = (machine, name) {
-            let known = self.estate.machines.get(machine).map(|(_, record)| record.power());
-            let state = match known {
-                Some(Some(power)) if power == "running" => InterfaceState::Up,
-                Some(Some(power)) => InterfaceState::Down(self.intern(&power)),
-                other => {
-                    let instance = machine.contains("/virtualmachinescalesets/");
-                    let (permission, how) = if instance {
-                        (READ_INSTANCES, "az vmss list-instances --expand instanceView")
-                    } else {
-                        (READ_MACHINES, "az vm list --show-details")
-                    };
-                    let text = match other {
-                        Some(_) => format!("whether {} runs is not in the evidence; `{how}` tells", self.text(name)),
-                        None => format!(
-                            "machine {} is not in the evidence, so whether it runs is not known",
-                            self.text(name)
-                        ),
-                    };
-                    InterfaceState::Unread(self.reason(ReasonCode::NotRead, &text, Some(permission)))
-                }
-            };
-            return (Kind::Machine, state);
-        }
-        if refers(nic.privatelinkservice.as_ref()).is_some() || !nic.hostedworkloads.is_empty() {
-            let text = "a service of Azure stands behind the interface, and what it does is not modelled";
-            let reason = self.reason(ReasonCode::NotModelled, text, None);
-            return (Kind::Opaque(reason), InterfaceState::Up);
-        }
-        (Kind::Machine, InterfaceState::Detached)
-    }
-
-    /// A node of a Kubernetes cluster sends what its pods send, from its own address or from theirs as the network plugin
-    /// and the masquerading agent have it.
-    fn cluster(&mut self, nic: &Nic, machine: Option<&str>) -> Option<ReasonId> {
-        let ours = |tags: &crate::records::resources::Tags| {
-            tags.keys().any(|key| key.to_ascii_lowercase().starts_with("aks-managed-"))
-        };
-        let set = machine.and_then(|machine| machine.split("/virtualmachines/").next());
-        let tagged = ours(&nic.tags)
-            || machine.and_then(|machine| self.estate.machines.get(machine)).is_some_and(|(_, own)| ours(&own.tags))
-            || set.and_then(|set| self.estate.scale_sets.get(set)).is_some_and(|(_, own)| ours(&own.tags));
-        tagged.then(|| {
-            let text = "the machine is a node of a Kubernetes cluster: whether its pods send from their own addresses \
-                        or from the node's depends on the cluster's network plugin, which is not in the evidence";
-            self.reason(ReasonCode::NotModelled, text, None)
-        })
-    }
-
-    /// Everything that a person may call the interface by.
-    fn find_by(&mut self, interface: InterfaceId, id: &ResourceId, machine: Option<&str>, nic: &Nic) {
-        let mut names = vec![id.key.clone(), id.name().to_lowercase()];
-        let mut tags: Vec<(String, String)> = Vec::new();
-        let mut add = |own: &crate::records::resources::Tags| {
-            tags.extend(own.iter().map(|(key, value)| (key.to_lowercase(), value.clone())));
-        };
-        add(&nic.tags);
-        if let Some(machine) = machine {
-            names.push(machine.to_owned());
-            names.push(machine.rsplit('/').next().unwrap_or_default().to_owned());
-            if let Some((_, own)) = self.estate.machines.get(machine) {
-                add(&own.tags);
-            }
-            if let Some((set, instance)) =
-                machine.split_once("/virtualmachines/").filter(|(set, _)| set.contains("scalesets"))
-            {
-                let short = set.rsplit('/').next().unwrap_or_default();
-                names.extend([
-                    set.to_owned(),
-                    short.to_owned(),
-                    format!("{short}/{instance}"),
-                    format!("{short}_{instance}"),
-                ]);
-                if let Some((_, own)) = self.estate.scale_sets.get(set) {
-                    add(&own.tags);
-                }
-            }
-        }
-        for name in names {
-            let known = self.aliases.entry(name).or_default();
-            if known.last() != Some(&interface) {
-                known.push(interface);
-            }
-        }
-        for tag in tags {
-            let known = self.tags.entry(tag).or_default();
-            if known.last() != Some(&interface) {
-                known.push(interface);
-            }
-        }
+        Some(Nat::Known(name, known))
     }
 }
 

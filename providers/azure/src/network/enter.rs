@@ -57,8 +57,8 @@ impl Entering<'_> {
     /// standard public address is closed where no group opens it; a basic one is open (Public IP addresses, security).
     fn internet(&mut self) -> Option<InterfaceId> {
         let to = self.packet.destination;
-        self.packet.source_identity = Identity::Nobody;
-        let Some(owner) = self.azure.network.owners(to).next() else {
+        self.packet.source_identity = self.packet.source_identity.outside();
+        let Some(owner) = self.azure.public_owner(to) else {
             let subject = self.azure.network.interfaces().next().map(|(_, interface)| interface.network)?;
             let note = Note::new("who has {address}").at(to);
             self.hop(opaque(OPAQUE, Direction::Ingress, subject, self.azure.unowned, note));
@@ -201,6 +201,12 @@ impl Entering<'_> {
                 Hop { kind, ..hop(subnet, Outcome::Pass, note) }
             }
             Choice::None => hop(subnet, Outcome::Block, Note::new("no route leads back to {address}")),
+            Choice::Route(route)
+                if self.packet.source_identity == Identity::Hidden && self.azure.parts_internet(to, &route) =>
+            {
+                let note = Note::new("which route answers to {address} take").at(source);
+                opaque(ROUTE, Direction::Return, subnet, self.azure.other_way_back, note)
+            }
             Choice::Route(route) => {
                 let note = Note::new("answers to {address} take {}").about(route.name);
                 match (route.hop, back) {
@@ -219,6 +225,7 @@ impl Entering<'_> {
             }
         };
         self.half.returns.push(found);
+        self.half.returns.extend(self.azure.other_route(to, source, Direction::Return));
     }
 }
 

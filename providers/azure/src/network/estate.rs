@@ -8,8 +8,8 @@ use serde::de::DeserializeOwned;
 
 use super::AzureNetwork;
 use crate::records::resources::{
-    ApplicationGateway, LoadBalancer, Machine, NatGateway, Nic, Peering, PrivateEndpoint, PublicAddress, Reference,
-    RouteTable, ScaleSet, SecurityGroup, Subnet, VirtualNetwork,
+    ApplicationGateway, LoadBalancer, Machine, NatGateway, Nic, Peering, PrivateEndpoint, PrivateZone, PublicAddress,
+    RecordSet, Reference, RouteTable, ScaleSet, SecurityGroup, Subnet, VirtualNetwork, ZoneLink,
 };
 use crate::records::rule::{Access, FilterRule, SecurityRule};
 use crate::records::{
@@ -45,6 +45,10 @@ pub struct Estate {
     pub(super) nats: All<NatGateway>,
     pub(super) machines: All<Machine>,
     pub(super) scale_sets: All<ScaleSet>,
+    /// Private DNS zones, their links to networks, and their records.
+    pub(super) zones: All<PrivateZone>,
+    pub(super) zone_links: All<ZoneLink>,
+    pub(super) record_sets: All<RecordSet>,
     /// Application security groups.
     pub(super) members: BTreeMap<String, ResourceId>,
     /// Subscriptions whose application security groups were listed.
@@ -77,6 +81,15 @@ const NAT: &str = "microsoft.network/natgateways";
 const MACHINE: &str = "microsoft.compute/virtualmachines";
 const INSTANCE: &str = "microsoft.compute/virtualmachinescalesets/virtualmachines";
 const SCALE_SET: &str = "microsoft.compute/virtualmachinescalesets";
+const ZONE: &str = "microsoft.network/privatednszones";
+const ZONE_LINK: &str = "microsoft.network/privatednszones/virtualnetworklinks";
+/// Record sets of all types; only addresses and other names are looked at, and all of them are counted.
+const RECORDS: [&str; 8] = ["a", "aaaa", "cname", "mx", "ptr", "soa", "srv", "txt"];
+
+/// Whether a kind is that of records of a private zone.
+fn is_record_set(kind: &str) -> bool {
+    kind.strip_prefix(ZONE).and_then(|rest| rest.strip_prefix('/')).is_some_and(|kind| RECORDS.contains(&kind))
+}
 
 /// Keeps what was read first, so that a repetition changes nothing.
 fn keep<T: DeserializeOwned + Checked>(all: &mut All<T>, resource: Resource) -> Result<(), String> {
@@ -126,6 +139,9 @@ impl Estate {
                 }
             }
             SCALE_SET => keep(&mut self.scale_sets, resource)?,
+            ZONE => keep(&mut self.zones, resource)?,
+            ZONE_LINK => keep(&mut self.zone_links, resource)?,
+            kind if is_record_set(kind) => keep(&mut self.record_sets, resource)?,
             _ => return Ok(false),
         }
         Ok(true)
@@ -190,6 +206,18 @@ impl Estate {
         self.is_cut(MEMBERS)
     }
 
+    /// Whether a list of links of private zones is known to be cut.
+    pub(super) fn zone_links_are_cut(&self) -> bool {
+        self.is_cut(ZONE_LINK)
+    }
+
+    /// Whether a list of records of a private zone is known to be cut: its last page is missing, whatever is on it.
+    pub(super) fn record_sets_are_cut(&self) -> bool {
+        let pages = self.pages.iter().filter(|(kind, _)| is_record_set(kind)).map(|(_, pages)| pages);
+        let (more, last) = pages.fold((0, 0), |(more, last), (one, other)| (more + one, last + other));
+        more > 0 && last == 0
+    }
+
     /// The failed call that explains why something is missing.
     pub(super) fn failure(&self, permission: &str, id: Option<&str>) -> Option<&Failure> {
         let about = |failure: &&Failure| {
@@ -203,6 +231,13 @@ impl Estate {
 
 #[cfg(feature = "live")]
 impl Estate {
+    /// The private DNS zones of a subscription that a network is linked to, as far as they say.
+    pub(crate) fn linked_zones(&self, subscription: &str) -> Vec<ResourceId> {
+        let linked = self.zones.values().filter(|(_, zone)| zone.numberofvirtualnetworklinks != Some(0));
+        let all = linked.map(|(id, _)| id);
+        all.filter(|id| id.subscription.eq_ignore_ascii_case(subscription)).cloned().collect()
+    }
+
     /// The scale sets of a subscription.
     pub(crate) fn scale_set_ids(&self, subscription: &str) -> Vec<ResourceId> {
         let all = self.scale_sets.values().map(|(id, _)| id);

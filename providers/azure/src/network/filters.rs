@@ -10,7 +10,7 @@ use reachlint_model::{
 
 use super::compile::Compiler;
 use super::estate::Group;
-use super::tags::{Context, Known, PUBLIC, is_platform, listed};
+use super::tags::{Context, Known, is_platform, listed};
 use crate::records::rule::{Access, End, FilterRule};
 
 /// Security admin rules of a network manager.
@@ -39,10 +39,11 @@ pub(crate) struct Filter {
     pub(super) accepts: bool,
 }
 
-/// What rules belong to: a group, or admin rules, which may not apply.
+/// What rules belong to: a group, what is in force of one on some interface, or admin rules, which may not apply.
 #[derive(Clone, Copy)]
-enum Of {
+pub(super) enum Of {
     Group,
+    Force,
     Admin(Option<ReasonId>),
 }
 
@@ -147,7 +148,13 @@ impl Compiler {
         Some(Filter { subject, ingress, egress, platform: None, unread, accepts })
     }
 
-    fn list<'r>(&mut self, name: NameId, rules: impl Iterator<Item = &'r FilterRule>, place: usize, of: Of) -> ListId {
+    pub(super) fn list<'r>(
+        &mut self,
+        name: NameId,
+        rules: impl Iterator<Item = &'r FilterRule>,
+        place: usize,
+        of: Of,
+    ) -> ListId {
         let rules = self.rules(name, rules, place, of);
         self.builder.list(name, rules, None)
     }
@@ -171,11 +178,11 @@ impl Compiler {
             (Access::Deny, _) => Action::Deny,
             (Access::AlwaysAllow, _) => Action::Accept,
             (Access::Allow, Of::Admin(_)) => Action::Next,
-            (Access::Allow, Of::Group) => Action::Allow,
+            (Access::Allow, Of::Group | Of::Force) => Action::Allow,
         };
         let doubt = match of {
             Of::Admin(doubt) => doubt,
-            Of::Group => None,
+            Of::Group | Of::Force => None,
         };
         let name = format!("{}/{}", self.text(list), rule.name);
         let name = self.builder.names().intern(&name);
@@ -337,5 +344,5 @@ fn defaults() -> Vec<FilterRule> {
 
 /// Whether an address is public in the sense of the tag `Internet`, wherever it is looked at from.
 pub(super) fn is_public(address: std::net::IpAddr) -> bool {
-    PUBLIC.contains(address)
+    AddressSet::internet().contains(address)
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use reachlint_model::{
     Crossing, Direction, Family, Half, Hop, HopKind, Identity, InterfaceId, NameId, Note, Outcome, Packet, PortRange,
-    Protocol, Via,
+    Protocol, Sender, Via,
 };
 
 use super::balancer::Outbound;
@@ -13,6 +13,9 @@ use super::filters::is_public;
 use super::routing::{Choice, NextHop, Route};
 use super::tags::{HOST, METADATA};
 use super::{APPLIANCE, GROUP, LOOPBACK, OPAQUE, OUTBOUND, PEERING, PLATFORM, ROUTE, fact, opaque};
+
+/// Ports that NAT gateways and load balancers open connections from.
+const SNAT_PORTS: (u16, u16) = (1024, u16::MAX);
 
 /// What Azure says of a packet to private space that no route takes.
 pub(crate) const DROPPED: &str = "the route {} drops what is for {address}";
@@ -63,6 +66,8 @@ impl Leaving<'_> {
         }
         // Application and other groups are told apart by addresses alone, so who has one does not matter here.
         AzureNetwork::filter_hops(&self.facts.filters, false, self.packet, &mut self.half.hops);
+        let other = self.azure.other_route(self.from, to, Direction::Egress);
+        self.half.hops.extend(other);
         match self.azure.choose(self.from, to) {
             Choice::Unread(reason) => {
                 let kind = HopKind::Route(Outcome::Unknown(reason));
@@ -249,14 +254,15 @@ impl Leaving<'_> {
         let subnet = self.azure.subnets.get(&self.subnet);
         let nat = subnet.and_then(|subnet| subnet.nat.as_ref()).filter(|_| Family::of(to) == Family::V4);
         let balanced = self.azure.outbound.get(&(self.from, source));
-        let (subject, address) = match (nat, own, balanced) {
-            (Some(Nat::One(name, address)), ..) => (*name, Ok(*address)),
+        let one = own.as_ref().map(std::slice::from_ref);
+        let (subject, addresses) = match (nat, one, balanced) {
+            (Some(Nat::Known(name, all)), ..) => (*name, Ok(all.as_slice())),
             (Some(Nat::Unsure(name, reason)), ..) => (*name, Err(*reason)),
             (None, Some(address), _) => (self.id, Ok(address)),
             (None, None, _) if self.facts.unread_public.is_some() => {
                 (self.id, Err(self.facts.unread_public.unwrap_or(self.azure.default_outbound)))
             }
-            (None, None, Some(Outbound::One(name, address))) => (*name, Ok(*address)),
+            (None, None, Some(Outbound::Known(name, all))) => (*name, Ok(all.as_slice())),
             (None, None, Some(Outbound::Unsure(name, reason))) => (*name, Err(*reason)),
             (None, None, None) if subnet.is_some_and(|subnet| subnet.private) => {
                 let note = Note::new(
@@ -264,24 +270,39 @@ impl Leaving<'_> {
                      or outbound rule",
                 );
                 self.hop(fact(OUTBOUND, Direction::Egress, self.subnet, Outcome::Block, note.about(self.id)));
-                return self.end(Via::Internet, None);
+                return self.end(Via::Nowhere, None);
             }
             (None, None, None) => (self.subnet, Err(self.azure.default_outbound)),
         };
-        match address {
-            Ok(address) => {
-                let note = Note::new("the source becomes {address}").at(address);
-                let kind = HopKind::Translation(Outcome::Pass);
-                self.hop(Hop { kind, ..fact(OUTBOUND, Direction::Egress, subject, Outcome::Pass, note) });
-                self.packet.source = address;
+        // Whatever translates for several machines chooses the ports too (Azure NAT Gateway, SNAT ports; Load Balancer,
+        // outbound connections).
+        if subject != self.id {
+            self.packet.source_ports = PortRange::new(SNAT_PORTS.0, SNAT_PORTS.1).unwrap_or(PortRange::ALL);
+        }
+        self.packet.source_identity = Identity::Nobody;
+        let translation = |outcome, note: Note| {
+            let kind = HopKind::Translation(outcome);
+            Hop { kind, ..fact(OUTBOUND, Direction::Egress, subject, Outcome::Pass, note) }
+        };
+        let becomes = |address| translation(Outcome::Pass, Note::new("the source becomes {address}").at(address));
+        match addresses {
+            Ok([address]) => {
+                self.hop(becomes(*address));
+                self.packet.source = *address;
+            }
+            // Which of them is chosen anew for every connection (Azure NAT Gateway, source network address translation).
+            Ok(all) => {
+                self.hop(translation(Outcome::Pass, Note::new("the source becomes one of several addresses")));
+                let senders = all.iter().map(|own| Sender { address: *own, hop: becomes(*own), doubt: None });
+                self.half.senders.extend(senders);
+                self.packet.source = all.first().copied().unwrap_or(source);
             }
             Err(reason) => {
                 let note = Note::new("which address the receiver sees");
-                let kind = HopKind::Translation(Outcome::Unknown(reason));
-                self.hop(Hop { kind, ..fact(OUTBOUND, Direction::Egress, subject, Outcome::Pass, note) });
+                self.half.unseen = Some(translation(Outcome::Unknown(reason), note));
+                self.packet = self.packet.hidden();
             }
         }
-        self.packet.source_identity = Identity::Nobody;
         self.end(Via::Internet, None)
     }
 }

@@ -10,12 +10,15 @@ mod enter;
 mod estate;
 mod exposure;
 mod filters;
+mod force;
 mod leave;
 mod names;
+mod nics;
 mod onward;
 mod routing;
 mod tags;
 mod words;
+mod zones;
 
 use std::net::IpAddr;
 
@@ -27,6 +30,7 @@ use reachlint_model::{
 pub use compile::AzureNetwork;
 pub use estate::Estate;
 pub(crate) use filters::{ADMIN, GROUP, HIGHEST};
+pub(crate) use force::IN_FORCE;
 
 use compile::Filters;
 
@@ -83,6 +87,9 @@ impl AzureNetwork {
             let kind = HopKind::Gate { gate, packet };
             hops.push(Hop { kind, layer, direction, subject: filter.subject, note: None });
         }
+        if let Some(force) = &filters.in_force {
+            force.hops(inbound, packet, hops);
+        }
     }
 
     /// Whether a rule of this name is a default one.
@@ -90,12 +97,26 @@ impl AzureNetwork {
         self.priority.get(&rule).is_some_and(|priority| *priority > HIGHEST)
     }
 
-    /// The resource of an interface whose routes in force would tell more than its subnet's.
+    /// Whether the routes in force on an interface would tell more than its subnet's.
     #[cfg(feature = "live")]
-    pub(crate) fn asks_for_routes(&self, id: InterfaceId) -> Option<crate::records::ResourceId> {
-        let interface = self.network.interface(id)?;
-        let routes = self.subnets.get(&interface.subnet)?.routes.as_ref().ok()?;
-        routes.has_gateway().then(|| self.called.resource(interface.id, "/networkinterfaces"))?.cloned()
+    pub(crate) fn asks_for_routes(&self, id: InterfaceId) -> bool {
+        let subnet = self.network.interface(id).and_then(|interface| self.subnets.get(&interface.subnet));
+        subnet.and_then(|subnet| subnet.routes.as_ref().ok()).is_some_and(routing::Routes::has_gateway)
+    }
+
+    /// The resource of an interface.
+    #[cfg(feature = "live")]
+    pub(crate) fn resource(&self, id: InterfaceId) -> Option<&crate::records::ResourceId> {
+        self.called.resource(self.network.interface(id)?.id, "/networkinterfaces")
+    }
+
+    /// The interface that what comes from the internet for an address is for. Azure translates public addresses of both
+    /// families, so those of a network's own space are never meant (IPv6 for Azure Virtual Network).
+    fn public_owner(&self, public: IpAddr) -> Option<InterfaceId> {
+        self.network.owners(public).find(|id| {
+            let listed = self.network.interface(*id).map(|interface| self.network.addresses(interface));
+            listed.unwrap_or_default().iter().any(|own| own.public == Some(public))
+        })
     }
 
     /// The interface of a network that owns a private address.
@@ -150,7 +171,11 @@ impl Provider for AzureNetwork {
         found
     }
 
-    fn lookup(&self, _from: InterfaceId, host: &str) -> Lookup {
+    fn lookup(&self, from: InterfaceId, host: &str) -> Lookup {
+        zones::answer(self, from, host, 0)
+    }
+
+    fn public_lookup(&self, host: &str) -> Lookup {
         // The label of a public address is a name in Azure's own public zone (Public IP addresses, DNS name label).
         let known = self.hosts.get(&host.trim_end_matches('.').to_ascii_lowercase()).cloned();
         known.map_or(Lookup::Silent, Lookup::Addresses)
@@ -164,7 +189,7 @@ impl Provider for AzureNetwork {
     }
 
     fn answers(&self, public: IpAddr) -> bool {
-        filters::is_public(public) && self.network.owners(public).next().is_some()
+        self.public_owner(public).is_some()
     }
 
     fn leave(&self, from: InterfaceId, packet: &Packet, half: &mut Half) -> Crossing {

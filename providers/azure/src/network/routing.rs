@@ -290,12 +290,43 @@ impl AzureNetwork {
         }
     }
 
+    /// Whether an interface sends some addresses of the internet another way than a route takes, so that it matters which
+    /// address a sender has.
+    pub(super) fn parts_internet(&self, from: InterfaceId, taken: &Route) -> bool {
+        self.table(from).is_ok_and(|table| {
+            let family = taken.prefix.family();
+            let others = table.all.iter().filter(|route| route.prefix.family() == family && route.hop != taken.hop);
+            let hidden = |route: &Route| route.prefix == taken.prefix && route.rank > taken.rank;
+            others
+                .filter(|route| !hidden(route))
+                .any(|route| !AddressSet::internet().intersection(&route.prefix.into()).is_empty())
+        })
+    }
+
     /// Which route a packet takes.
     pub(super) fn choose(&self, from: InterfaceId, to: IpAddr) -> Choice {
-        let table = match self.table(from) {
-            Ok(table) => table,
-            Err(reason) => return Choice::Unread(reason),
+        match self.table(from) {
+            Ok(table) => self.choose_among(table, from, to),
+            Err(reason) => Choice::Unread(reason),
+        }
+    }
+
+    /// The route that a packet would take by the route tables that were read, where another one is in force that leads
+    /// somewhere else.
+    pub(super) fn overtaken_route(&self, from: InterfaceId, to: IpAddr) -> Option<Route> {
+        self.facts.get(from.0 as usize)?.routes?;
+        let interface = self.network.interface(from)?;
+        let computed = self.subnets.get(&interface.subnet)?.routes.as_ref().ok()?;
+        let (Choice::Route(real), Choice::Route(expected)) =
+            (self.choose(from, to), self.choose_among(computed, from, to))
+        else {
+            return None;
         };
+        let vague = matches!(real.hop, NextHop::Other(_)) || matches!(expected.hop, NextHop::Other(_));
+        (real.hop != expected.hop && !vague).then_some(expected)
+    }
+
+    fn choose_among(&self, table: &Routes, from: InterfaceId, to: IpAddr) -> Choice {
         if let Some((set, reason)) = &table.unread_tags
             && set.contains(to)
         {

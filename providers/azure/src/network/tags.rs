@@ -1,9 +1,8 @@
 //! What service tags stand for.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::LazyLock;
 
-use reachlint_model::{AddressSet, Family, NameId, Prefix, ReasonCode, ReasonId};
+use reachlint_model::{AddressSet, NameId, Prefix, ReasonCode, ReasonId};
 
 use super::compile::Compiler;
 use super::words::READ_TAGS;
@@ -15,26 +14,6 @@ pub(super) const HOST: IpAddr = IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16));
 const HOST_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0x1234, 0x5678, 0x9abc));
 /// The metadata service.
 pub(super) const METADATA: IpAddr = IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254));
-
-/// Addresses of the internet: IPv4 without private, shared, loopback, link-local, multicast and reserved space and
-/// without the host's own, and the global unicast space of IPv6.
-pub(super) static PUBLIC: LazyLock<AddressSet> = LazyLock::new(|| {
-    let special = [
-        ([0, 0, 0, 0], 8),
-        ([10, 0, 0, 0], 8),
-        ([100, 64, 0, 0], 10),
-        ([127, 0, 0, 0], 8),
-        ([169, 254, 0, 0], 16),
-        ([172, 16, 0, 0], 12),
-        ([192, 168, 0, 0], 16),
-        ([224, 0, 0, 0], 3),
-    ];
-    let special = special.into_iter().filter_map(|(base, length)| Prefix::new(Ipv4Addr::from(base).into(), length));
-    let special: AddressSet = special.chain([Prefix::host(HOST)]).collect();
-    let unicast = Prefix::new(IpAddr::V6(Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0)), 3);
-    let unicast = unicast.map(AddressSet::from).unwrap_or_default();
-    AddressSet::family(Family::V4).difference(&special).union(&unicast)
-});
 
 /// A set of addresses, and those that may belong to it as well.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -106,7 +85,7 @@ impl Compiler {
              `az network list-service-tags` prints them for the region"
         );
         let reason = self.reason(ReasonCode::NotRead, &text, Some(READ_TAGS));
-        Known { set: AddressSet::empty(), maybe: Some((PUBLIC.clone(), reason)) }
+        Known { set: AddressSet::empty(), maybe: Some((AddressSet::internet().clone(), reason)) }
     }
 }
 
@@ -121,7 +100,7 @@ pub(super) fn context(place: &Place) -> Context {
     let mut set = own.union(&place.peers.iter().copied().collect());
     set = set.union(&place.routed.iter().copied().collect()).union(&HOST.into());
     let unknown = place.unknown.map(|reason| (set.complement(), reason));
-    let internet = PUBLIC.difference(&own).difference(&place.tagged.set);
+    let internet = AddressSet::internet().difference(&own).difference(&place.tagged.set);
     let maybe = place.tagged.maybe.as_ref().map(|(set, reason)| (set.intersection(&internet), *reason));
     let certain = match &maybe {
         Some((set, _)) => internet.difference(set),

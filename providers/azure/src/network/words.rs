@@ -11,6 +11,8 @@ pub(super) const READ_ENDPOINTS: &str = "Microsoft.Network/privateEndpoints/read
 pub(super) const READ_MACHINES: &str = "Microsoft.Compute/virtualMachines/read";
 pub(super) const READ_INSTANCES: &str = "Microsoft.Compute/virtualMachineScaleSets/virtualMachines/read";
 pub(super) const READ_TAGS: &str = "Microsoft.Network/locations/serviceTags/read";
+pub(super) const READ_LINKS: &str = "Microsoft.Network/privateDnsZones/virtualNetworkLinks/read";
+pub(super) const READ_RECORDS: &str = "Microsoft.Network/privateDnsZones/ALL/read";
 pub(super) const READ_ADMIN: &str =
     "Microsoft.Network/virtualNetworks/listNetworkManagerEffectiveSecurityAdminRules/action";
 pub(super) const READ_ROUTES: &str = "Microsoft.Network/networkInterfaces/effectiveRouteTable/action";

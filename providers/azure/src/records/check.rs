@@ -6,7 +6,7 @@ use reachlint_model::Prefix;
 
 use super::resources::{
     AddressSpace, ApplicationGateway, Frontend, LoadBalancer, Machine, NatGateway, Nic, Peering, PrivateEndpoint,
-    PublicAddress, RouteTable, ScaleSet, SecurityGroup, Subnet, VirtualNetwork,
+    PrivateZone, PublicAddress, RecordSet, RouteTable, ScaleSet, SecurityGroup, Subnet, VirtualNetwork, ZoneLink,
 };
 use super::rule::protocols;
 
@@ -99,6 +99,16 @@ impl Checked for ApplicationGateway {
     }
 }
 
+impl Checked for RecordSet {
+    fn check(&self) -> Result<(), String> {
+        let v4 = self.arecords.iter().map(|own| &own.ipv4address);
+        let mut all = v4.chain(self.aaaarecords.iter().map(|own| &own.ipv6address));
+        all.try_for_each(|text| address(Some(text), "record"))
+    }
+}
+
+impl Checked for PrivateZone {}
+impl Checked for ZoneLink {}
 impl Checked for Subnet {}
 impl Checked for SecurityGroup {}
 impl Checked for NatGateway {}

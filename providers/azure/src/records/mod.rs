@@ -63,8 +63,12 @@ pub(crate) struct AdminRules {
 pub(crate) struct EffectiveGroup {
     /// The key of the group; none for admin rules.
     pub(crate) group: Option<String>,
-    /// Its rules.
+    /// Whether the interface itself carries it, rather than its subnet.
+    pub(crate) on_card: bool,
+    /// Its rules, with tags as tags.
     pub(crate) rules: Vec<FilterRule>,
+    /// Its rules, with the addresses that Azure has for tags and groups just there.
+    pub(crate) exact: Vec<FilterRule>,
 }
 
 /// A route as it is in force on a network interface.
@@ -229,20 +233,48 @@ fn answer(name: &str, object: &Map<String, Value>) -> Result<Option<Document>, S
 
 fn effective_group(item: Value) -> Result<EffectiveGroup, String> {
     #[derive(Deserialize)]
+    struct Rule {
+        #[serde(flatten)]
+        rule: SecurityRule,
+        #[serde(default)]
+        expandedsourceaddressprefix: Vec<String>,
+        #[serde(default)]
+        expandeddestinationaddressprefix: Vec<String>,
+    }
+    #[derive(Default, Deserialize)]
+    struct Association {
+        networkinterface: Option<Reference>,
+    }
+    #[derive(Deserialize)]
     struct Printed {
         networksecuritygroup: Option<Reference>,
         #[serde(default)]
-        effectivesecurityrules: Vec<SecurityRule>,
+        association: Association,
+        #[serde(default)]
+        effectivesecurityrules: Vec<Rule>,
     }
     let printed: Printed = typed(item, "effective network security group")?;
-    let mut rules = Vec::new();
-    for rule in printed.effectivesecurityrules {
+    let (mut rules, mut exact) = (Vec::new(), Vec::new());
+    for Rule { rule, expandedsourceaddressprefix, expandeddestinationaddressprefix } in printed.effectivesecurityrules {
         // Names are prefixed with the list that they come from, and what `*` is elsewhere is spelt out here.
         let name = rule.name.rsplit('/').next().unwrap_or_default().to_owned();
-        rules.push(SecurityRule { name, ..rule }.read()?);
+        let rule = SecurityRule { name, ..rule };
+        rules.push(rule.read()?);
+        // What a tag stands for is spelt out beside it, unless that is nothing or too much (Diagnose a network traffic
+        // filter problem).
+        let mut expanded = rule;
+        if !expandedsourceaddressprefix.is_empty() {
+            (expanded.sourceaddressprefix, expanded.sourceaddressprefixes) = (None, expandedsourceaddressprefix);
+        }
+        if !expandeddestinationaddressprefix.is_empty() {
+            expanded.destinationaddressprefix = None;
+            expanded.destinationaddressprefixes = expandeddestinationaddressprefix;
+        }
+        exact.push(expanded.read()?);
     }
     let group = printed.networksecuritygroup.map(|group| key(&group.id)).filter(|group| !group.is_empty());
-    Ok(EffectiveGroup { group, rules })
+    let on_card = printed.association.networkinterface.is_some();
+    Ok(EffectiveGroup { group, on_card, rules, exact })
 }
 
 fn effective_routes(item: Value) -> Result<Vec<EffectiveRoute>, String> {

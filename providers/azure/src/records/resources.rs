@@ -28,7 +28,7 @@ records! {
         ipconfigurations: Vec<IpConfiguration>, networksecuritygroup: Option<Reference>,
         virtualmachine: Option<Reference>, privateendpoint: Option<Reference>,
         privatelinkservice: Option<Reference>, enableipforwarding: bool, primary: Option<bool>,
-        hostedworkloads: Vec<String>, location: String, tags: Tags,
+        hostedworkloads: Vec<String>, dnssettings: DnsServers, location: String, tags: Tags,
     }
     /// An IP configuration of a network interface.
     IpConfiguration {
@@ -38,8 +38,11 @@ records! {
     }
     /// A virtual network.
     VirtualNetwork {
-        addressspace: AddressSpace, subnets: Vec<Subnet>, virtualnetworkpeerings: Vec<Peering>, location: String,
+        addressspace: AddressSpace, subnets: Vec<Subnet>, virtualnetworkpeerings: Vec<Peering>,
+        dhcpoptions: DnsServers, location: String,
     }
+    /// DNS servers that machines ask instead of Azure's.
+    DnsServers { dnsservers: Vec<String> }
     /// Address blocks.
     AddressSpace { addressprefixes: Vec<String> }
     /// A subnet.
@@ -141,6 +144,18 @@ records! {
     Status { code: String }
     /// A scale set.
     ScaleSet { tags: Tags }
+    /// A private DNS zone.
+    PrivateZone { numberofrecordsets: Option<usize>, numberofvirtualnetworklinks: Option<usize> }
+    /// A link of a private zone to a virtual network.
+    ZoneLink { virtualnetwork: Option<Reference>, resolutionpolicy: Option<String> }
+    /// The records of one name and type.
+    RecordSet { arecords: Vec<V4Record>, aaaarecords: Vec<V6Record>, cnamerecord: Option<NameRecord> }
+    /// An IPv4 address of a name.
+    V4Record { ipv4address: String }
+    /// An IPv6 address of a name.
+    V6Record { ipv6address: String }
+    /// Another name of a name.
+    NameRecord { cname: String }
 }
 
 impl Machine {

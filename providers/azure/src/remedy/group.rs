@@ -223,7 +223,7 @@ fn end<'a>(
 fn interface(azure: &AzureNetwork, who: Identity) -> Option<&Interface> {
     match who {
         Identity::Interface(id) => azure.network.interface(id),
-        Identity::Nobody | Identity::Unknown(_) => None,
+        Identity::Nobody | Identity::Hidden | Identity::Unknown(_) => None,
     }
 }
 

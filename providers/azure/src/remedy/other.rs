@@ -4,7 +4,7 @@ use reachlint_model::{Hop, Remedy, RuleId};
 
 use super::words::{Command, is_argument, plain};
 use crate::network::{
-    ADMIN, APPLIANCE, APPLICATION, AzureNetwork, BALANCER, ENDPOINT, MACHINE_STATE, OUTBOUND, PUBLIC, ROUTE,
+    ADMIN, APPLIANCE, APPLICATION, AzureNetwork, BALANCER, ENDPOINT, IN_FORCE, MACHINE_STATE, OUTBOUND, PUBLIC, ROUTE,
 };
 
 /// The change for a hop that is no network security group.
@@ -15,6 +15,10 @@ pub(super) fn open(azure: &AzureNetwork, hop: &Hop) -> Option<Remedy> {
         ADMIN => words(format!(
             "Security admin rules on {name} belong to a network manager: ask whoever keeps it for an Allow or AlwaysAllow \
              rule for exactly this connection, before the rule that denies."
+        )),
+        IN_FORCE => words(format!(
+            "Network interfaces > {name} > Effective security rules: look for the rule that refuses, which is not in the \
+             evidence as it is there, then collect again."
         )),
         ROUTE => words(format!(
             "Route tables and Virtual networks > Peerings: give the subnet a way to the address that {name} does not \

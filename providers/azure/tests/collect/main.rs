@@ -3,6 +3,8 @@
 #![cfg(test)]
 
 #[cfg(test)]
+mod effective;
+#[cfg(test)]
 mod server;
 
 use std::sync::Arc;
@@ -11,7 +13,7 @@ use std::time::{Duration, SystemTime};
 use azure_core::auth::{AccessToken, TokenCredential};
 use reachlint_azure::collect::{CollectError, Collected, Options, collect_as};
 use reachlint_azure::network::Estate;
-use reachlint_model::{Intake, Provider};
+use reachlint_model::{Intake, Lookup, Provider};
 use serde_json::{Value, json};
 
 use server::{Answer, Server};
@@ -114,6 +116,7 @@ fn options(server: &Server) -> Options {
     Options {
         subscriptions: vec![SUB.to_owned()],
         from: vec!["nginx".parse().unwrap()],
+        confirm: None,
         endpoint: Some(server.url.clone()),
         now: "2026-11-20T06:00:00Z".to_owned(),
     }
@@ -245,36 +248,72 @@ fn no_token_goes_to_another_host() {
     assert!(all.manifest.failures[0].message.contains("another host"), "{:?}", all.manifest.failures);
 }
 
-/// The service answers a long operation with 202 and a place, which answers 202 until it has the result; the SDK's own
-/// waiting looks for a state in an empty body and fails.
-#[test]
-fn routes_in_force_are_waited_for() {
+/// A network with a private zone that it is linked to, and one that nobody is.
+fn zoned() -> Server {
     let server = shop();
-    let vnet = id("Microsoft.Network/virtualNetworks", "vnet");
-    let mut networks = json!({ "value": [{ "id": vnet, "name": "vnet", "location": "westeurope", "properties": {
-        "addressSpace": { "addressPrefixes": ["10.0.0.0/16"] }, "subnets": [] } }] });
-    let subnets = [("a", json!([])), ("GatewaySubnet", json!([{ "id": "/gateway" }]))];
-    networks["value"][0]["properties"]["subnets"] = subnets
-        .iter()
-        .map(|(name, used)| {
-            json!({ "id": format!("{vnet}/subnets/{name}"), "name": name, "properties": { "ipConfigurations": used } })
-        })
-        .collect();
-    server.tell("GET", &listing("virtualNetworks"), vec![Answer::ok(&networks)]);
-    let nic = id("Microsoft.Network/networkInterfaces", "nic-nginx");
-    let place = format!("{}/operations/1", server.url);
-    let wait = || Answer { status: 202, headers: Vec::new(), body: String::new() }.with("retry-after", "0");
-    let post = format!("{nic}/effectiveRouteTable");
-    server.tell("POST", &post, vec![wait().with("location", &place)]);
-    let routes = json!({ "value": [{ "addressPrefix": ["172.16.0.0/12"], "nextHopIpAddress": ["10.0.255.4"],
-        "nextHopType": "VirtualNetworkGateway", "source": "VirtualNetworkGateway", "state": "Active" }] });
-    server.tell("GET", "/operations/1", vec![wait().with("location", &place), Answer::ok(&routes)]);
+    let zone = |name: &str, links: u32| {
+        json!({ "id": id("Microsoft.Network/privateDnsZones", name), "name": name,
+            "properties": { "numberOfVirtualNetworkLinks": links, "numberOfRecordSets": 3 } })
+    };
+    let zones = json!({ "value": [zone("shop.internal", 1), zone("idle.internal", 0)] });
+    server.tell("GET", &listing("privateDnsZones"), vec![Answer::ok(&zones)]);
+    let own = id("Microsoft.Network/privateDnsZones", "shop.internal");
+    let link = json!({ "id": format!("{own}/virtualNetworkLinks/l"), "name": "l", "properties": {
+        "virtualNetwork": { "id": id("Microsoft.Network/virtualNetworks", "vnet") }, "registrationEnabled": true } });
+    server.tell("GET", &format!("{own}/virtualNetworkLinks"), vec![Answer::ok(&json!({ "value": [link] }))]);
+    let set = |kind: &str, name: &str, properties: Value| json!({ "id": format!("{own}/{kind}/{name}"), "name": name, "properties": properties });
+    let next = format!("{}{own}/ALL?api-version=2024-06-01&$skipToken=2", server.url);
+    let pages = [
+        json!({ "value": [set("SOA", "@", json!({})), set("A", "app", json!({ "aRecords": [{ "ipv4Address": "10.0.0.9" }] }))],
+            "nextLink": next }),
+        json!({ "value": [set("CNAME", "www", json!({ "cnameRecord": { "cname": "app.shop.internal" } }))] }),
+    ];
+    server.tell("GET", &format!("{own}/ALL"), pages.iter().map(Answer::ok).collect());
+    server
+}
+
+/// Zones are listed for a subscription, and their links and records for each that a network is linked to.
+#[test]
+fn private_zones_are_read_with_links_and_records() {
+    let server = zoned();
     let all = collected(&server);
     assert_eq!(failures(&all), []);
-    let found = all.documents.iter().find(|(name, _)| name.contains("effectiveRoutes")).unwrap();
-    let document: Value = serde_json::from_slice(&found.1).unwrap();
-    assert_eq!((&document["networkInterfaceName"], &document["value"]), (&json!(nic), &routes["value"]));
-    assert_eq!(server.asked("/operations/1").len(), 2);
+    assert!(server.asked("idle.internal").is_empty() && server.asked("/ALL").len() == 2);
+    let azure = compiled(&all);
+    let from = azure.select(&"nginx".parse().unwrap())[0];
+    assert_eq!(azure.lookup(from, "WWW.shop.internal."), Lookup::Addresses(vec!["10.0.0.9".parse().unwrap()]));
+    assert!(matches!(azure.lookup(from, "other.shop.internal"), Lookup::Absent(_)));
+    // Without the right to read records the zone is known to answer, and not with what.
+    let server = zoned();
+    let own = id("Microsoft.Network/privateDnsZones", "shop.internal");
+    server.tell("GET", &format!("{own}/ALL"), vec![Answer::error(403, "AuthorizationFailed")]);
+    let all = collected(&server);
+    assert_eq!(failures(&all), [("Microsoft.Network/privateDnsZones/ALL/read", "AuthorizationFailed")]);
+    let azure = compiled(&all);
+    let found = azure.lookup(from, "www.shop.internal");
+    assert!(matches!(&found, Lookup::Undecided(why) if why.contains("privateDnsZones/ALL/read")), "{found:?}");
+}
+
+/// What is asked for without a machine in the way: every permission whose call failed stands in the documented role.
+#[test]
+fn the_documented_role_has_every_permission() {
+    let role = include_str!("../../../../docs/permissions/azure-read-only.json");
+    let role: Value = serde_json::from_str(role).unwrap();
+    let granted: Vec<&str> =
+        role["Actions"].as_array().unwrap().iter().map(|action| action.as_str().unwrap()).collect();
+    let server = shop();
+    collected(&server);
+    let own: Vec<_> =
+        server.asked("").into_iter().filter(|asked| !asked.path.ends_with("/networkInterfaces")).collect();
+    for asked in own.iter().filter(|asked| !asked.path.ends_with("/virtualNetworks")) {
+        server.tell(&asked.method, &asked.path, vec![Answer::error(403, "AuthorizationFailed")]);
+    }
+    let all = collected(&server);
+    let failed = failures(&all);
+    assert!(failed.len() > 10, "{failed:?}");
+    for (call, _) in failed {
+        assert!(granted.contains(&call), "{call}");
+    }
 }
 
 #[test]

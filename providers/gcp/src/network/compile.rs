@@ -112,7 +112,6 @@ pub(crate) struct Fixed {
     pub(super) service: ReasonId,
     pub(super) several: ReasonId,
     pub(super) split: ReasonId,
-    pub(super) nat_address: ReasonId,
     pub(super) google_api: ReasonId,
     pub(super) source: ReasonId,
     pub(super) last_resort: ReasonId,
@@ -255,15 +254,11 @@ impl Compiler {
             ),
             several: say(
                 ReasonCode::Ambiguous,
-                "Cloud NAT has several addresses, and any of them may become the source",
+                "Cloud NAT has several addresses, and which of them a machine is given is its own choice",
             ),
             split: say(
                 ReasonCode::Ambiguous,
                 "rules tell the addresses of the block apart, and which of them nginx has is not known",
-            ),
-            nat_address: say(
-                ReasonCode::NotRead,
-                "Cloud NAT chooses its addresses by itself, and they are not in the evidence",
             ),
             google_api: say(
                 ReasonCode::NotModelled,

@@ -40,8 +40,8 @@ pub(super) fn context(gcp: &GcpNetwork, crossing: &Crossing) -> usize {
 /// (VPC firewall rules, sources), and rules see the internal address that the external one stands for.
 fn from_internet(gcp: &GcpNetwork, packet: &mut Packet, half: &mut Half) -> Option<InterfaceId> {
     let to = packet.destination;
-    packet.source_identity = Identity::Nobody;
-    let owners: Vec<InterfaceId> = gcp.network.owners(to).collect();
+    packet.source_identity = packet.source_identity.outside();
+    let owners: Vec<InterfaceId> = gcp.public_owners(to).collect();
     let owner = match gcp.one_of(&owners, packet) {
         Some(Ok(owner)) => owner,
         other => {

@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use reachlint_model::{
     Crossing, Direction, Family, Half, Hop, HopKind, Identity, InterfaceId, NameId, Note, Outcome, Packet, PortRange,
-    Protocol, ReasonId, Via,
+    Protocol, ReasonId, Sender, Via,
 };
 
 use super::balancer::Serves;
@@ -385,6 +385,7 @@ impl<'a> Leaving<'a> {
             Ok(Some(nat)) => return self.through(nat),
             Ok(None) => {}
             Err(reason) => {
+                self.packet = self.packet.hidden();
                 let note = Note::new("whether Cloud NAT takes it on");
                 let kind = HopKind::Translation(Outcome::Unknown(reason));
                 self.hop(Hop {
@@ -445,17 +446,36 @@ impl<'a> Leaving<'a> {
         if let Some(ports) = PortRange::new(NAT_PORTS.0, NAT_PORTS.1) {
             self.packet.source_ports = ports;
         }
-        match nat.addresses.as_slice() {
-            [one] => self.translate(NAT, nat.name, *one),
-            all => {
-                // Which address it is only matters to a receiver that the evidence has.
-                let reasons = &self.gcp.reasons;
-                let reason = if all.is_empty() { reasons.nat_address } else { reasons.several };
-                let known = self.gcp.network.owners(self.packet.destination).next().is_some();
-                let outcome = if known { Outcome::Unknown(reason) } else { Outcome::Pass };
-                let note = Note::new("Cloud NAT {} gives the source another address").about(nat.name);
-                let kind = HopKind::Translation(outcome);
-                self.hop(Hop { kind, layer: NAT, direction: Direction::Egress, subject: nat.name, note: Some(note) });
+        let translation = |outcome, note: Note| Hop {
+            kind: HopKind::Translation(outcome),
+            layer: NAT,
+            direction: Direction::Egress,
+            subject: nat.name,
+            note: Some(note.about(nat.name)),
+        };
+        match &nat.addresses {
+            Err(reason) => {
+                let note = Note::new("which address Cloud NAT {} gives the source");
+                self.half.unseen = Some(translation(Outcome::Unknown(*reason), note));
+                self.packet = self.packet.hidden();
+            }
+            Ok(one) if one.len() == 1 => {
+                if let Some(address) = one.first() {
+                    self.translate(NAT, nat.name, *address);
+                }
+            }
+            Ok(all) => {
+                let note = Note::new("Cloud NAT {} gives the source one of its addresses");
+                self.hop(translation(Outcome::Pass, note));
+                // A machine gets its ports from one address, and keeps that (Cloud NAT, ports). So the others are not
+                // taken now and then: they are, or they are not.
+                for (at, address) in all.iter().enumerate() {
+                    let hop = translation(Outcome::Pass, Note::new("the source becomes {address}").at(*address));
+                    let doubt = Note::new("whether this machine is given {address}").at(*address);
+                    let doubt = translation(Outcome::Unknown(self.gcp.reasons.several), doubt);
+                    let doubt = (at > 0).then_some(doubt);
+                    self.half.senders.push(Sender { address: *address, hop, doubt });
+                }
                 self.packet.source = all.first().copied().unwrap_or(self.packet.source);
             }
         }

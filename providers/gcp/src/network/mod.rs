@@ -126,6 +126,16 @@ impl GcpNetwork {
         !external && (own || !listed.iter().any(|known| known.public == Some(address)))
     }
 
+    /// The interfaces and forwarding rules that what comes from the internet for an address is for.
+    fn public_owners(&self, public: IpAddr) -> impl Iterator<Item = InterfaceId> + '_ {
+        let translated: Vec<InterfaceId> = self.network.public_owners(public).collect();
+        let owners = self.network.owners(public);
+        owners.filter(move |id| match self.facts_of(*id).map(|facts| facts.kind) {
+            Some(Kind::Balancer(at)) => self.balancers.get(at).is_some_and(|balancer| balancer.is_external),
+            _ => translated.contains(id),
+        })
+    }
+
     /// The block that is no interface's own and holds an address that nginx may have.
     fn range_of(&self, address: IpAddr) -> impl Iterator<Item = InterfaceId> + '_ {
         let holding = self.ranges.iter().filter(move |(_, prefix, _)| prefix.contains(address));
@@ -197,7 +207,7 @@ impl Provider for GcpNetwork {
     }
 
     fn answers(&self, public: IpAddr) -> bool {
-        self.network.owners(public).next().is_some()
+        self.public_owners(public).next().is_some()
     }
 
     fn leave(&self, from: InterfaceId, packet: &Packet, half: &mut Half) -> Crossing {

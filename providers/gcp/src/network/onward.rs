@@ -22,7 +22,7 @@ pub(super) fn onward(gcp: &GcpNetwork, crossing: &Crossing, at: InterfaceId, bra
     let context = context(gcp, crossing);
     let mut packet = crossing.packet;
     if crossing.destination.is_none() {
-        packet.source_identity = Identity::Nobody;
+        packet.source_identity = packet.source_identity.outside();
     }
     match facts.kind {
         Kind::Nic { .. } => {

@@ -102,7 +102,8 @@ pub(super) struct Nat {
     pub(super) name: NameId,
     pub(super) region: String,
     pub(super) scope: NatScope,
-    pub(super) addresses: Vec<IpAddr>,
+    /// The addresses that it gives, at least one, or why they are not known.
+    pub(super) addresses: Result<Vec<IpAddr>, ReasonId>,
 }
 
 /// Whom it serves.
@@ -369,15 +370,34 @@ impl Compiler {
     }
 
     /// Addresses that were given to the gateway, or that it reserved for itself.
-    fn nat_addresses(&self, router: &str, nat: &records::Nat) -> Vec<IpAddr> {
-        let given = nat.nat_ips.iter().filter_map(|link| self.estate.addresses.get(path(link))?.address);
+    fn nat_addresses(&mut self, router: &str, nat: &records::Nat) -> Result<Vec<IpAddr>, ReasonId> {
+        // Rules give other addresses for some destinations (Cloud NAT rules).
+        if !nat.rules.is_empty() {
+            let text = format!("Cloud NAT {} chooses its address by rules, which are not modelled", nat.name);
+            return Err(self.reason_once(ReasonCode::NotModelled, &text, None));
+        }
+        let address_of = |link: &String| self.estate.addresses.get(path(link)).and_then(|known| known.address);
+        let given: Vec<Option<IpAddr>> = nat.nat_ips.iter().map(address_of).collect();
         let automatic = nat.nat_ip_allocate_option.as_deref() == Some("AUTO_ONLY");
         let own = self.estate.addresses.values().filter(|address| {
             automatic
                 && address.purpose.as_deref() == Some("NAT_AUTO")
                 && address.users.iter().any(|user| path(user) == router)
         });
-        given.chain(own.filter_map(|address| address.address)).collect()
+        let mut all: Vec<IpAddr> =
+            own.filter_map(|address| address.address).chain(given.iter().copied().flatten()).collect();
+        all.sort_unstable();
+        all.dedup();
+        if given.contains(&None) {
+            let text = format!("an address of Cloud NAT {} is not in the evidence", nat.name);
+            return Err(self.reason_once(ReasonCode::NotRead, &text, Some("compute.addresses.list")));
+        }
+        if all.is_empty() {
+            let text =
+                format!("Cloud NAT {} chooses its addresses by itself, and they are not in the evidence", nat.name);
+            return Err(self.reason_once(ReasonCode::NotRead, &text, Some("compute.addresses.list")));
+        }
+        Ok(all)
     }
 
     fn unowned(&mut self, of: &str, project: &str) -> ReasonId {

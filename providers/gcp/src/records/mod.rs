@@ -3,6 +3,7 @@
 //! Only the fields that decide are read. Fields that are not known are passed over, and values of enumerations that are
 //! not known stay as the text that they are.
 
+mod asset;
 mod balancing;
 mod filters;
 mod machines;

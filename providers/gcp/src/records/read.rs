@@ -1,9 +1,12 @@
 //! Documents to records, by what they hold.
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
+use super::asset::{self, Asset};
 use super::balancing::ListedEndpoint;
 use super::path::{last, path};
 use super::{
@@ -71,8 +74,13 @@ type Read = (Vec<Found>, Vec<(String, usize)>);
 pub(crate) fn read(name: &str, bytes: &[u8]) -> Result<Option<Read>, String> {
     let value: Value = match serde_json::from_slice(bytes) {
         Ok(value) => value,
-        Err(error) if holds(bytes, b"\"compute#") => return Err(format!("it is cut or not JSON: {error}")),
-        Err(_) => return Ok(None),
+        Err(error) => match asset::lines(bytes) {
+            Some(assets) => Value::Array(assets),
+            None if ["\"compute#", "\"compute.googleapis.com/"].iter().any(|part| holds(bytes, part.as_bytes())) => {
+                return Err(format!("it is cut or not JSON: {error}"));
+            }
+            None => return Ok(None),
+        },
     };
     let mut reader = Reader { file: stem(name), found: Vec::new(), counts: Vec::new() };
     let known = match value {
@@ -105,6 +113,12 @@ fn kind_of(value: &Value) -> Option<&str> {
     let kind = value.get("kind").and_then(Value::as_str)?;
     let known = ["compute#", "sql#", "networkconnectivity#"];
     known.iter().any(|start| kind.starts_with(start)).then_some(kind)
+}
+
+/// The kind of a record in a list. It says so itself, and not every list is named after it: there are
+/// `compute#healthChecksAggregatedList` and `sql#instancesList` (Compute Engine API and Cloud SQL Admin API, references).
+fn own_kind(value: &Value, list: &str) -> String {
+    kind_of(value).unwrap_or(list).to_owned()
 }
 
 fn parse<T: DeserializeOwned>(value: Value, what: &str) -> Result<T, String> {
@@ -140,6 +154,9 @@ impl Reader {
     /// An array: of resources by their kind, or of what one resource was asked for.
     fn list(&mut self, list: Vec<Value>, about: Option<About>) -> Result<bool, String> {
         let Some(first) = list.first() else { return Ok(false) };
+        if asset::is_asset(first) {
+            return self.assets(list).map(|()| true);
+        }
         if kind_of(first).is_some() {
             for value in list {
                 let kind = kind_of(&value).unwrap_or_default().to_owned();
@@ -189,6 +206,36 @@ impl Reader {
         Ok(false)
     }
 
+    /// What Cloud Asset Inventory lists. Assets of one kind in a project are all of that kind there, as in any other list.
+    fn assets(&mut self, list: Vec<Value>) -> Result<(), String> {
+        let mut projects = BTreeSet::new();
+        let mut bindings = Vec::new();
+        for value in list {
+            let asset: Asset = parse(value, "asset")?;
+            if let Some(ancestors) = asset.ancestors()
+                && ancestors.first().is_some_and(|(_, project)| projects.insert(project.clone()))
+            {
+                self.found.push(Found::Ancestors(ancestors));
+            }
+            let kind = asset.kind();
+            let Some(kind) = kind else { continue };
+            let data = asset.data()?;
+            match kind.as_str() {
+                "networksecurity#addressGroup" => self.address_group(data)?,
+                "cloudresourcemanager#tagBinding" => bindings.push(data),
+                _ => {
+                    self.listed(&data);
+                    self.record(&kind, data)?;
+                }
+            }
+        }
+        if !bindings.is_empty() {
+            let about = About { file: self.file.clone(), ..About::default() };
+            self.bindings(&bindings, &about);
+        }
+        Ok(())
+    }
+
     fn object(&mut self, mut object: Map<String, Value>) -> Result<bool, String> {
         if let Some(kind) = object.get("kind").and_then(Value::as_str).map(str::to_owned)
             && kind_of(&Value::from_iter([("kind", kind.as_str())])).is_some()
@@ -196,7 +243,10 @@ impl Reader {
             return match (kind.strip_suffix("AggregatedList"), kind.strip_suffix("List")) {
                 (Some(of), _) => self.aggregated(of, &object),
                 (None, Some(of)) => self.page(of, object),
-                (None, None) if kind == "compute#instanceGroupsListInstances" => {
+                (None, None)
+                    if ["compute#instanceGroupsListInstances", "compute#regionInstanceGroupsListInstances"]
+                        .contains(&kind.as_str()) =>
+                {
                     let about = self.page_about(&object);
                     if self.is_cut(&object) { Ok(()) } else { self.members(items(&mut object), about) }
                 }
@@ -208,6 +258,18 @@ impl Reader {
                 (None, None) => self.record(&kind, Value::Object(object)),
             }
             .map(|()| true);
+        }
+        if let Some(Value::Array(assets)) = object.get_mut("assets").map(Value::take)
+            && assets.first().is_some_and(asset::is_asset)
+        {
+            // A page of assets holds a part of every kind.
+            return match text(&object, "nextPageToken").filter(|token| !token.is_empty()) {
+                Some(_) => Err("it is one page of several: `gcloud asset list` follows all of them".to_owned()),
+                None => self.assets(assets).map(|()| true),
+            };
+        }
+        if asset::is_asset(&Value::Object(object.clone())) {
+            return self.assets(vec![Value::Object(object)]).map(|()| true);
         }
         if object.contains_key("firewallPolicys") || is_firewalls(&object) {
             let about = self.about(&object);
@@ -316,7 +378,7 @@ impl Reader {
         }
         for value in list {
             self.listed(&value);
-            self.record(of, value)?;
+            self.record(&own_kind(&value, of), value)?;
         }
         Ok(())
     }
@@ -350,7 +412,7 @@ impl Reader {
                 let Value::Array(values) = values else { continue };
                 for value in values {
                     self.listed(&value);
-                    self.record(of, value)?;
+                    self.record(&own_kind(&value, of), value)?;
                 }
             }
         }
@@ -560,6 +622,24 @@ mod tests {
     }
 
     #[test]
+    fn a_record_of_a_list_is_of_the_kind_that_it_says() {
+        for (list, kind) in [
+            ("compute#regionInstanceGroupList", "compute#instanceGroup"),
+            ("compute#urlMapsAggregatedList", "compute#urlMap"),
+            ("compute#networkFirewallPolicyAggregatedList", "compute#firewallPolicy"),
+            ("sql#instancesList", "sql#instance"),
+        ] {
+            let records = format!(r#"[{{"kind": "{kind}", "name": "a"}}]"#);
+            let scoped = format!(r#"{{"regions/r": {{"all": {records}}}}}"#);
+            let items = if list.ends_with("AggregatedList") { scoped } else { records };
+            assert!(
+                kinds(&format!(r#"{{"kind": "{list}", "items": {items}}}"#)).contains(&(kind.to_owned(), 1)),
+                "{list}"
+            );
+        }
+    }
+
+    #[test]
     fn a_page_that_is_not_the_last_one_is_cut() {
         let page = r#"{"kind": "compute#routeList", "id": "projects/p/global/routes", "nextPageToken": "more"}"#;
         let (found, _) = read("x.json", page.as_bytes()).unwrap().unwrap();
@@ -619,10 +699,12 @@ mod tests {
         assert_eq!(map.unwrap().asked.as_deref(), Some("projects/p/zones/z/instances/web"));
         let file = about("members-web.json", r#"[{"instance": "zones/z/instances/a", "status": "RUNNING"}]"#);
         assert_eq!(file.unwrap().file, "members-web");
-        let page = r#"{"kind": "compute#instanceGroupsListInstances",
-                       "id": "projects/p/zones/z/instanceGroups/web/listInstances", "items": []}"#;
-        let page = about("a.json", page);
-        assert_eq!(page.unwrap().asked.as_deref(), Some("projects/p/zones/z/instanceGroups/web"));
+        for (kind, place) in [("instanceGroups", "zones/z"), ("regionInstanceGroups", "regions/r")] {
+            let group = format!("projects/p/{place}/instanceGroups/web");
+            let page =
+                format!(r#"{{"kind": "compute#{kind}ListInstances", "id": "{group}/listInstances", "items": []}}"#);
+            assert_eq!(about("a.json", &page).unwrap().asked, Some(group));
+        }
     }
 
     #[test]

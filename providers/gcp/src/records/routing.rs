@@ -58,6 +58,7 @@ pub(crate) struct Nat {
     pub(crate) subnetworks: Vec<NatSubnet>,
     pub(crate) nat_ips: Vec<String>,
     pub(crate) nat_ip_allocate_option: Option<String>,
+    pub(crate) rules: Vec<serde_json::Value>,
 }
 
 /// A subnet that a Cloud NAT gateway serves.

@@ -43,7 +43,7 @@ impl Ends {
     pub(super) fn near_interface(&self) -> Option<InterfaceId> {
         match self.near {
             Identity::Interface(id) => Some(id),
-            Identity::Nobody | Identity::Unknown(_) => None,
+            Identity::Nobody | Identity::Hidden | Identity::Unknown(_) => None,
         }
     }
 }

@@ -128,7 +128,7 @@ impl AwsNetwork {
         let ends = [packet.source_identity, packet.destination_identity].into_iter();
         let mut interfaces = ends.filter_map(|end| match end {
             Identity::Interface(id) => self.network.interface(id),
-            Identity::Nobody | Identity::Unknown(_) => None,
+            Identity::Nobody | Identity::Hidden | Identity::Unknown(_) => None,
         });
         interfaces.find_map(|interface| self.doubted_carrier(interface.id))
     }
