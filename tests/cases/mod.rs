@@ -114,7 +114,7 @@ impl CaseHost {
 
 impl Case {
     /// The cloud that all cases are about; none where they are about all of them.
-    fn cloud(&self) -> Option<Cloud> {
+    pub(crate) fn cloud(&self) -> Option<Cloud> {
         let word = self.cloud.as_deref()?;
         Some(CLOUDS.into_iter().find(|cloud| cloud.word() == word).unwrap_or_else(|| panic!("`{word}` is no cloud")))
     }
