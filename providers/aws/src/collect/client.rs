@@ -322,6 +322,19 @@ mod tests {
     }
 
     #[test]
+    fn each_partition_has_its_own_route_53() {
+        for (region, at) in [
+            ("eu-west-1", "us-east-1"),
+            ("us-west-2", "us-east-1"),
+            ("cn-north-1", "cn-northwest-1"),
+            ("us-gov-east-1", "us-gov-west-1"),
+            ("us-iso-east-1", "us-iso-east-1"),
+        ] {
+            assert_eq!(zones_region(region), at, "{region}");
+        }
+    }
+
+    #[test]
     fn an_instance_knows_itself() {
         let answer = ask(&metadata("i-0123456789abcdef0")).unwrap();
         assert_eq!(answer, ("i-0123456789abcdef0".to_owned(), "eu-west-1".to_owned()));

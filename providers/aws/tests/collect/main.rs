@@ -471,6 +471,19 @@ mod tests {
         assert!(machines.iter().any(|filters| filters.get("tag:Name") == Some(&vec!["front".to_owned()])));
     }
 
+    /// Route 53 answers in one Region for all (AWS General Reference, Route 53 endpoints).
+    #[test]
+    fn zones_are_asked_for_where_route_53_is() {
+        let server = Server::start(|action, form, _| reply(action, form));
+        let mut options = options(&server, Wanted::Everything);
+        options.regions = vec!["eu-west-1".to_owned()];
+        run(&server, &options).unwrap();
+        let asked = server.asked("ListHostedZonesByVPC");
+        assert_eq!((&*asked[0]["SignedFor"], &*asked[0]["vpcregion"]), ("us-east-1", "eu-west-1"));
+        assert_eq!(server.asked("ListResourceRecordSets")[0]["SignedFor"], "us-east-1");
+        assert_eq!(server.asked("DescribeDBInstances")[0]["SignedFor"], "eu-west-1");
+    }
+
     #[test]
     fn regions_stand_side_by_side() {
         let server = Server::start(|action, form, _| reply(action, form));

@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// A request's form, by field, and in `Key` the id of the access key that signed it.
+/// A request's form, by field, in `Key` the id of the access key that signed it, and in `SignedFor` the Region that it is
+/// signed for.
 pub(crate) type Form = BTreeMap<String, String>;
 
 /// What the server does with a request.
@@ -63,7 +64,7 @@ impl Server {
 
 fn serve(mut stream: TcpStream, notes: &Mutex<Vec<Form>>, reply: &dyn Fn(&str, &Form, usize) -> Reply) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let (mut length, mut target, mut key) = (0, None, String::new());
+    let (mut length, mut target, mut key, mut region) = (0, None, String::new(), String::new());
     let mut first = String::new();
     if reader.read_line(&mut first).unwrap_or(0) == 0 {
         return;
@@ -78,8 +79,9 @@ fn serve(mut stream: TcpStream, notes: &Mutex<Vec<Form>>, reply: &dyn Fn(&str, &
             Some((name, value)) if name == "x-amz-target" => target = value.rsplit('.').next().map(str::to_owned),
             // AWS4-HMAC-SHA256 Credential=KEY/day/region/service/aws4_request, …
             Some((name, value)) if name == "authorization" => {
-                let id = value.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next());
-                key = id.unwrap_or_default().to_owned();
+                let mut parts = value.split_once("Credential=").map(|(_, rest)| rest.split('/')).into_iter().flatten();
+                key = parts.next().unwrap_or_default().to_owned();
+                region = parts.nth(1).unwrap_or_default().to_owned();
             }
             _ => {}
         }
@@ -96,6 +98,7 @@ fn serve(mut stream: TcpStream, notes: &Mutex<Vec<Form>>, reply: &dyn Fn(&str, &
         None => by_path(first.split(' ').nth(1).unwrap_or_default(), body).unwrap_or_else(|| parse(body)),
     };
     form.insert("Key".to_owned(), key);
+    form.insert("SignedFor".to_owned(), region);
     let action = form["Action"].clone();
     let before = {
         let mut seen = notes.lock().unwrap();
