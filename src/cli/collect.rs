@@ -11,7 +11,7 @@ use reachlint_model::{Failure, Manifest, Selector};
 
 use super::CliError;
 #[cfg(feature = "aws")]
-use super::evidence::origin;
+use super::evidence::{is_here, origin};
 use super::nginx::{Loaded, load};
 #[cfg(feature = "aws")]
 use super::options::Settings;
@@ -177,7 +177,8 @@ fn aws(arguments: &AwsArguments) -> Result<u8, CliError> {
     }
     let from = if arguments.all { Vec::new() } else { origin(settings.from, &evidence)? };
     let settings = Settings { from, ..settings };
-    let collected = super::live::collect(&arguments.live, &settings, &wanted, arguments.all)?;
+    let here = is_here(&settings.from);
+    let collected = super::live::collect(&arguments.live, &settings, &wanted, here, arguments.all)?;
     write(&arguments.output, &collected.documents, &super::live::manifest(&collected))?;
     warn(&collected.manifest);
     Ok(exit::OK)

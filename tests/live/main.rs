@@ -16,6 +16,9 @@ mod estate;
 #[expect(dead_code, reason = "the tests of the provider use all of it")]
 #[path = "../../providers/aws/tests/collect/server.rs"]
 mod server;
+#[cfg(test)]
+#[path = "../../providers/aws/tests/collect/services.rs"]
+mod services;
 
 #[cfg(test)]
 mod accounts;
@@ -27,6 +30,8 @@ mod balancing;
 mod internet;
 #[cfg(test)]
 mod moto;
+#[cfg(test)]
+mod names;
 #[cfg(test)]
 mod permissions;
 #[cfg(test)]

@@ -102,6 +102,10 @@ impl Run {
             .await;
         for ((nic, question), answer) in questions.iter().zip(answers) {
             match answer {
+                // There are always routes; an answer without any would look like one without groups.
+                Ok(document) if *question == Question::Routes && is_empty(&document) => {
+                    self.notes.push(format!("Azure names no route in force on {}, not even its own", nic.text));
+                }
                 Ok(document) => {
                     let name = format!("{}/{}-{}-{}.json", nic.subscription, question.file(), nic.group, nic.name());
                     self.keep(name, document.to_string().into_bytes());
@@ -165,6 +169,10 @@ impl Run {
         }
         Err(never_ends())
     }
+}
+
+fn is_empty(document: &Value) -> bool {
+    document.get("value").and_then(Value::as_array).is_none_or(Vec::is_empty)
 }
 
 fn never_ends() -> Error {

@@ -137,6 +137,21 @@ fn a_machine_that_has_just_stopped_is_a_note_too() {
     assert!(all.manifest.notes[0].contains("NetworkInterfaceNotAttachedToRunningVm"), "{:?}", all.manifest.notes);
 }
 
+/// An answer without routes does not say what it is about, and one without groups means that there are none.
+#[test]
+fn an_empty_answer_is_kept_for_groups_alone() {
+    let server = answering();
+    let path = format!("/subscriptions/{SUB}/providers/Microsoft.Network/locations/westeurope");
+    for what in ["effectiveNetworkSecurityGroups", "effectiveRouteTable"] {
+        let none = vec![Answer::ok(&json!({ "value": [] }))];
+        server.tell("GET", &format!("{path}/{what}-nic-app"), none);
+    }
+    let all = confirmed(&server, "10.0.0.9");
+    assert_eq!((failures(&all), all.manifest.notes.len()), (vec![], 1));
+    assert!(!names(&all).contains(&"effectiveRoutes-rg-nic-app.json"), "{:?}", names(&all));
+    assert!(names(&all).contains(&"effectiveNetworkSecurityGroups-rg-nic-app.json"), "{:?}", names(&all));
+}
+
 #[test]
 fn an_operation_without_end_is_given_up() {
     let server = answering();

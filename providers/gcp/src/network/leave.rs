@@ -457,7 +457,7 @@ impl<'a> Leaving<'a> {
         };
         match &nat.addresses {
             Err(reason) => {
-                let note = Note::new("which address Cloud NAT {} gives the source");
+                let note = Note::new("the source becomes an address of Cloud NAT {} that is not known");
                 self.half.unseen = Some(translation(Outcome::Unknown(*reason), note));
                 self.packet = self.packet.hidden();
             }
