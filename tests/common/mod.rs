@@ -13,7 +13,7 @@ pub(crate) fn scrubbed(mut command: Command) -> Command {
     command.current_dir(root());
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy().into_owned();
-        let cloud = ["AWS_", "GOOGLE_", "CLOUDSDK_", "AZURE_", "ARM_", "REACHLINT_"];
+        let cloud = ["AWS_", "GOOGLE_", "GCE_", "CLOUDSDK_", "AZURE_", "ARM_", "REACHLINT_"];
         let other = ["NO_COLOR", "CLICOLOR", "CLICOLOR_FORCE", "FORCE_COLOR", "COLORTERM", "CI", "GITHUB_ACTIONS"];
         let proxy = text.to_ascii_lowercase().ends_with("_proxy");
         if proxy || other.contains(&text.as_str()) || cloud.iter().any(|prefix| text.starts_with(prefix)) {
