@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use reachlint_gcp::collect::{CollectError, Collected, Event, Options, Token, collect, this_machine};
+use reachlint_gcp::collect::{CollectError, Collected, DoorError, Event, Options, Token, collect, this_machine};
 use reachlint_model::Selector;
 
 use super::CliError;
@@ -59,7 +59,7 @@ fn projects(live: &LiveOptions) -> Vec<String> {
 
 /// Which machine this is; its project is the one to read where none was named.
 pub(super) fn itself(live: &mut LiveOptions) -> Result<Selector, CliError> {
-    let machine = this_machine(variable(METADATA).as_deref()).map_err(|error| failed(&error))?;
+    let machine = this_machine(variable(METADATA).as_deref()).map_err(|error| failed(&error.into()))?;
     if projects(live).is_empty() {
         live.project.push(machine.project);
     }
@@ -79,10 +79,10 @@ fn hosts(wanted: &[Wanted]) -> impl Iterator<Item = &str> {
 
 fn failed(error: &CollectError) -> CliError {
     match error {
-        CollectError::NoProject | CollectError::Project(_) | CollectError::Endpoint(_) => {
+        CollectError::NoProject | CollectError::Project(_) | CollectError::Door(DoorError::Endpoint(_)) => {
             CliError::usage(error.to_string(), "docs/evidence.md, Google Cloud live, has examples")
         }
-        CollectError::NotAMachine(_) => {
+        CollectError::Door(DoorError::NotAMachine(_)) => {
             CliError::usage(error.to_string(), "name nginx's machine: `--from edge-1` or `--from tag:role=edge`")
         }
         _ => CliError::no_evidence(

@@ -3,23 +3,18 @@
 //! The calls are those of Google's own SDK. Its types keep fields and words that they do not know, so writing them down
 //! again gives what the service answered.
 
-mod calls;
-mod client;
-mod fault;
-mod itself;
 mod run;
 
 use std::net::IpAddr;
 
+use reachlint_gcp_sdk::Door;
 use reachlint_model::{Failure, Manifest, SNAPSHOT_SCHEMA, Scope, Selector};
 
-use client::Door;
 use run::{Read, Run};
 
-pub use calls::PERMISSIONS;
 /// Who asks.
-pub use google_cloud_auth::credentials::Credentials;
-pub use itself::{Machine, this_machine};
+pub use reachlint_gcp_sdk::Credentials;
+pub use reachlint_gcp_sdk::{DoorError, Machine, PERMISSIONS, Token, this_machine};
 
 /// What to collect.
 #[derive(Clone, Debug, Default)]
@@ -38,24 +33,6 @@ pub struct Options {
     pub token: Option<Token>,
     /// When collection began, as RFC 3339 in UTC.
     pub now: String,
-}
-
-/// An access token, which is shown nowhere.
-#[derive(Clone)]
-pub struct Token(String);
-
-impl Token {
-    /// The token of this text.
-    #[must_use]
-    pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
-    }
-}
-
-impl std::fmt::Debug for Token {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Token")
-    }
 }
 
 /// What collection is doing.
@@ -106,15 +83,9 @@ pub enum CollectError {
     /// A project's id has the wrong form.
     #[error("`{0}` is no project id")]
     Project(String),
-    /// The endpoint is no address.
-    #[error("`{0}` is no address that the Compute Engine API could answer at")]
-    Endpoint(String),
-    /// There are no credentials.
-    #[error("credentials: {0}")]
-    Credentials(String),
-    /// This is no machine of Compute Engine.
-    #[error("which machine of Google Cloud this is, is not known: {0}")]
-    NotAMachine(String),
+    /// Nobody can be asked.
+    #[error(transparent)]
+    Door(#[from] DoorError),
     /// There is no runtime.
     #[error("cannot start collecting: {0}")]
     Runtime(#[from] std::io::Error),

@@ -4,12 +4,11 @@ use std::collections::BTreeSet;
 
 use futures::StreamExt;
 use futures::future::BoxFuture;
+use reachlint_gcp_sdk::calls::{self, Answer, Listing};
+use reachlint_gcp_sdk::{Door, Fault, Kind};
 use reachlint_model::{Failure, Intake, Manifest};
 use serde_json::{Map, Value, json};
 
-use super::calls::{self, Answer, Listing};
-use super::client::Door;
-use super::fault::{Fault, Kind};
 use super::{CollectError, Event, Options, nothing};
 use crate::network::{Asked, Estate, GcpNetwork};
 use crate::records::{last, segment};

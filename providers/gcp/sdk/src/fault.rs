@@ -5,7 +5,7 @@ use google_cloud_gax::error::rpc::Status;
 
 /// What went wrong, as far as it matters what to do about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
     /// The permission is missing.
     Denied,
     /// The API is not enabled in the project.
@@ -26,17 +26,19 @@ pub(super) enum Kind {
 
 /// A failed call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub(super) kind: Kind,
+pub struct Fault {
+    /// What to do about it.
+    pub kind: Kind,
     /// The code, as the manifest has it.
-    pub(super) error: String,
+    pub error: String,
     /// In words.
-    pub(super) message: String,
+    pub message: String,
 }
 
 impl Fault {
     /// What the SDK's error comes to.
-    pub(super) fn of(error: &Error) -> Self {
+    #[must_use]
+    pub fn of(error: &Error) -> Self {
         let error = cause(error);
         if let Some(status) = error.http_status_code() {
             return match error.status() {
@@ -98,11 +100,13 @@ impl Fault {
     }
 
     /// A listing of which a part could not be reached.
-    pub(super) fn partial(remarks: &[String]) -> Self {
+    #[must_use]
+    pub fn partial(remarks: &[String]) -> Self {
         Self { kind: Kind::Unavailable, error: "UNREACHABLE".to_owned(), message: remarks.join("; ") }
     }
 
-    pub(super) fn other(message: impl Into<String>) -> Self {
+    /// Anything else, in words.
+    pub fn other(message: impl Into<String>) -> Self {
         Self { kind: Kind::Other, error: "Failed".to_owned(), message: message.into() }
     }
 }
@@ -142,7 +146,7 @@ fn words_of(status: &Status) -> Vec<String> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::*;
 
     /// What the SDK makes of an answer.

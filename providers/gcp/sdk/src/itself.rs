@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::CollectError;
-use super::client::choose_cryptography;
+use crate::DoorError;
+use crate::client::choose_cryptography;
 
 /// Where a machine of Compute Engine finds what is said of it (Compute Engine, view and query VM metadata).
 const SERVICE: &str = "metadata.google.internal";
@@ -25,7 +25,7 @@ pub struct Machine {
 ///
 /// # Errors
 /// When the machine is none of Compute Engine.
-pub fn this_machine(host: Option<&str>) -> Result<Machine, CollectError> {
+pub fn this_machine(host: Option<&str>) -> Result<Machine, DoorError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let host = host.unwrap_or(SERVICE);
@@ -34,9 +34,9 @@ pub fn this_machine(host: Option<&str>) -> Result<Machine, CollectError> {
     })
 }
 
-async fn ask(host: &str, what: &str) -> Result<String, CollectError> {
+async fn ask(host: &str, what: &str) -> Result<String, DoorError> {
     choose_cryptography();
-    let failed = |error: reqwest::Error| CollectError::NotAMachine(error.without_url().to_string());
+    let failed = |error: reqwest::Error| DoorError::NotAMachine(error.without_url().to_string());
     // The service is never behind a proxy, and a proxy would learn nothing good.
     let client = reqwest::Client::builder()
         .no_proxy()
@@ -48,9 +48,9 @@ async fn ask(host: &str, what: &str) -> Result<String, CollectError> {
     let answer = client.get(url).header(FLAVOR.0, FLAVOR.1).send().await.map_err(failed)?;
     let answer = answer.error_for_status().map_err(failed)?;
     if answer.headers().get(FLAVOR.0).is_none_or(|flavor| flavor != FLAVOR.1) {
-        return Err(CollectError::NotAMachine("what answers there is not its metadata service".to_owned()));
+        return Err(DoorError::NotAMachine("what answers there is not its metadata service".to_owned()));
     }
     let text = answer.text().await.map_err(failed)?.trim().to_owned();
     let is_name = !text.is_empty() && text.chars().all(|c| c.is_ascii_alphanumeric() || "-.:".contains(c));
-    if is_name { Ok(text) } else { Err(CollectError::NotAMachine("its answer cannot be read".to_owned())) }
+    if is_name { Ok(text) } else { Err(DoorError::NotAMachine("its answer cannot be read".to_owned())) }
 }

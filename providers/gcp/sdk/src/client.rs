@@ -15,8 +15,8 @@ use google_cloud_gax::retry_throttler::RetryThrottler;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Extensions, Uri};
 
-use super::fault::{Fault, Kind};
-use super::{CollectError, Token};
+use crate::fault::{Fault, Kind};
+use crate::{DoorError, Token};
 
 /// All that live collection asks for.
 const SCOPE: &str = "https://www.googleapis.com/auth/compute.readonly";
@@ -35,17 +35,17 @@ const TOKEN_TIME: Duration = Duration::from_secs(30);
 
 /// Chooses who does the cryptography of TLS, which has to be done before any client is made. Another part of the program may
 /// have chosen already, and the first choice stays.
-pub(super) fn choose_cryptography() {
+pub(crate) fn choose_cryptography() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
 /// Where requests go, and as whom.
 #[derive(Clone, Debug)]
-pub(super) struct Door {
+pub struct Door {
     credentials: Credentials,
     endpoint: String,
     /// The host that gets no token, if none is sent.
-    pub(super) anonymous: Option<String>,
+    pub anonymous: Option<String>,
 }
 
 impl Door {
@@ -53,7 +53,10 @@ impl Door {
     ///
     /// A token is for Google's own hosts. Another host, such as a test server's, gets none; one on this machine gets the one
     /// that was given, if one was.
-    pub(super) async fn find(endpoint: Option<&str>, given: Option<&Token>) -> Result<Self, CollectError> {
+    ///
+    /// # Errors
+    /// When there are no credentials, or the endpoint is no address.
+    pub async fn find(endpoint: Option<&str>, given: Option<&Token>) -> Result<Self, DoorError> {
         choose_cryptography();
         let Some(endpoint) = endpoint else {
             let credentials = match given {
@@ -74,16 +77,19 @@ impl Door {
     }
 
     /// The public cloud, or the one that the credentials are of.
-    async fn of(credentials: Credentials) -> Result<Self, CollectError> {
+    async fn of(credentials: Credentials) -> Result<Self, DoorError> {
         let asked = tokio::time::timeout(TOKEN_TIME, credentials.headers(Extensions::new())).await;
-        let found = asked.map_err(|_| CollectError::Credentials("nobody gave a token in time".to_owned()))?;
-        found.map_err(|error| CollectError::Credentials(words(&error)))?;
+        let found = asked.map_err(|_| DoorError::Credentials("nobody gave a token in time".to_owned()))?;
+        found.map_err(|error| DoorError::Credentials(words(&error)))?;
         let universe = credentials.universe_domain().await.unwrap_or_else(|| PUBLIC.to_owned());
         Ok(Self { credentials, endpoint: format!("https://compute.{universe}"), anonymous: None })
     }
 
     /// As somebody else.
-    pub(super) fn with(credentials: Credentials, endpoint: Option<&str>) -> Result<Self, CollectError> {
+    ///
+    /// # Errors
+    /// When the endpoint is no address.
+    pub fn with(credentials: Credentials, endpoint: Option<&str>) -> Result<Self, DoorError> {
         choose_cryptography();
         let endpoint = endpoint.map_or_else(|| format!("https://compute.{PUBLIC}"), str::to_owned);
         uri(&endpoint)?;
@@ -91,13 +97,13 @@ impl Door {
     }
 
     /// A client's builder for calls that ask for one thing.
-    pub(super) fn one<F>(&self, builder: ClientBuilder<F, Credentials>) -> ClientBuilder<F, Credentials> {
+    pub fn one<F>(&self, builder: ClientBuilder<F, Credentials>) -> ClientBuilder<F, Credentials> {
         self.prepared(builder, self.endpoint.clone())
     }
 
     /// A client's builder for calls that list. What can be reached is listed although a zone cannot (Compute Engine API,
     /// `returnPartialSuccess`). The SDK has no such parameter, but it keeps those of the endpoint.
-    pub(super) fn lists<F>(&self, builder: ClientBuilder<F, Credentials>) -> ClientBuilder<F, Credentials> {
+    pub fn lists<F>(&self, builder: ClientBuilder<F, Credentials>) -> ClientBuilder<F, Credentials> {
         let endpoint = format!("{}/?returnPartialSuccess=true", self.endpoint.trim_end_matches('/'));
         self.prepared(builder, endpoint)
     }
@@ -113,9 +119,9 @@ impl Door {
     }
 }
 
-fn default_credentials() -> Result<Credentials, CollectError> {
+fn default_credentials() -> Result<Credentials, DoorError> {
     let made = credentials::Builder::default().with_scopes([SCOPE]).build();
-    made.map_err(|error| CollectError::Credentials(words(&error)))
+    made.map_err(|error| DoorError::Credentials(words(&error)))
 }
 
 /// An error with what it came from.
@@ -132,8 +138,8 @@ fn words(error: &dyn std::error::Error) -> String {
     words
 }
 
-fn uri(endpoint: &str) -> Result<Uri, CollectError> {
-    let wrong = || CollectError::Endpoint(endpoint.to_owned());
+fn uri(endpoint: &str) -> Result<Uri, DoorError> {
+    let wrong = || DoorError::Endpoint(endpoint.to_owned());
     let uri: Uri = endpoint.parse().map_err(|_| wrong())?;
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     let is_plain = uri.query().is_none() && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
@@ -181,9 +187,9 @@ impl CredentialsProvider for Fixed {
     }
 }
 
-fn fixed(token: &Token) -> Result<Credentials, CollectError> {
+fn fixed(token: &Token) -> Result<Credentials, DoorError> {
     let value = HeaderValue::from_str(&format!("Bearer {}", token.0));
-    let mut value = value.map_err(|_| CollectError::Credentials("what was given as a token is none".to_owned()))?;
+    let mut value = value.map_err(|_| DoorError::Credentials("what was given as a token is none".to_owned()))?;
     value.set_sensitive(true);
     let headers = HeaderMap::from_iter([(AUTHORIZATION, value)]);
     Ok(Fixed { headers, tag: EntityTag::new() }.into())
@@ -237,8 +243,8 @@ impl RetryThrottler for Unthrottled {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fault::tests::answer;
     use super::*;
+    use crate::fault::tests::answer;
 
     #[test]
     fn tokens_are_for_google_and_over_tls() {

@@ -8,8 +8,8 @@ use google_cloud_gax::error::Error;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::client::Door;
-use super::fault::Fault;
+use crate::client::Door;
+use crate::fault::Fault;
 
 /// Records of a page; more are not given (Compute Engine API, `maxResults`).
 const PAGE: u32 = 500;
@@ -62,9 +62,11 @@ pub const PERMISSIONS: &[&str] = &[
 
 /// What a call brought: pages, and what went wrong in the end.
 #[derive(Debug, Default)]
-pub(super) struct Answer {
-    pub(super) pages: Vec<Map<String, Value>>,
-    pub(super) fault: Option<Fault>,
+pub struct Answer {
+    /// Pages as they were answered.
+    pub pages: Vec<Map<String, Value>>,
+    /// Why there are no more.
+    pub fault: Option<Fault>,
 }
 
 impl Answer {
@@ -114,7 +116,8 @@ impl Answer {
     }
 
     /// Everything in the list of that name, of all pages.
-    pub(super) fn items(self) -> (Vec<Value>, Option<Fault>) {
+    #[must_use]
+    pub fn items(self) -> (Vec<Value>, Option<Fault>) {
         let mut all = Vec::new();
         for mut page in self.pages {
             if let Some(Value::Array(items)) = page.remove("items") {
@@ -126,14 +129,15 @@ impl Answer {
 }
 
 /// A listing of a project.
-pub(super) struct Listing<'a> {
+pub struct Listing<'a> {
     /// Name of its files.
-    pub(super) name: &'static str,
+    pub name: &'static str,
     /// The permission that names the call.
-    pub(super) call: &'static str,
+    pub call: &'static str,
     /// The path that is listed, which the answer has for its id.
-    pub(super) path: &'static str,
-    pub(super) answer: BoxFuture<'a, Answer>,
+    pub path: &'static str,
+    /// Asks for it.
+    pub answer: BoxFuture<'a, Answer>,
 }
 
 /// Asks for every page. The builders of the SDK are alike and of different types.
@@ -182,7 +186,8 @@ macro_rules! listings {
 }
 
 /// What decides on packets in a project's own networks.
-pub(super) fn networks<'a>(door: &'a Door, project: &'a str) -> Vec<Listing<'a>> {
+#[must_use]
+pub fn networks<'a>(door: &'a Door, project: &'a str) -> Vec<Listing<'a>> {
     listings! { door, project:
         "networks" "compute.networks.list" "global/networks" Networks.list
         "subnetworks" "compute.subnetworks.list" "aggregated/subnetworks" Subnetworks.aggregated_list
@@ -195,7 +200,8 @@ pub(super) fn networks<'a>(door: &'a Door, project: &'a str) -> Vec<Listing<'a>>
 }
 
 /// Machines and load balancers of a project. Aggregated lists of what is regional or global hold both.
-pub(super) fn machines<'a>(door: &'a Door, project: &'a str) -> Vec<Listing<'a>> {
+#[must_use]
+pub fn machines<'a>(door: &'a Door, project: &'a str) -> Vec<Listing<'a>> {
     listings! { door, project:
         "instances" "compute.instances.list" "aggregated/instances" Instances.aggregated_list
         "globalAddresses" "compute.globalAddresses.list" "global/addresses" GlobalAddresses.list
@@ -217,7 +223,8 @@ pub(super) fn machines<'a>(door: &'a Door, project: &'a str) -> Vec<Listing<'a>>
 }
 
 /// Health checks of the older kind, which target pools have.
-pub(super) fn older_checks<'a>(door: &'a Door, project: &'a str) -> Vec<Listing<'a>> {
+#[must_use]
+pub fn older_checks<'a>(door: &'a Door, project: &'a str) -> Vec<Listing<'a>> {
     listings! { door, project:
         "httpHealthChecks" "compute.httpHealthChecks.list" "global/httpHealthChecks" HttpHealthChecks.list
         "httpsHealthChecks" "compute.httpsHealthChecks.list" "global/httpsHealthChecks" HttpsHealthChecks.list
@@ -225,7 +232,7 @@ pub(super) fn older_checks<'a>(door: &'a Door, project: &'a str) -> Vec<Listing<
 }
 
 /// The host project of a Shared VPC; nothing where there is none.
-pub(super) async fn host_project(door: &Door, project: &str) -> Answer {
+pub async fn host_project(door: &Door, project: &str) -> Answer {
     one(async {
         let client = door.one(client::Projects::builder()).build::<client::Projects>().await;
         client.map_err(Trouble::Builder)?.get_xpn_host().set_project(project).send().await.map_err(Trouble::Call)
@@ -234,7 +241,7 @@ pub(super) async fn host_project(door: &Door, project: &str) -> Answer {
 }
 
 /// The members of an instance group of a zone.
-pub(super) async fn members_of_zone(door: &Door, project: &str, zone: &str, group: &str) -> Answer {
+pub async fn members_of_zone(door: &Door, project: &str, zone: &str, group: &str) -> Answer {
     every_page!(door, InstanceGroups, |known| known
         .list_instances()
         .set_project(project)
@@ -244,7 +251,7 @@ pub(super) async fn members_of_zone(door: &Door, project: &str, zone: &str, grou
 }
 
 /// The members of an instance group of a region.
-pub(super) async fn members_of_region(door: &Door, project: &str, region: &str, group: &str) -> Answer {
+pub async fn members_of_region(door: &Door, project: &str, region: &str, group: &str) -> Answer {
     every_page!(door, RegionInstanceGroups, |known| known
         .list_instances()
         .set_project(project)
@@ -254,7 +261,7 @@ pub(super) async fn members_of_region(door: &Door, project: &str, region: &str, 
 }
 
 /// The endpoints of a group of a zone.
-pub(super) async fn endpoints_of_zone(door: &Door, project: &str, zone: &str, group: &str) -> Answer {
+pub async fn endpoints_of_zone(door: &Door, project: &str, zone: &str, group: &str) -> Answer {
     every_page!(door, NetworkEndpointGroups, |known| known
         .list_network_endpoints()
         .set_project(project)
@@ -264,7 +271,7 @@ pub(super) async fn endpoints_of_zone(door: &Door, project: &str, zone: &str, gr
 }
 
 /// A network firewall policy, global or of a region.
-pub(super) async fn policy(door: &Door, project: &str, region: Option<&str>, name: &str) -> Answer {
+pub async fn policy(door: &Door, project: &str, region: Option<&str>, name: &str) -> Answer {
     match region {
         Some(region) => {
             one(async {
@@ -289,7 +296,7 @@ pub(super) async fn policy(door: &Door, project: &str, region: Option<&str>, nam
 }
 
 /// What filters a network in a region, policies of folders and the organisation among it.
-pub(super) async fn effective_in_region(door: &Door, project: &str, region: &str, network: &str) -> Answer {
+pub async fn effective_in_region(door: &Door, project: &str, region: &str, network: &str) -> Answer {
     one(async {
         let builder = client::RegionNetworkFirewallPolicies::builder();
         let client = door.one(builder).build::<client::RegionNetworkFirewallPolicies>().await;
@@ -300,7 +307,7 @@ pub(super) async fn effective_in_region(door: &Door, project: &str, region: &str
 }
 
 /// What filters a network, but for policies of a region.
-pub(super) async fn effective_of_network(door: &Door, project: &str, network: &str) -> Answer {
+pub async fn effective_of_network(door: &Door, project: &str, network: &str) -> Answer {
     one(async {
         let client = door.one(client::Networks::builder()).build::<client::Networks>().await;
         let request = client.map_err(Trouble::Builder)?.get_effective_firewalls();
@@ -310,7 +317,7 @@ pub(super) async fn effective_of_network(door: &Door, project: &str, network: &s
 }
 
 /// What filters an interface of a machine.
-pub(super) async fn effective_of_machine(door: &Door, project: &str, zone: &str, name: &str, nic: &str) -> Answer {
+pub async fn effective_of_machine(door: &Door, project: &str, zone: &str, name: &str, nic: &str) -> Answer {
     one(async {
         let client = door.one(client::Instances::builder()).build::<client::Instances>().await;
         let request = client.map_err(Trouble::Builder)?.get_effective_firewalls();
@@ -321,7 +328,7 @@ pub(super) async fn effective_of_machine(door: &Door, project: &str, zone: &str,
 }
 
 /// What a router learned.
-pub(super) async fn router_status(door: &Door, project: &str, region: &str, name: &str) -> Answer {
+pub async fn router_status(door: &Door, project: &str, region: &str, name: &str) -> Answer {
     one(async {
         let client = door.one(client::Routers::builder()).build::<client::Routers>().await;
         let request = client.map_err(Trouble::Builder)?.get_router_status();
