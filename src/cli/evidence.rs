@@ -209,6 +209,7 @@ fn live(
     let (options, settings) = (&options, &settings);
     let (documents, manifest) = match options.provider {
         Some(CloudName::Azure) => fresh_azure(options, settings, wanted)?,
+        Some(CloudName::Gcp) => fresh_gcp(options, settings, wanted)?,
         _ => fresh_aws(options, settings, wanted, here)?,
     };
     let documents = documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
@@ -221,7 +222,7 @@ fn live(
 /// Files of a snapshot, and its manifest.
 type Fresh = (Vec<(String, Vec<u8>)>, Vec<u8>);
 
-#[cfg(not(all(feature = "aws", feature = "azure")))]
+#[cfg(not(all(feature = "aws", feature = "azure", feature = "gcp")))]
 fn not_here(cloud: &str) -> CliError {
     CliError::usage(
         format!("this build cannot collect live from {cloud}"),
@@ -265,6 +266,18 @@ fn fresh_azure(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Fresh,
 #[cfg(feature = "azure")]
 fn fresh_azure(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Fresh, CliError> {
     let collected = super::azure::evidence(&options.live, settings, wanted)?;
+    let manifest = crate::report::json(&collected.manifest).into_bytes();
+    Ok((collected.documents, manifest))
+}
+
+#[cfg(not(feature = "gcp"))]
+fn fresh_gcp(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Fresh, CliError> {
+    Err(not_here("gcp"))
+}
+
+#[cfg(feature = "gcp")]
+fn fresh_gcp(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Fresh, CliError> {
+    let collected = super::gcp::evidence(&options.live, settings, wanted)?;
     let manifest = crate::report::json(&collected.manifest).into_bytes();
     Ok((collected.documents, manifest))
 }
