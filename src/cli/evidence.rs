@@ -231,6 +231,10 @@ fn not_here(cloud: &str) -> CliError {
 }
 
 /// Which machine of the cloud this is, as its metadata service says; none where that is not asked for.
+#[cfg_attr(
+    not(any(feature = "aws", feature = "azure")),
+    expect(clippy::unnecessary_wraps, reason = "only a metadata service can fail")
+)]
 fn itself(options: &mut EvidenceOptions) -> Result<Option<Selector>, CliError> {
     match options.provider {
         #[cfg(feature = "azure")]
