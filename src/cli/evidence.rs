@@ -239,9 +239,12 @@ fn itself(options: &mut EvidenceOptions) -> Result<Option<Selector>, CliError> {
     match options.provider {
         #[cfg(feature = "azure")]
         Some(CloudName::Azure) => super::azure::itself(&mut options.live).map(Some),
+        #[cfg(feature = "gcp")]
+        Some(CloudName::Gcp) => super::gcp::itself(&mut options.live).map(Some),
         #[cfg(feature = "aws")]
         Some(CloudName::Aws) | None => super::live::itself(&mut options.live).map(Some),
         // Collection says why not.
+        #[cfg(not(all(feature = "aws", feature = "azure", feature = "gcp")))]
         _ => Ok(None),
     }
 }

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal};
 use std::net::IpAddr;
 use std::time::SystemTime;
 
-use reachlint_gcp::collect::{CollectError, Collected, Event, Options, Token, collect};
+use reachlint_gcp::collect::{CollectError, Collected, Event, Options, Token, collect, this_machine};
 use reachlint_model::Selector;
 
 use super::CliError;
@@ -16,21 +16,19 @@ use crate::resolve;
 /// Where Google's own tools take a project from.
 const PROJECT: [&str; 2] = ["GOOGLE_CLOUD_PROJECT", "CLOUDSDK_CORE_PROJECT"];
 
+/// Where the metadata service answers, as Google's own libraries have it.
+const METADATA: &str = "GCE_METADATA_HOST";
 /// An access token of somebody's own making, as Terraform's provider for Google Cloud takes it.
 const TOKEN: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
 
 /// Asks names and collects whole projects.
 pub(super) fn evidence(live: &LiveOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Collected, CliError> {
-    if settings.from.contains(&Selector::Itself) {
-        return Err(CliError::usage(
-            "which machine of Google Cloud this is, is not asked for",
-            "name nginx's machine: `--from edge-1` or `--from tag:role=edge`",
-        ));
+    let mut live = live.clone();
+    let mut from = Vec::new();
+    for selector in &settings.from {
+        from.push(if *selector == Selector::Itself { itself(&mut live)? } else { selector.clone() });
     }
-    let mut projects = live.project.clone();
-    if projects.is_empty() {
-        projects.extend(PROJECT.iter().find_map(|name| variable(name)));
-    }
+    let projects = projects(&live);
     let names = resolve::questions(wanted, &settings.resolve);
     let answers: Vec<_> = names.iter().map(|name| resolve::system(name)).collect();
     let mut addresses: Vec<IpAddr> = hosts(wanted).filter_map(host_address).collect();
@@ -38,10 +36,10 @@ pub(super) fn evidence(live: &LiveOptions, settings: &Settings, wanted: &[Wanted
     addresses.extend(settings.resolve.values().flatten());
     let options = Options {
         projects,
-        from: settings.from.clone(),
+        from,
         addresses: addresses.iter().map(IpAddr::to_canonical).collect(),
         hosts: hosts(wanted).filter(|host| host_address(host).is_none()).map(str::to_owned).collect(),
-        endpoint: live.endpoint_url.clone(),
+        endpoint: live.endpoint_url,
         token: variable(TOKEN).map(Token::new),
         now: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
     };
@@ -49,6 +47,23 @@ pub(super) fn evidence(live: &LiveOptions, settings: &Settings, wanted: &[Wanted
     let mut collected = collect(&options, &|event| progress(watched, &event)).map_err(|error| failed(&error))?;
     collected.manifest.names = answers;
     Ok(collected)
+}
+
+/// The projects to read.
+fn projects(live: &LiveOptions) -> Vec<String> {
+    if !live.project.is_empty() {
+        return live.project.clone();
+    }
+    PROJECT.iter().find_map(|name| variable(name)).into_iter().collect()
+}
+
+/// Which machine this is; its project is the one to read where none was named.
+pub(super) fn itself(live: &mut LiveOptions) -> Result<Selector, CliError> {
+    let machine = this_machine(variable(METADATA).as_deref()).map_err(|error| failed(&error))?;
+    if projects(live).is_empty() {
+        live.project.push(machine.project);
+    }
+    Ok(Selector::Name(machine.id))
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -66,6 +81,9 @@ fn failed(error: &CollectError) -> CliError {
     match error {
         CollectError::NoProject | CollectError::Project(_) | CollectError::Endpoint(_) => {
             CliError::usage(error.to_string(), "docs/evidence.md, Google Cloud live, has examples")
+        }
+        CollectError::NotAMachine(_) => {
+            CliError::usage(error.to_string(), "name nginx's machine: `--from edge-1` or `--from tag:role=edge`")
         }
         _ => CliError::no_evidence(
             error.to_string(),

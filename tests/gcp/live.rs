@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::Output;
@@ -15,6 +16,8 @@ use crate::server::{Fault, Server};
 
 const CHECK: [&str; 6] = ["check", "examples/gcp-shop/nginx.conf", "--from", "tag:role=edge", "--report", "json"];
 const FILES: &str = "examples/gcp-shop/gcp";
+/// The number of the machine edge-1.
+const EDGE: &str = "4100000000000110866";
 /// The database, which is in no answer of the Compute Engine API.
 const DATABASE: &str = ">10.60.0.3:5432/tcp";
 
@@ -320,9 +323,51 @@ fn what_is_missing_on_the_command_line_is_said() {
         assert_eq!(output.status.code(), Some(2));
         assert!(String::from_utf8_lossy(&output.stderr).contains(why), "{}", String::from_utf8_lossy(&output.stderr));
     }
-    let output = run(&["check", "examples/gcp-shop/nginx.conf", "--provider", "gcp", "--project", "p"]);
+}
+
+/// A metadata service that knows these, by path.
+fn metadata(known: &'static [(&'static str, &'static str)]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    std::thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let mut lines = BufReader::new(&stream).lines().map_while(Result::ok).take_while(|line| !line.is_empty());
+            let path = lines.next().unwrap().split(' ').nth(1).unwrap().to_owned();
+            let asked = lines.any(|line| line.eq_ignore_ascii_case("metadata-flavor: google"));
+            let body = known.iter().find(|(of, _)| asked && path == format!("/computeMetadata/v1/{of}"));
+            let (status, body) = body.map_or((404, ""), |(_, body)| (200, *body));
+            let head = format!("HTTP/1.1 {status} x\r\nMetadata-Flavor: Google\r\nConnection: close\r\n");
+            let answer = format!("{head}content-length: {}\r\n\r\n{body}", body.len());
+            (&stream).write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    host
+}
+
+#[test]
+fn a_machine_knows_itself() {
+    let (server, out) = (shop(), tempfile::tempdir().unwrap());
+    let instances: Value =
+        serde_json::from_slice(&fs::read(root().join(FILES).join("instances.json")).unwrap()).unwrap();
+    let edge = instances.as_array().unwrap().iter().find(|it| it["name"] == "edge-1").unwrap();
+    assert_eq!(edge["id"], EDGE);
+    let check = ["check", "examples/gcp-shop/nginx.conf", "--provider", "gcp", "--report", "json"];
+    let mut command = reachlint();
+    command.args(check).args(["--endpoint-url", server.url()]);
+    let host = metadata(&[("instance/id", EDGE), ("project/project-id", "shop-prod")]);
+    let output = command.env("GCE_METADATA_HOST", host).output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
+    let report = report(&output);
+    let flows = verdicts(&report);
+    assert_eq!(flows.len(), 8);
+    assert!(flows.keys().all(|flow| flow.starts_with("shop-prod/europe-west1-b/edge-1/nic0>")), "{flows:?}");
+    // What is no machine of Compute Engine has to be told where nginx runs.
+    let mut command = reachlint();
+    command.args(["collect", "gcp", "--from", "self", "-o"]).arg(out.path().join("estate"));
+    let output = command.env("GCE_METADATA_HOST", metadata(&[])).output().unwrap();
     assert_eq!(output.status.code(), Some(2));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("name nginx's machine"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("which machine of Google Cloud this is, is not known"), "{said}");
 }
 
 #[test]

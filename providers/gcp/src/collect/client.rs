@@ -35,7 +35,7 @@ const TOKEN_TIME: Duration = Duration::from_secs(30);
 
 /// Chooses who does the cryptography of TLS, which has to be done before any client is made. Another part of the program may
 /// have chosen already, and the first choice stays.
-fn choose_cryptography() {
+pub(super) fn choose_cryptography() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 

@@ -6,6 +6,7 @@
 mod calls;
 mod client;
 mod fault;
+mod itself;
 mod run;
 
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use run::{Read, Run};
 pub use calls::PERMISSIONS;
 /// Who asks.
 pub use google_cloud_auth::credentials::Credentials;
+pub use itself::{Machine, this_machine};
 
 /// What to collect.
 #[derive(Clone, Debug, Default)]
@@ -110,6 +112,9 @@ pub enum CollectError {
     /// There are no credentials.
     #[error("credentials: {0}")]
     Credentials(String),
+    /// This is no machine of Compute Engine.
+    #[error("which machine of Google Cloud this is, is not known: {0}")]
+    NotAMachine(String),
     /// There is no runtime.
     #[error("cannot start collecting: {0}")]
     Runtime(#[from] std::io::Error),
