@@ -26,6 +26,8 @@ mod balancing;
 #[cfg(test)]
 mod internet;
 #[cfg(test)]
+mod itself;
+#[cfg(test)]
 mod moto;
 #[cfg(test)]
 mod permissions;
