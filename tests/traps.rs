@@ -26,7 +26,7 @@ fn every_azure_case_comes_out_as_it_says() {
 
 #[test]
 fn every_case_across_clouds_comes_out_as_it_says() {
-    every_case_comes_out_as_it_says("cross", "cross", 40);
+    every_case_comes_out_as_it_says("cross", "cross", 90);
 }
 
 #[test]

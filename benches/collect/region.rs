@@ -13,7 +13,7 @@ const PAGE: usize = 1000;
 pub(crate) type Pages = BTreeMap<&'static str, Vec<Vec<u8>>>;
 
 /// Listings of which a region without anything more has an empty one.
-const EMPTY: [(&str, &str); 15] = [
+const EMPTY: [(&str, &str); 16] = [
     ("DescribeManagedPrefixLists", "prefixListSet"),
     ("DescribeNetworkAcls", "networkAclSet"),
     ("DescribeRouteTables", "routeTableSet"),
@@ -29,6 +29,7 @@ const EMPTY: [(&str, &str); 15] = [
     ("DescribeTransitGatewayVpcAttachments", "transitGatewayVpcAttachments"),
     ("DescribeTransitGatewayRouteTables", "transitGatewayRouteTables"),
     ("DescribeTransitGatewayPolicyTables", "transitGatewayPolicyTables"),
+    ("DescribeVpcEndpoints", "vpcEndpointSet"),
 ];
 
 pub(crate) fn pages() -> Pages {
@@ -66,10 +67,18 @@ pub(crate) fn pages() -> Pages {
              <Account>111122223333</Account></GetCallerIdentityResult>",
         ),
     );
-    let balancing = [("DescribeLoadBalancers", "LoadBalancers"), ("DescribeTargetGroups", "TargetGroups")];
-    for (action, name) in balancing {
+    let others = [
+        ("DescribeLoadBalancers", "LoadBalancers"),
+        ("DescribeTargetGroups", "TargetGroups"),
+        ("DescribeDBInstances", "DBInstances"),
+        ("DescribeDBClusters", "DBClusters"),
+        ("DescribeCacheClusters", "CacheClusters"),
+        ("DescribeReplicationGroups", "ReplicationGroups"),
+    ];
+    for (action, name) in others {
         pages.insert(action, single(action, &format!("<{action}Result><{name}></{name}></{action}Result>")));
     }
+    pages.insert("ListDomainNames", vec![br#"{"DomainNames": []}"#.to_vec()]);
     pages
 }
 

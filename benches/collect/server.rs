@@ -56,6 +56,10 @@ fn serve(stream: TcpStream, pages: &Pages, wait: &AtomicU64) -> io::Result<()> {
     let mut stream = stream;
     loop {
         let mut length = 0;
+        let mut first = String::new();
+        if reader.read_line(&mut first)? == 0 {
+            return Ok(());
+        }
         loop {
             let mut line = String::new();
             if reader.read_line(&mut line)? == 0 {
@@ -74,7 +78,10 @@ fn serve(stream: TcpStream, pages: &Pages, wait: &AtomicU64) -> io::Result<()> {
         reader.read_exact(&mut body)?;
         let form = String::from_utf8_lossy(&body);
         let field = |name: &str| form.split('&').filter_map(|pair| pair.split_once('=')).find(|(key, _)| *key == name);
-        let action = field("Action").map(|(_, action)| action.to_owned()).unwrap_or_default();
+        // The one call that its path names.
+        let domains = first.contains("/2021-01-01/domain ");
+        let named = field("Action").map(|(_, action)| action.to_owned());
+        let action = if domains { "ListDomainNames".to_owned() } else { named.unwrap_or_default() };
         let number = field("NextToken").and_then(|(_, token)| token.parse::<usize>().ok()).unwrap_or(0);
         let page = pages.get(action.as_str()).and_then(|pages| pages.get(number));
         let page = page.ok_or_else(|| io::Error::other(format!("{action} has no page {number}")))?;

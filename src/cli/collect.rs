@@ -11,7 +11,7 @@ use reachlint_model::{Failure, Manifest, Selector};
 
 use super::CliError;
 #[cfg(feature = "aws")]
-use super::evidence::origin;
+use super::evidence::{is_here, origin};
 use super::nginx::{Loaded, load};
 #[cfg(feature = "aws")]
 use super::options::Settings;
@@ -34,6 +34,31 @@ enum Cloud {
     /// Microsoft Azure: whole subscriptions.
     #[cfg(feature = "azure")]
     Azure(Box<AzureArguments>),
+    /// Google Cloud: whole projects.
+    #[cfg(feature = "gcp")]
+    Gcp(Box<GcpArguments>),
+}
+
+/// Arguments of `collect gcp`.
+#[cfg(feature = "gcp")]
+#[derive(Debug, Args)]
+struct GcpArguments {
+    /// nginx's main configuration files: names in them are answered now, and of the machines that they lead to the firewalls
+    /// in force are asked for.
+    #[arg(value_name = "CONF")]
+    conf: Vec<PathBuf>,
+    /// nginx's machines, for the same; may be repeated.
+    #[arg(long, value_name = "SELECTOR", help_heading = "Input")]
+    from: Vec<Selector>,
+    /// Folder to write; it must be empty or not exist.
+    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
+    output: PathBuf,
+    #[command(flatten)]
+    nginx: NginxOptions,
+    #[command(flatten)]
+    live: LiveOptions,
+    #[command(flatten)]
+    policy: PolicyOptions,
 }
 
 /// Arguments of `collect azure`.
@@ -91,6 +116,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
         Cloud::Aws(arguments) => aws(arguments),
         #[cfg(feature = "azure")]
         Cloud::Azure(arguments) => azure(arguments),
+        #[cfg(feature = "gcp")]
+        Cloud::Gcp(arguments) => gcp(arguments),
     }
 }
 
@@ -105,6 +132,23 @@ fn azure(arguments: &AzureArguments) -> Result<u8, CliError> {
         wanted.extend(Loaded::wanted(&load(path, &arguments.nginx)?));
     }
     let collected = super::azure::evidence(&arguments.live, &settings, &wanted)?;
+    let manifest = crate::report::json(&collected.manifest).into_bytes();
+    write(&arguments.output, &collected.documents, &manifest)?;
+    warn(&collected.manifest);
+    Ok(exit::OK)
+}
+
+#[cfg(feature = "gcp")]
+fn gcp(arguments: &GcpArguments) -> Result<u8, CliError> {
+    vacant(&arguments.output)?;
+    let beside = arguments.conf.first().map(PathBuf::as_path);
+    let evidence = EvidenceOptions { live: arguments.live.clone(), ..EvidenceOptions::default() };
+    let settings = settings(beside, &arguments.policy, &FailOptions::default(), &evidence, &arguments.from)?;
+    let mut wanted = Vec::new();
+    for path in &arguments.conf {
+        wanted.extend(Loaded::wanted(&load(path, &arguments.nginx)?));
+    }
+    let collected = super::gcp::evidence(&arguments.live, &settings, &wanted)?;
     let manifest = crate::report::json(&collected.manifest).into_bytes();
     write(&arguments.output, &collected.documents, &manifest)?;
     warn(&collected.manifest);
@@ -133,7 +177,8 @@ fn aws(arguments: &AwsArguments) -> Result<u8, CliError> {
     }
     let from = if arguments.all { Vec::new() } else { origin(settings.from, &evidence)? };
     let settings = Settings { from, ..settings };
-    let collected = super::live::collect(&arguments.live, &settings, &wanted, arguments.all)?;
+    let here = is_here(&settings.from);
+    let collected = super::live::collect(&arguments.live, &settings, &wanted, here, arguments.all)?;
     write(&arguments.output, &collected.documents, &super::live::manifest(&collected))?;
     warn(&collected.manifest);
     Ok(exit::OK)
@@ -154,6 +199,11 @@ fn warn(manifest: &Manifest) {
             format!("warning: {} failed{account} with {error} ({message}); {advice}", failure.call)
         } else {
             let account = if several { account } else { String::new() };
+            // What was not asked for did not fail.
+            if failure.error == "NotAsked" {
+                say(&format!("note: {}: {}", failure.call, failure.message));
+                continue;
+            }
             let region = failure.region.as_ref().map_or(String::new(), |region| format!(" in {region}"));
             format!(
                 "warning: {} failed{account}{region} with {}; what it tells is unknown",

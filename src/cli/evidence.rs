@@ -185,6 +185,11 @@ pub(super) fn origin(from: Vec<Selector>, evidence: &EvidenceOptions) -> Result<
     }
 }
 
+/// Whether all of nginx's machines are this one.
+pub(super) fn is_here(from: &[Selector]) -> bool {
+    !from.is_empty() && from.iter().all(|selector| *selector == Selector::Itself)
+}
+
 fn live(
     options: &EvidenceOptions,
     settings: &Settings,
@@ -195,6 +200,7 @@ fn live(
         options.live.no_confirmation(super::options::ONLY_AZURE)?;
     }
     let (mut options, mut settings) = (options.clone(), settings.clone());
+    let here = is_here(&settings.from);
     let itself = settings.from.contains(&Selector::Itself).then(|| itself(&mut options)).transpose()?.flatten();
     if let Some(itself) = &itself {
         let from = settings.from.iter_mut().filter(|selector| **selector == Selector::Itself);
@@ -203,7 +209,8 @@ fn live(
     let (options, settings) = (&options, &settings);
     let (documents, manifest) = match options.provider {
         Some(CloudName::Azure) => fresh_azure(options, settings, wanted)?,
-        _ => fresh_aws(options, settings, wanted)?,
+        Some(CloudName::Gcp) => fresh_gcp(options, settings, wanted)?,
+        _ => fresh_aws(options, settings, wanted, here)?,
     };
     let documents = documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
     let documents = documents.chain([("manifest.json", manifest.as_slice())]);
@@ -215,7 +222,7 @@ fn live(
 /// Files of a snapshot, and its manifest.
 type Fresh = (Vec<(String, Vec<u8>)>, Vec<u8>);
 
-#[cfg(not(all(feature = "aws", feature = "azure")))]
+#[cfg(not(all(feature = "aws", feature = "azure", feature = "gcp")))]
 fn not_here(cloud: &str) -> CliError {
     CliError::usage(
         format!("this build cannot collect live from {cloud}"),
@@ -236,13 +243,13 @@ fn itself(options: &mut EvidenceOptions) -> Result<Option<Selector>, CliError> {
 }
 
 #[cfg(not(feature = "aws"))]
-fn fresh_aws(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Fresh, CliError> {
+fn fresh_aws(_: &EvidenceOptions, _: &Settings, _: &[Wanted], _: bool) -> Result<Fresh, CliError> {
     Err(not_here("aws"))
 }
 
 #[cfg(feature = "aws")]
-fn fresh_aws(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Fresh, CliError> {
-    let collected = super::live::collect(&options.live, settings, wanted, false)?;
+fn fresh_aws(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted], here: bool) -> Result<Fresh, CliError> {
+    let collected = super::live::collect(&options.live, settings, wanted, here, false)?;
     let manifest = super::live::manifest(&collected);
     Ok((collected.documents, manifest))
 }
@@ -255,6 +262,18 @@ fn fresh_azure(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Fresh,
 #[cfg(feature = "azure")]
 fn fresh_azure(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Fresh, CliError> {
     let collected = super::azure::evidence(&options.live, settings, wanted)?;
+    let manifest = crate::report::json(&collected.manifest).into_bytes();
+    Ok((collected.documents, manifest))
+}
+
+#[cfg(not(feature = "gcp"))]
+fn fresh_gcp(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Fresh, CliError> {
+    Err(not_here("gcp"))
+}
+
+#[cfg(feature = "gcp")]
+fn fresh_gcp(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Fresh, CliError> {
+    let collected = super::gcp::evidence(&options.live, settings, wanted)?;
     let manifest = crate::report::json(&collected.manifest).into_bytes();
     Ok((collected.documents, manifest))
 }

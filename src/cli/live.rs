@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::time::SystemTime;
 
 use reachlint_aws::collect::{self, Accounts, CollectError, Collected, Event, Options, this_instance};
-use reachlint_model::Selector;
+use reachlint_model::{NameAnswer, Selector};
 
 use super::CliError;
 use super::options::{LiveOptions, Settings};
@@ -13,17 +13,20 @@ use super::output::say;
 use crate::audit::{Wanted, WantedTarget, host_address};
 use crate::resolve;
 
-/// Asks names, finds this machine, and collects.
+/// Asks names, finds this machine, and collects. `here` says whether this machine is nginx's.
 pub(super) fn collect(
     live: &LiveOptions,
     settings: &Settings,
     wanted: &[Wanted],
+    here: bool,
     all: bool,
 ) -> Result<Collected, CliError> {
     live.no_confirmation(super::options::ONLY_AZURE)?;
     let mut answers = Vec::new();
     for name in resolve::questions(wanted, &settings.resolve) {
-        answers.push(resolve::system(&name));
+        // On nginx's own machine its resolver is asked, which knows more than any evidence of it.
+        let elsewhere = !here && !resolve::is_everywhere(&name);
+        answers.push(NameAnswer { elsewhere, ..resolve::system(&name) });
     }
     let mut live = live.clone();
     let what = if all {
@@ -39,7 +42,7 @@ pub(super) fn collect(
         addresses = addresses.iter().map(IpAddr::to_canonical).collect();
         addresses.sort();
         addresses.dedup();
-        collect::Wanted::Evidence { from, addresses }
+        collect::Wanted::Evidence { from, addresses, names: answers.clone() }
     };
     let roles = live.assume_role.iter().map(|text| text.parse());
     let accounts = Accounts {

@@ -3,12 +3,14 @@
 #[cfg(feature = "azure")]
 mod azure;
 mod check;
-#[cfg(any(feature = "aws", feature = "azure"))]
+#[cfg(any(feature = "aws", feature = "azure", feature = "gcp"))]
 mod collect;
 mod demo;
 mod error;
 mod evidence;
 mod explain;
+#[cfg(feature = "gcp")]
+mod gcp;
 mod host_evidence;
 #[cfg(feature = "aws")]
 mod live;
@@ -49,7 +51,7 @@ enum Command {
     /// Prints what nginx connects to, with file and line.
     Upstreams(upstreams::Arguments),
     /// Writes read-only evidence from a cloud into a folder.
-    #[cfg(any(feature = "aws", feature = "azure"))]
+    #[cfg(any(feature = "aws", feature = "azure", feature = "gcp"))]
     Collect(Box<collect::Arguments>),
     /// Prints the script that gathers who listens on a host and what its firewall has.
     HostEvidence(host_evidence::Arguments),
@@ -80,7 +82,7 @@ pub fn main() -> ExitCode {
         Command::Check(arguments) => check::run(arguments),
         Command::Trace(arguments) => trace::run(arguments),
         Command::Upstreams(arguments) => upstreams::run(arguments),
-        #[cfg(any(feature = "aws", feature = "azure"))]
+        #[cfg(any(feature = "aws", feature = "azure", feature = "gcp"))]
         Command::Collect(arguments) => collect::run(arguments),
         Command::HostEvidence(arguments) => host_evidence::run(arguments),
         Command::Explain(arguments) => explain::run(arguments),

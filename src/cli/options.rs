@@ -108,11 +108,15 @@ pub(super) struct LiveOptions {
     /// Azure subscription; may be repeated.
     #[arg(long, value_name = "ID")]
     pub(super) subscription: Vec<String>,
+    /// Google Cloud project; may be repeated. The host projects of their Shared VPC networks come by themselves.
+    #[arg(long, value_name = "ID")]
+    pub(super) project: Vec<String>,
     /// Ask Azure what is in force on the interfaces of nginx and its upstreams too, and tell where that differs from what
     /// the rules and routes say; needs more than reading rights, and machines that run.
     #[arg(long)]
     pub(super) confirm_effective: bool,
-    /// Where the EC2 API answers, or Azure Resource Manager, for test servers, VPC endpoints and national clouds.
+    /// Where the EC2 API answers, Azure Resource Manager, or Google's Compute Engine API, for test servers, private
+    /// endpoints and national clouds.
     #[arg(long, value_name = "URL")]
     pub(super) endpoint_url: Option<String>,
 }

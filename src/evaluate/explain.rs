@@ -281,7 +281,7 @@ fn traffic(network: &Network, hop: &Hop, packet: &Packet) -> String {
         label.map_or(String::new(), |label| format!(" ({})", network.name(label)))
     };
     let end = |address: std::net::IpAddr, identity| match identity {
-        Identity::Hidden => "an address that is not known".to_owned(),
+        Identity::Hidden => "an unknown address".to_owned(),
         _ => address.to_string(),
     };
     let source = end(packet.source, packet.source_identity);

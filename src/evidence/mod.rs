@@ -404,6 +404,10 @@ impl Reader {
         let counts = |cloud: Cloud| only.is_none_or(|only| only == cloud);
         let mut networks: Vec<Box<dyn Provider>> = Vec::new();
         if !self.aws.is_empty() && counts(Cloud::Aws) {
+            if let Some(assumption) = self.aws.assumption() {
+                let (provider, note) = (Some(Cloud::Aws.word().to_owned()), format!("taken for granted: {assumption}"));
+                self.evidence.push(Evidence { source: what.replace('`', ""), provider, note });
+            }
             if let Some(file) = plan {
                 file.lay_over(&mut self.aws, &mut self.evidence)?;
             }
@@ -466,4 +470,37 @@ fn manifest(path: &Path, bytes: &[u8]) -> Result<Option<Manifest>, EvidenceError
         return Err(broken(format!("it has the schema `{}`, this version reads `{SNAPSHOT_SCHEMA}`", manifest.schema)));
     }
     Ok(Some(manifest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::from_documents;
+
+    const TABLE: &str = r#"{"RouteTables": [{"RouteTableId": "rtb-1", "VpcId": "vpc-1", "Routes": [
+        {"DestinationCidrBlock": "0.0.0.0/0", "GatewayId": "GATEWAY"}]}]}"#;
+
+    /// Notes on what is taken for granted.
+    fn assumptions(gateway: &str, more: &[(&str, &str)]) -> Vec<String> {
+        let table = TABLE.replace("GATEWAY", gateway);
+        let documents = [("tables.json", table.as_str())].into_iter().chain(more.iter().copied());
+        let snapshot = from_documents(documents.map(|(name, text)| (name, text.as_bytes())), "`estate`").unwrap();
+        let notes = snapshot.evidence.into_iter().filter(|evidence| evidence.note.starts_with("taken for granted:"));
+        notes.map(|evidence| format!("{}: {}", evidence.source, evidence.note)).collect()
+    }
+
+    #[test]
+    fn what_is_taken_for_granted_is_told_once_where_it_matters() {
+        let second = TABLE.replace("rtb-1", "rtb-2").replace("GATEWAY", "igw-2");
+        let told = assumptions("igw-1", &[("more.json", &second)]);
+        let [note] = told.as_slice() else { panic!("{told:?}") };
+        assert!(note.starts_with("estate: ") && note.contains("VPC Block Public Access is off"), "{note}");
+        assert_eq!(assumptions("local", &[]), Vec::<String>::new());
+        let listing = r#"{"VpcBlockPublicAccessOptions": {"AwsAccountId": "1", "AwsRegion": "us-east-1",
+            "InternetGatewayBlockMode": "off"}}"#;
+        assert_eq!(assumptions("igw-1", &[("access.json", listing)]), Vec::<String>::new());
+        // What a manifest covers and does not hold is unknown instead.
+        let manifest = r#"{"schema": "reachlint.snapshot/1", "tool": "x", "collected_at": "2026-01-01T00:00:00Z",
+            "scopes": [{"provider": "aws", "account": "1", "region": "us-east-1"}]}"#;
+        assert_eq!(assumptions("igw-1", &[("manifest.json", manifest)]), Vec::<String>::new());
+    }
 }

@@ -20,8 +20,9 @@ const MOST_PLACES: usize = 2;
 const MOST_ALLOWED: usize = 40;
 /// Sentences that a finding shows at most.
 const MOST_REASONS: usize = 8;
-/// How notes on the evidence begin that people have to see: what it lacks, and that it is of what will be.
-const TOLD: [&str; 4] = ["terraform plan:", "not read:", "not asked:", "passed over:"];
+/// How notes on the evidence begin that people have to see: what it lacks, what is assumed instead, and that it is of what
+/// will be.
+const TOLD: [&str; 5] = ["terraform plan:", "not read:", "not asked:", "taken for granted:", "passed over:"];
 /// Lines on what the evidence lacks at most.
 const MOST_GAPS: usize = 10;
 

@@ -14,7 +14,8 @@ use crate::audit::{NameAnswer, Names, Node, Wanted, WantedTarget, host_address};
 ///
 /// The cloud's evidence goes before recorded answers, which may come from a machine that another resolver answers: a
 /// private zone hides whatever public DNS says of its names. Where it knows that the cloud answers a name, but not with
-/// what, a recorded answer counts.
+/// what, a recorded answer counts; where the cloud may answer nginx's machine alone, only one that this machine was
+/// given does.
 pub struct Resolver<'a> {
     /// `--resolve` and `[resolve]`.
     pub given: BTreeMap<String, Vec<IpAddr>>,
@@ -33,18 +34,20 @@ impl Names for Resolver<'_> {
             return NameAnswer::Addresses(addresses.clone());
         }
         let provider = self.providers.get(node.provider);
-        let undecided = match provider.map_or(Lookup::Silent, |provider| provider.lookup(node.interface, host)) {
-            Lookup::Addresses(addresses) if !addresses.is_empty() => return NameAnswer::Addresses(addresses),
-            Lookup::Absent(why) => return NameAnswer::None(why),
-            Lookup::Undecided(why) => Some(why),
-            Lookup::Addresses(_) | Lookup::Silent => None,
-        };
+        let (undecided, hidden) =
+            match provider.map_or(Lookup::Silent, |provider| provider.lookup(node.interface, host)) {
+                Lookup::Addresses(addresses) if !addresses.is_empty() => return NameAnswer::Addresses(addresses),
+                Lookup::Absent(why) => return NameAnswer::None(why),
+                Lookup::Undecided(why) => (Some(why), false),
+                Lookup::Hidden(why) => (Some(why), true),
+                Lookup::Addresses(_) | Lookup::Silent => (None, false),
+            };
         let others = self.providers.iter().enumerate().filter(|(at, _)| *at != node.provider && undecided.is_none());
         let elsewhere = others.into_iter().find_map(|(_, other)| match other.public_lookup(host) {
             Lookup::Addresses(addresses) if !addresses.is_empty() => Some(addresses),
             _ => None,
         });
-        match (self.recorded.get(&key), undecided) {
+        match (self.recorded.get(&key).filter(|recorded| !(hidden && recorded.elsewhere)), undecided) {
             (Some(recorded), _) if !recorded.addresses.is_empty() => NameAnswer::Addresses(recorded.addresses.clone()),
             _ if elsewhere.is_some() => NameAnswer::Addresses(elsewhere.unwrap_or_default()),
             (_, Some(why)) => NameAnswer::None(format!("{why}; pass `--resolve {host}=ADDRESS`")),
@@ -69,6 +72,13 @@ pub fn normal(host: &str) -> String {
     host.strip_suffix('.').unwrap_or(host).to_ascii_lowercase()
 }
 
+/// Whether every machine answers a name by itself (RFC 6761, `localhost`).
+#[must_use]
+pub fn is_everywhere(host: &str) -> bool {
+    let host = normal(host);
+    host == "localhost" || host.ends_with(".localhost")
+}
+
 /// Asks the system resolver, as nginx does for literal names when it starts (`ngx_inet_resolve_host` in
 /// `src/core/ngx_inet.c`): every A and AAAA answer counts.
 #[must_use]
@@ -78,9 +88,11 @@ pub fn system(host: &str) -> Recorded {
             let mut addresses: Vec<IpAddr> = found.map(|address| address.ip()).collect();
             addresses.sort();
             addresses.dedup();
-            Recorded { name: host.to_owned(), addresses, error: None }
+            Recorded { name: host.to_owned(), addresses, error: None, elsewhere: true }
         }
-        Err(error) => Recorded { name: host.to_owned(), addresses: Vec::new(), error: Some(error.to_string()) },
+        Err(error) => {
+            Recorded { name: host.to_owned(), addresses: Vec::new(), error: Some(error.to_string()), elsewhere: true }
+        }
     }
 }
 
@@ -142,7 +154,7 @@ mod tests {
             .iter()
             .map(|(name, found)| {
                 let name = (*name).to_owned();
-                (name.clone(), Recorded { name, addresses: vec![address(found)], error: None })
+                (name.clone(), Recorded { name, addresses: vec![address(found)], error: None, elsewhere: false })
             })
             .collect();
         Resolver { given, recorded, providers: &providers, asked: false }.answer(&node, host)

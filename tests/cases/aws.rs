@@ -81,6 +81,7 @@ pub(super) fn documents(evidence: &Map<String, Value>, case: &Case) -> Vec<(Stri
         // What is asked about a zone, or about a Classic Load Balancer by its name.
         let asked = match listing.as_str() {
             "ResourceRecordSets" => Some("HostedZoneId"),
+            "HostedZoneSummaries" => Some("VPCId"),
             "InstanceStates" | "LoadBalancerAttributes" => Some("LoadBalancerName"),
             _ => None,
         };

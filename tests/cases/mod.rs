@@ -47,6 +47,9 @@ pub(crate) struct Case {
     pub(crate) without: Vec<String>,
     #[serde(default)]
     resolve: BTreeMap<String, Vec<IpAddr>>,
+    /// Names of `resolve` that another machine than nginx's was told.
+    #[serde(default)]
+    elsewhere: Vec<String>,
     #[serde(default)]
     options: CaseOptions,
     #[serde(default)]
@@ -111,7 +114,7 @@ impl CaseHost {
 
 impl Case {
     /// The cloud that all cases are about; none where they are about all of them.
-    fn cloud(&self) -> Option<Cloud> {
+    pub(crate) fn cloud(&self) -> Option<Cloud> {
         let word = self.cloud.as_deref()?;
         Some(CLOUDS.into_iter().find(|cloud| cloud.word() == word).unwrap_or_else(|| panic!("`{word}` is no cloud")))
     }
@@ -274,7 +277,12 @@ pub(crate) fn documents(evidence: &Map<String, Value>, base: &Case, case: &Case)
         schema: SNAPSHOT_SCHEMA.to_owned(),
         failures: case.manifest.failures.clone(),
         names: names
-            .map(|(name, addresses)| NameAnswer { name: name.clone(), addresses: addresses.clone(), error: None })
+            .map(|(name, addresses)| NameAnswer {
+                name: name.clone(),
+                addresses: addresses.clone(),
+                error: None,
+                elsewhere: case.elsewhere.contains(name),
+            })
             .collect(),
         ..Manifest::default()
     };

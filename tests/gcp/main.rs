@@ -15,6 +15,9 @@ mod environment;
 mod gcloud;
 #[cfg(test)]
 mod held;
+#[cfg(feature = "gcp")]
+#[cfg(test)]
+mod live;
 #[cfg(test)]
 mod pages;
 #[cfg(test)]

@@ -16,6 +16,9 @@ mod estate;
 #[expect(dead_code, reason = "the tests of the provider use all of it")]
 #[path = "../../providers/aws/tests/collect/server.rs"]
 mod server;
+#[cfg(test)]
+#[path = "../../providers/aws/tests/collect/services.rs"]
+mod services;
 
 #[cfg(test)]
 mod accounts;
@@ -29,6 +32,8 @@ mod internet;
 mod itself;
 #[cfg(test)]
 mod moto;
+#[cfg(test)]
+mod names;
 #[cfg(test)]
 mod permissions;
 #[cfg(test)]

@@ -13,7 +13,7 @@ use crate::moto::{guarded, moto, policy};
 use crate::proxy::{Fate, Proxy};
 use crate::run::{Key, Ran, conf, run, verdict};
 use crate::server::{Reply, Server};
-use crate::{balancing, internet, transit};
+use crate::{balancing, internet, services, transit};
 
 fn check(key: &Key, conf: &str, evidence: &[&str]) -> Ran {
     run(key, &[&["check", conf, "--from", guarded().told("/edges/0/instance"), "--report", "json"], evidence].concat())
@@ -21,7 +21,7 @@ fn check(key: &Key, conf: &str, evidence: &[&str]) -> Ran {
 
 /// The policies, each of which goes further than the one before.
 const TIERS: [(&str, Tier); 3] =
-    [("aws-vpc-only", Tier::Vpc), ("aws-networks", Tier::Networks), ("aws-read-only", Tier::Balancers)];
+    [("aws-vpc-only", Tier::Vpc), ("aws-networks", Tier::Networks), ("aws-read-only", Tier::Services)];
 
 /// The actions that a documented policy allows, and all of them on everything.
 fn granted(name: &str) -> BTreeSet<String> {
@@ -71,10 +71,11 @@ fn each_tier_is_what_its_connections_take() {
         run(&Key::any(), &[&["check", &conf, "--from", moto().told("/edges/0/instance")], &live[..]].concat());
         actions(proxy.actions())
     };
-    let inside = proxied(&["10.10.2.20:8001", "10.10.2.21:8002", "10.10.3.20:8005"]);
+    let name = format!("{}:8001", moto().told("/name"));
+    let inside = proxied(&["10.10.2.20:8001", "10.10.2.21:8002", "10.10.3.20:8005", &name]);
     assert_eq!(inside, granted("aws-vpc-only"));
 
-    let mut across = proxied(&["10.10.2.21:8002", "10.30.1.20:8008"]);
+    let mut across = proxied(&["10.10.2.21:8002", "10.30.1.20:8008", &name]);
     across.extend(used(&Server::start(|action, form, _| transit::estate(action, form)), "i-nginx", "10.8.2.20:8080"));
     across.extend(used(
         &Server::start(|action, form, _| match action {
@@ -101,6 +102,16 @@ fn each_tier_is_what_its_connections_take() {
     let server = || Server::start(|action, form, _| balancing::estate(action, form));
     balanced.extend(used(&server(), "i-nginx", "10.0.2.50:8080"));
     balanced.extend(used(&server(), "i-nginx", "10.0.2.51:8080"));
+    let cluster = "orders.cluster-abcdefghijkl.us-east-1.rds.amazonaws.com:8080";
+    for to in ["10.0.2.60:8080", cluster, &format!("{}:8080", services::SESSIONS), "10.0.2.82:8080"] {
+        balanced.extend(used(&Server::start(|action, form, _| services::estate(action, form)), "i-nginx", to));
+    }
+    // Only for whole Regions: an upstream's search domain has a name already.
+    let server = Server::start(|action, form, _| services::estate(action, form));
+    let out = TempDir::new().unwrap();
+    let live = ["--endpoint-url", &server.url, "--region", "us-east-1"];
+    run(&Key::any(), &[&["collect", "aws", "--all", "-o", out.path().to_str().unwrap()], &live[..]].concat());
+    balanced.extend(actions(server.actions()).into_iter().filter(|action| action == "es:ListDomainNames"));
     assert_eq!(balanced, granted("aws-read-only"));
 }
 

@@ -5,6 +5,8 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
+use crate::server::by_path;
+
 /// What becomes of a call.
 pub(crate) enum Fate {
     /// The answer of the server behind.
@@ -55,7 +57,11 @@ fn serve(
 ) -> std::io::Result<()> {
     let (head, body) = message(&mut BufReader::new(stream.try_clone()?))?;
     let action = String::from_utf8_lossy(&body);
-    let action = action.split('&').find_map(|pair| pair.strip_prefix("Action=")).unwrap_or("no action").to_owned();
+    let of_ec2 = action.contains("Version=2016-11-15");
+    let path = head.split(' ').nth(1).unwrap_or_default();
+    let by_path = by_path(path, "").map(|form| form["Action"].clone());
+    let in_form = || action.split('&').find_map(|pair| pair.strip_prefix("Action=")).map(str::to_owned);
+    let action = by_path.or_else(in_form).unwrap_or_else(|| "no action".to_owned());
     let before = {
         let mut seen = notes.lock().unwrap();
         seen.push(action.clone());
@@ -79,10 +85,11 @@ fn serve(
         }
         Fate::Error(status, code, message) => {
             let error = format!("<Error><Code>{code}</Code><Message>{message}</Message></Error>");
-            // STS writes its errors in another way than EC2.
-            let body = match &*action {
-                "AssumeRole" | "GetCallerIdentity" => format!("<ErrorResponse>{error}</ErrorResponse>"),
-                _ => format!("<Response><Errors>{error}</Errors><RequestID>r</RequestID></Response>"),
+            // EC2 writes its errors in another way than all others.
+            let body = if of_ec2 {
+                format!("<Response><Errors>{error}</Errors><RequestID>r</RequestID></Response>")
+            } else {
+                format!("<ErrorResponse>{error}</ErrorResponse>")
             };
             (format!("HTTP/1.1 {status} X\r\nContent-Type: text/xml\r\n"), body.into_bytes())
         }

@@ -90,7 +90,7 @@ fn only_reads(proxy: &Proxy) {
     let actions = proxy.actions();
     assert!(actions.len() >= 10, "the program asked something else than the proxy: {actions:?}");
     for action in &actions {
-        let reads = ["Describe", "Get", "Search"].iter().any(|verb| action.starts_with(verb));
+        let reads = ["Describe", "Get", "List", "Search"].iter().any(|verb| action.starts_with(verb));
         assert!(reads, "{action} is no call that reads");
         assert!(allowed.contains(&**action), "{action} is not among the permissions");
     }
@@ -206,7 +206,7 @@ fn about_balancers(moto: &Moto, home: &TempDir) -> Vec<Vec<u8>> {
     answers.iter().map(|answer| answer.to_string().into_bytes()).collect()
 }
 
-fn aws_of(service: &str, moto: &Moto, home: &TempDir, arguments: &[&str]) -> Vec<u8> {
+pub(crate) fn aws_of(service: &str, moto: &Moto, home: &TempDir, arguments: &[&str]) -> Vec<u8> {
     let program = tool("aws").unwrap();
     let mut command = scrubbed(Command::new(&program));
     command.env("HOME", home.path()).env("AWS_ACCESS_KEY_ID", "any").env("AWS_SECRET_ACCESS_KEY", "any");

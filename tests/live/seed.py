@@ -28,6 +28,7 @@ from moto import settings
 from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
 from moto.ec2.responses import EC2Response
+from moto.iam.access_control import IAMRequest
 from moto.server import ThreadedMotoServer
 
 # A line for each request would drown the one that matters.
@@ -62,6 +63,11 @@ EC2Response.describe_vpc_block_public_access_exclusions = lambda _: ActionResult
 EC2Response.describe_transit_gateway_policy_tables = lambda _: ActionResult({"TransitGatewayPolicyTables": []})
 
 
+# moto computes signatures of calls that stand in the path in another way than AWS; whether they are permitted it does check.
+signed = IAMRequest.check_signature
+IAMRequest.check_signature = lambda call: None if call._service in ("route53", "es") else signed(call)
+
+
 class Region:
     """One region's client, with the few things that the estate is made of."""
 
@@ -79,6 +85,9 @@ class Region:
             }
         self.ec2 = boto3.client("ec2", region_name=name, endpoint_url=url, **keys)
         self.elb = boto3.client("elbv2", region_name=name, endpoint_url=url, **keys)
+        self.classic = boto3.client("elb", region_name=name, endpoint_url=url, **keys)
+        self.rds = boto3.client("rds", region_name=name, endpoint_url=url, **keys)
+        self.route53 = boto3.client("route53", region_name=name, endpoint_url=url, **keys)
 
     def vpc(self, block, **more):
         return self.ec2.create_vpc(CidrBlock=block, **more)["Vpc"]["VpcId"]
@@ -153,6 +162,66 @@ class Region:
             condition = {"Field": "path-pattern", "Values": [f"/{at}/*"]}
             self.elb.create_rule(ListenerArn=port, Priority=at, Conditions=[condition], Actions=forward(group))
         return made
+
+
+    def classic_balancer(self, name, subnet, group, address, listener, machine, port):
+        """A Classic Load Balancer with an interface, which moto does not make."""
+        listeners = [{"Protocol": "HTTP", "LoadBalancerPort": listener, "InstancePort": port}]
+        host = self.classic.create_load_balancer(
+            LoadBalancerName=name, Listeners=listeners, Subnets=[subnet], SecurityGroups=[group], Scheme="internal"
+        )["DNSName"]
+        self.classic.register_instances_with_load_balancer(LoadBalancerName=name, Instances=[{"InstanceId": machine}])
+        self.managed(subnet, group, address, f"ELB {name}")
+        return host
+
+    def database(self, name, subnets, group, address, port):
+        """A database with an interface, which moto does not make."""
+        self.rds.create_db_subnet_group(
+            DBSubnetGroupName=name, DBSubnetGroupDescription=name, SubnetIds=subnets
+        )
+        made = self.rds.create_db_instance(
+            DBInstanceIdentifier=name,
+            DBInstanceClass="db.t3.micro",
+            Engine="postgres",
+            MasterUsername="seed",
+            MasterUserPassword="seed-of-the-test",
+            AllocatedStorage=20,
+            Port=port,
+            DBSubnetGroupName=name,
+            VpcSecurityGroupIds=[group],
+            AvailabilityZone=f"{self.name}a",
+        )["DBInstance"]
+        self.managed(subnets[0], group, address, "RDSNetworkInterface")
+        return made["Endpoint"]["Address"]
+
+    def managed(self, subnet, group, address, description):
+        """An interface of a service."""
+        made = self.ec2.create_network_interface(
+            SubnetId=subnet, PrivateIpAddress=address, Groups=[group], Description=description
+        )["NetworkInterface"]["NetworkInterfaceId"]
+        ec2_backends[ACCOUNT][self.name].enis[made].status = "in-use"
+
+    def zone(self, vpc, domain, records):
+        """A private zone of a VPC: names with their types and values."""
+        zone = self.route53.create_hosted_zone(
+            Name=domain,
+            CallerReference=domain,
+            HostedZoneConfig={"Comment": "", "PrivateZone": True},
+            VPC={"VPCRegion": self.name, "VPCId": vpc},
+        )["HostedZone"]["Id"]
+        changes = [
+            {
+                "Action": "CREATE",
+                "ResourceRecordSet": {
+                    "Name": f"{name}.{domain}",
+                    "Type": kind,
+                    "TTL": 60,
+                    "ResourceRecords": [{"Value": value}],
+                },
+            }
+            for name, kind, value in records
+        ]
+        self.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
 
 
 def rule(first, last=None, protocol="tcp", **source):
@@ -248,6 +317,25 @@ def seed(url):
     targets = [("ip", [{"Id": "10.10.4.31", "Port": 8200}])]
     here.balancer("network", "through", vpc, zones, front, "10.10.4.21", 8080, targets)
 
+    # Of services, which stand in the VPC.
+    lists = [("10.10.2.40", 8300), ("10.10.2.41", 5432)]
+    ends = [here.group(vpc, f"end-{at}", (port, by_group)) for at, (_, port) in enumerate(lists)]
+    behind = here.machine(app, here.group(vpc, "behind-old", (8301, {"UserIdGroupPairs": [{"GroupId": ends[0], "UserId": ACCOUNT}]})), "10.10.2.42", "behind-old")[0]
+    old = here.classic_balancer("old", app, ends[0], "10.10.2.40", 8300, behind, 8301)
+    zone_a = here.subnet(vpc, "10.10.6.0/24", AvailabilityZone="us-east-1a")
+    shop = here.database("shop", [zone_a, app], ends[1], "10.10.6.41", 8302)
+    here.ec2.authorize_security_group_ingress(GroupId=ends[1], IpPermissions=[rule(8302, **by_group)])
+    records = [
+        ("by-group", "A", "10.10.2.20"),
+        ("no-ingress", "A", "10.10.2.23"),
+        ("old", "CNAME", old),
+        ("shop", "CNAME", shop),
+        ("far", "CNAME", "app.example.com"),
+    ]
+    here.zone(vpc, "corp.internal", records)
+    # Of another VPC, with the longer domain.
+    here.zone(here.vpc("10.99.0.0/16"), "by-group.corp.internal", [("x", "A", "10.99.0.1")])
+
     # Lets connections in, and answers out to half of the ports that nginx may have connected from.
     here.machine(trap, here.group(vpc, "trap", (8005, by_group)), "10.10.3.20", "trap")
     acl = here.ec2.create_network_acl(VpcId=vpc)["NetworkAcl"]["NetworkAclId"]
@@ -293,6 +381,10 @@ def seed(url):
         "prefix_list": prefixes,
         "acl": acl,
         "application": application,
+        "vpc": vpc,
+        "name": "by-group.corp.internal",
+        "old": old,
+        "shop": shop,
         "six": f"{v6}02::26",
         "trap_subnet": trap,
     }

@@ -2,6 +2,8 @@
 
 #![deny(clippy::disallowed_methods)]
 
+#[cfg(feature = "live")]
+pub mod collect;
 pub mod network;
 mod records;
 mod remedy;

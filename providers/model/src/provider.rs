@@ -125,6 +125,9 @@ pub enum Lookup {
     /// The cloud answers it, and the evidence does not tell with what: why, in a clause. An answer that was recorded
     /// elsewhere may.
     Undecided(String),
+    /// The cloud answers it for this machine alone or may do so, and the evidence does not tell with what: why, in a
+    /// clause. What others were told does not count.
+    Hidden(String),
     /// The cloud answers that it has no address, so nobody else is asked: why, in a clause.
     Absent(String),
 }

@@ -10,6 +10,9 @@ const RULES: &str = ".effective-rules";
 /// How the layer ends of a route in force that differs from the one that was computed.
 const ROUTE: &str = ".effective-route";
 
+/// How the layer ends of rules in force that are not those that were listed.
+const LISTED: &str = ".effective-firewalls";
+
 /// One difference on the path of a flow.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Difference {
@@ -17,6 +20,8 @@ enum Difference {
     Filters { interface: String, direction: String, computed: Side, force: Side },
     /// A route of an interface.
     Route { interface: String, direction: String, detail: String },
+    /// The rules of an interface, in force and listed, whatever they do to this connection.
+    Rules { interface: String, direction: String, detail: String },
 }
 
 /// What filters do.
@@ -56,6 +61,11 @@ fn differences(path: &[Step]) -> Vec<Difference> {
             let Step { id, direction, detail, .. } = step;
             let (interface, direction, detail) = (id.clone(), direction.clone(), detail.clone());
             found.push(Difference::Route { interface, direction, detail });
+        }
+        if step.layer.ends_with(LISTED) {
+            let Step { id, direction, detail, .. } = step;
+            let (interface, direction, detail) = (id.clone(), direction.clone(), detail.clone());
+            found.push(Difference::Rules { interface, direction, detail });
         }
         if !step.layer.ends_with(RULES) {
             at += 1;
@@ -117,9 +127,17 @@ fn about(difference: &Difference, flows: &[&Judged]) -> Finding {
             let message = format!("the route in force on {interface} for {way} to {target} is another one: {detail}");
             (message, interface, direction, [None, None])
         }
+        Difference::Rules { interface, direction, detail } => {
+            let message = format!("what is in force on {interface} for {direction} to {target}: {detail}");
+            (message, interface, direction, [None, None])
+        }
     };
     let [upstream, owner] = flows.first().map(|flow| super::support::upstream(flow)).unwrap_or_default();
-    let kind = if matches!(difference, Difference::Route { .. }) { "route" } else { "rules" };
+    let kind = match difference {
+        Difference::Filters { .. } => "rules",
+        Difference::Route { .. } => "route",
+        Difference::Rules { .. } => "listed",
+    };
     let what = [interface.as_str(), direction, kind, &upstream, &owner];
     let mut finding = finding("effective-difference", Severity::Medium, flows, message, &what);
     super::support::concern(&mut finding, [interface.clone()].into_iter().chain(rules.into_iter().flatten()));

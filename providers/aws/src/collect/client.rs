@@ -32,6 +32,8 @@ const CREDENTIALS_PATIENCE: Duration = Duration::from_mins(1);
 /// Requests that an API takes at once, and how many more each second (EC2 API, throttling).
 const BURST: f64 = 100.0;
 const REFILL: f64 = 20.0;
+/// The same of Route 53, for all of its APIs together (Route 53 guide, quotas).
+const ZONES: (f64, f64) = (5.0, 5.0);
 
 /// HTTPS with ring.
 fn http(proxy: ProxyConfig) -> SharedHttpClient {
@@ -62,14 +64,15 @@ fn adaptive(config: &SdkConfig) -> RetryConfig {
 }
 
 fn allowance(api: Listing, region: &str) -> RetryPartition {
+    let (burst, refill) = if api.permission().starts_with("route53:") { ZONES } else { (BURST, REFILL) };
     let limiter = ClientRateLimiter::builder()
-        .maximum_bucket_capacity(BURST)
-        .current_bucket_capacity(BURST)
-        .token_refill_rate(REFILL)
+        .maximum_bucket_capacity(burst)
+        .current_bucket_capacity(burst)
+        .token_refill_rate(refill)
         // At its first answer the SDK keeps a fifth of this as the rate of requests so far.
-        .tokens_retrieved_per_second(5.0 * REFILL)
+        .tokens_retrieved_per_second(5.0 * refill)
         .build();
-    RetryPartition::custom(format!("{region} {}", api.permission())).client_rate_limiter(limiter).build()
+    RetryPartition::custom(format!("{region} {api:?} {}", api.permission())).client_rate_limiter(limiter).build()
 }
 
 fn timeouts(patience: &Patience) -> TimeoutConfig {
@@ -118,45 +121,76 @@ pub(super) fn held(first: Credentials, source: SharedCredentialsProvider) -> Sha
 pub(super) enum Client {
     Ec2(aws_sdk_ec2::Client),
     Balancing(aws_sdk_elasticloadbalancingv2::Client),
+    Classic(aws_sdk_elasticloadbalancing::Client),
+    /// With the Region whose VPCs are asked about, which is not that of Route 53.
+    Zones(aws_sdk_route53::Client, String),
+    Databases(aws_sdk_rds::Client),
+    Caches(aws_sdk_elasticache::Client),
+    Search(aws_sdk_opensearch::Client),
+}
+
+/// A client of one SDK, with retries of its own.
+macro_rules! client {
+    ($sdk:ident, $config:expr, $region:expr, $allowance:expr $(, $interceptor:expr)?) => {{
+        let builder = $sdk::config::Builder::from($config).region(Region::new($region.to_owned()));
+        let builder = builder.retry_config(adaptive($config)).retry_partition($allowance)$(.interceptor($interceptor))?;
+        $sdk::Client::from_conf(builder.build())
+    }};
 }
 
 /// The clients of one region: one for each API, so that one that is throttled does not hold up the others.
 #[derive(Debug)]
 pub(super) struct Clients {
     region: String,
-    ec2: aws_sdk_ec2::Config,
-    balancing: aws_sdk_elasticloadbalancingv2::Config,
+    config: SdkConfig,
     known: BTreeMap<Listing, Client>,
 }
 
 impl Clients {
     pub(super) fn new(config: &SdkConfig, region: &str) -> Self {
-        let at = Region::new(region.to_owned());
-        let ec2 = aws_sdk_ec2::config::Builder::from(config)
-            .region(at.clone())
-            .retry_config(adaptive(config))
-            .interceptor(WholeAnswers);
-        let balancing = aws_sdk_elasticloadbalancingv2::config::Builder::from(config)
-            .region(at)
-            .retry_config(adaptive(config))
-            .interceptor(WholeAnswers);
-        let known = BTreeMap::new();
-        Self { region: region.to_owned(), ec2: ec2.build(), balancing: balancing.build(), known }
+        Self { region: region.to_owned(), config: config.clone(), known: BTreeMap::new() }
     }
 
     /// The client for an API; always the same one, which knows how it was throttled.
     pub(super) fn of(&mut self, api: Listing) -> Client {
+        let (config, region) = (&self.config, &self.region);
         let client = self.known.entry(api).or_insert_with(|| {
-            let allowance = allowance(api, &self.region);
-            if api.permission().starts_with("elasticloadbalancing:") {
-                let config = self.balancing.to_builder().retry_partition(allowance).build();
-                Client::Balancing(aws_sdk_elasticloadbalancingv2::Client::from_conf(config))
-            } else {
-                let config = self.ec2.to_builder().retry_partition(allowance).build();
-                Client::Ec2(aws_sdk_ec2::Client::from_conf(config))
+            let allowance = allowance(api, region);
+            match (api, api.permission().split(':').next().unwrap_or_default()) {
+                (Listing::ClassicBalancers | Listing::ClassicHealth | Listing::ClassicAttributes, _) => {
+                    Client::Classic(client!(aws_sdk_elasticloadbalancing, config, region, allowance, WholeAnswers))
+                }
+                (_, "elasticloadbalancing") => {
+                    Client::Balancing(client!(aws_sdk_elasticloadbalancingv2, config, region, allowance, WholeAnswers))
+                }
+                (_, "route53") => {
+                    let at = zones_region(region);
+                    let client = client!(aws_sdk_route53, config, at, allowance, WholeAnswers);
+                    Client::Zones(client, region.clone())
+                }
+                (_, "rds") => Client::Databases(client!(aws_sdk_rds, config, region, allowance, WholeAnswers)),
+                (_, "elasticache") => {
+                    Client::Caches(client!(aws_sdk_elasticache, config, region, allowance, WholeAnswers))
+                }
+                // Its answers are JSON, and half of that is an error to the SDK.
+                (_, "es") => Client::Search(client!(aws_sdk_opensearch, config, region, allowance)),
+                _ => Client::Ec2(client!(aws_sdk_ec2, config, region, allowance, WholeAnswers)),
             }
         });
         client.clone()
+    }
+}
+
+/// The Region that answers for Route 53 where another one is read (AWS General Reference, Route 53 endpoints).
+fn zones_region(region: &str) -> &str {
+    match region.split('-').next().unwrap_or_default() {
+        "cn" => "cn-northwest-1",
+        "us" if region.starts_with("us-gov-") => "us-gov-west-1",
+        // Other partitions have an endpoint of their own, which the SDK knows by any of their Regions.
+        "us" if region.starts_with("us-iso") => region,
+        "eu" if region.starts_with("eu-iso") => region,
+        "eusc" => region,
+        _ => "us-east-1",
     }
 }
 
@@ -257,13 +291,24 @@ mod tests {
     #[test]
     fn each_api_is_held_back_by_itself() {
         let config = SdkConfig::builder().behavior_version(BehaviorVersion::latest()).build();
+        macro_rules! settings {
+            ($client:expr) => {
+                ($client.config().retry_config().cloned(), $client.config().retry_partition().map(ToString::to_string))
+            };
+        }
         let limiter = |client: Client| {
             let (retries, partition) = match &client {
-                Client::Ec2(client) => (client.config().retry_config(), client.config().retry_partition()),
-                Client::Balancing(client) => (client.config().retry_config(), client.config().retry_partition()),
+                Client::Ec2(client) => settings!(client),
+                Client::Balancing(client) => settings!(client),
+                Client::Classic(client) => settings!(client),
+                Client::Zones(client, _) => settings!(client),
+                Client::Databases(client) => settings!(client),
+                Client::Caches(client) => settings!(client),
+                Client::Search(client) => settings!(client),
             };
+            let retries = retries.as_ref();
             assert_eq!(retries.map(RetryConfig::mode), Some(RetryMode::Adaptive));
-            partition.unwrap().to_string()
+            partition.unwrap()
         };
         let mut clients = Clients::new(&config, "eu-west-1");
         let mut named = BTreeMap::new();
@@ -274,6 +319,19 @@ mod tests {
         }
         let mut elsewhere = Clients::new(&config, "eu-west-2");
         assert!(!named.contains_key(&limiter(elsewhere.of(Listing::Vpcs))));
+    }
+
+    #[test]
+    fn each_partition_has_its_own_route_53() {
+        for (region, at) in [
+            ("eu-west-1", "us-east-1"),
+            ("us-west-2", "us-east-1"),
+            ("cn-north-1", "cn-northwest-1"),
+            ("us-gov-east-1", "us-gov-west-1"),
+            ("us-iso-east-1", "us-iso-east-1"),
+        ] {
+            assert_eq!(zones_region(region), at, "{region}");
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ impl Fault {
             Some(code) => Self::new(code, error.message().unwrap_or_default()),
             // A proxy, a test server or a balancer may answer with a page of its own.
             None if (200..300).contains(&status) => {
-                Self::new("BrokenAnswer", "the answer is not the XML that the EC2 API promises")
+                Self::new("BrokenAnswer", "the answer is not what the API promises")
             }
             None => Self::new(&format!("HTTP {status}"), "the answer is no error as AWS writes it"),
         }

@@ -1,4 +1,4 @@
-//! Live collection: the EC2 API's answers as the documents that `aws ec2 describe-*` would print.
+//! Live collection: the answers of EC2 and other APIs as the documents that `aws ec2 describe-*` and its like would print.
 //!
 //! Nothing here decides anything about a connection. What comes out is the same bytes as files would be, so live
 //! runs and runs on files are one path. Only calls that read are made; [`PERMISSIONS`] lists them all.
@@ -22,7 +22,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reachlint_model::{Cloud, Failure, Manifest, SNAPSHOT_SCHEMA, Scope, Selector};
+use reachlint_model::{Cloud, Failure, Manifest, NameAnswer, SNAPSHOT_SCHEMA, Scope, Selector};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -42,6 +42,8 @@ const AT_ONCE: usize = 12;
 const AT_ONCE_OVERALL: usize = 48;
 /// Call and permission that tell whose credentials they are.
 const IDENTITY: &str = "sts:GetCallerIdentity";
+/// Call and permission that tell the names of search domains.
+const LIST_DOMAINS: &str = "es:ListDomainNames";
 
 /// How far a policy goes: each goes as far as those before it, and further.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,8 +52,8 @@ pub enum Tier {
     Vpc,
     /// And to other VPCs and the internet.
     Networks,
-    /// And through load balancers.
-    Balancers,
+    /// And through load balancers, and to databases, caches and search domains.
+    Services,
 }
 
 /// A permission that collection uses, and what is unknown without it.
@@ -70,7 +72,7 @@ const fn permission(tier: Tier, listing: Listing, purpose: &'static str) -> Perm
 }
 
 /// Every permission that collection uses. All of them only read.
-pub const PERMISSIONS: [Permission; 31] = [
+pub const PERMISSIONS: [Permission; 41] = [
     permission(Tier::Vpc, Listing::NetworkInterfaces, "who has which address and carries which security groups"),
     permission(Tier::Vpc, Listing::Instances, "names, tags and states of machines"),
     permission(Tier::Vpc, Listing::SecurityGroups, "names and owners of security groups"),
@@ -81,6 +83,9 @@ pub const PERMISSIONS: [Permission; 31] = [
     permission(Tier::Vpc, Listing::RouteTables, "where packets go"),
     permission(Tier::Vpc, Listing::Subnets, "address blocks of subnets"),
     permission(Tier::Vpc, Listing::Vpcs, "address blocks of VPCs"),
+    permission(Tier::Vpc, Listing::VpcEndpoints, "which names lead to endpoints of the VPC, and their states"),
+    permission(Tier::Vpc, Listing::ZonesOfVpc, "which private zones answer names in the VPC"),
+    permission(Tier::Vpc, Listing::ZoneRecords, "what private zones answer"),
     permission(Tier::Networks, Listing::PeeringConnections, "peerings between VPCs"),
     permission(Tier::Networks, Listing::InternetGateways, "ways to the internet"),
     permission(Tier::Networks, Listing::EgressOnlyInternetGateways, "ways out to the internet for IPv6"),
@@ -94,13 +99,20 @@ pub const PERMISSIONS: [Permission; 31] = [
     permission(Tier::Networks, Listing::TransitPolicyTables, "whether a policy table may route instead"),
     permission(Tier::Networks, Listing::TransitAssociations, "which route table an attachment uses"),
     permission(Tier::Networks, Listing::TransitRoutes, "where transit gateways send packets"),
-    permission(Tier::Balancers, Listing::LoadBalancers, "load balancers and their states"),
-    permission(Tier::Balancers, Listing::Listeners, "ports that load balancers take connections on"),
-    permission(Tier::Balancers, Listing::Rules, "where rules of listeners send"),
-    permission(Tier::Balancers, Listing::TargetGroups, "what the targets of load balancers are"),
-    permission(Tier::Balancers, Listing::TargetHealth, "which targets there are and get connections"),
-    permission(Tier::Balancers, Listing::TargetGroupAttributes, "whether targets see the client's address"),
-    permission(Tier::Balancers, Listing::LoadBalancerAttributes, "whether targets of other zones are sent to"),
+    permission(Tier::Services, Listing::LoadBalancers, "load balancers and their states"),
+    permission(Tier::Services, Listing::Listeners, "ports that load balancers take connections on"),
+    permission(Tier::Services, Listing::Rules, "where rules of listeners send"),
+    permission(Tier::Services, Listing::TargetGroups, "what the targets of load balancers are"),
+    permission(Tier::Services, Listing::TargetHealth, "which targets there are and get connections"),
+    permission(Tier::Services, Listing::TargetGroupAttributes, "whether targets see the client's address"),
+    permission(Tier::Services, Listing::LoadBalancerAttributes, "whether targets of other zones are sent to"),
+    permission(Tier::Services, Listing::ClassicHealth, "which machines are in service behind Classic Load Balancers"),
+    permission(Tier::Services, Listing::DbInstances, "names, ports and states of databases"),
+    permission(Tier::Services, Listing::DbClusters, "which databases are behind the name of a cluster"),
+    permission(Tier::Services, Listing::CacheClusters, "names, ports and states of caches"),
+    permission(Tier::Services, Listing::ReplicationGroups, "which caches are behind the name of a replication group"),
+    permission(Tier::Services, Listing::SearchDomains, "names and ports of search domains"),
+    Permission { tier: Tier::Services, action: LIST_DOMAINS, purpose: "which search domains there are, with `--all`" },
     Permission { tier: Tier::Vpc, action: IDENTITY, purpose: "which account was read; AWS grants it to everybody" },
 ];
 
@@ -121,6 +133,8 @@ pub enum Wanted {
         from: Vec<Selector>,
         /// Addresses that nginx connects to.
         addresses: Vec<IpAddr>,
+        /// Names that nginx connects to, with what a resolver said of them.
+        names: Vec<NameAnswer>,
     },
 }
 

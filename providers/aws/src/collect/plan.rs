@@ -3,7 +3,7 @@
 //! Pure: it never makes a call. Each round asks for everything that the records so far lead to and that was not
 //! asked before, so a small estate takes three rounds: interfaces; their groups and networks; what those name.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::net::IpAddr;
 
 use reachlint_model::{Prefix, Selector};
@@ -12,6 +12,7 @@ use super::Wanted;
 use super::calls::{Answer, Ask, Records};
 use super::fault::Fault;
 use super::targets::Targets;
+use crate::network::plain;
 use crate::records::{
     Listing, NetworkInterface, Text, TransitGatewayRoute, TransitGatewayRouteTable, TransitGatewayVpcAttachment,
 };
@@ -28,7 +29,7 @@ const FEW_TABLES: usize = 2;
 const OF_A_VPC: [Listing; 4] = [Listing::Subnets, Listing::Vpcs, Listing::NetworkAcls, Listing::RouteTables];
 
 /// What is asked for one thing at a time, and is worth nothing in part.
-const OF_ONE_THING: [Listing; 8] = [
+const OF_ONE_THING: [Listing; 12] = [
     Listing::PrefixListEntries,
     Listing::TransitAssociations,
     Listing::TransitRoutes,
@@ -37,6 +38,10 @@ const OF_ONE_THING: [Listing; 8] = [
     Listing::TargetHealth,
     Listing::TargetGroupAttributes,
     Listing::LoadBalancerAttributes,
+    Listing::ClassicHealth,
+    Listing::ClassicAttributes,
+    Listing::ZonesOfVpc,
+    Listing::ZoneRecords,
 ];
 
 /// What was gathered in one region, and what is still to be asked.
@@ -44,6 +49,8 @@ const OF_ONE_THING: [Listing; 8] = [
 pub(super) struct Plan {
     wanted: Wanted,
     addresses: BTreeSet<IpAddr>,
+    /// Names that nginx connects to and those that they stand for, as they are compared.
+    names: BTreeMap<String, Asked>,
     /// VPCs, groups and transit gateways that evidence of another account led to, and the VPCs that it came from.
     vpcs: BTreeSet<String>,
     transit: BTreeSet<String>,
@@ -132,8 +139,12 @@ fn blocks<'t>(texts: impl Iterator<Item = &'t Text<'static>>) -> Vec<Prefix> {
 
 impl Plan {
     pub(super) fn new(wanted: &Wanted) -> Self {
-        let mut addresses = BTreeSet::new();
-        if let Wanted::Evidence { from, addresses: upstream } = wanted {
+        let (mut addresses, mut names) = (BTreeSet::new(), BTreeMap::new());
+        if let Wanted::Evidence { from, addresses: upstream, names: asked } = wanted {
+            names.extend(asked.iter().map(|answer| {
+                let answered = !answer.addresses.is_empty();
+                (plain(&answer.name), Asked { answered, elsewhere: answer.elsewhere })
+            }));
             addresses.extend(upstream.iter().map(IpAddr::to_canonical));
             addresses.extend(from.iter().filter_map(|selector| match selector {
                 Selector::Address(address) => Some(address.to_canonical()),
@@ -144,6 +155,7 @@ impl Plan {
         Self {
             wanted: wanted.clone(),
             addresses,
+            names,
             vpcs: BTreeSet::new(),
             transit: BTreeSet::new(),
             near: BTreeSet::new(),
@@ -171,6 +183,8 @@ impl Plan {
                 self.ask_entries(&mut asks);
                 self.ask_transit_tables(&mut asks);
                 self.ask_behind_balancers(&mut asks);
+                self.ask_behind_classic(&mut asks);
+                self.ask_all_zones(&mut asks);
             }
             (false, 0) => {
                 self.ask_interfaces(&mut asks);
@@ -195,6 +209,11 @@ impl Plan {
     pub(super) fn take(&mut self, answer: Answer) {
         let Answer { ask, mut records, pages, mut fault, .. } = answer;
         let whole = fault.is_none();
+        if ask.filter.as_ref().is_some_and(|(_, values)| *values == [DATABASE]) {
+            // There are as many as databases, and only few of these are wanted.
+            let databases = self.databases();
+            records.interfaces.retain(|interface| databases.iter().any(|database| fits(database, interface)));
+        }
         if ask.filter.as_ref().is_some_and(|(name, _)| name == "subnet-id") {
             // A whole subnet was listed to find who holds a few addresses of it.
             records.interfaces.retain(|interface| {
@@ -316,15 +335,24 @@ impl Plan {
             vpcs.extend(own(interface.vpc_id.as_ref()).map(str::to_owned));
         }
         let several = vpcs.len() > 1;
+        // What is learned now is looked for by its address first.
+        let subnets = self.subnets_to_search();
+        self.learn();
         let targets = Targets::of(&self.records, &self.addresses);
         vpcs.extend(self.far_vpcs());
         vpcs.extend(self.vpcs.iter().cloned());
         groups.extend(self.groups.iter().cloned());
         self.ask_balancers(asks);
+        self.ask_services(asks);
+        self.ask_zones(asks);
         self.ask_addresses(asks);
-        self.ask(asks, Listing::Instances, "instance-id", instances);
-        self.ask(asks, Listing::SecurityGroups, "group-id", groups.clone());
-        self.ask(asks, Listing::SecurityGroupRules, "group-id", groups);
+        // While names lead to further interfaces, those of all are worth one call and not two.
+        let waiting = !asks.is_empty() && !self.open_names().is_empty();
+        if !waiting {
+            self.ask(asks, Listing::Instances, "instance-id", instances);
+            self.ask(asks, Listing::SecurityGroups, "group-id", groups.clone());
+            self.ask(asks, Listing::SecurityGroupRules, "group-id", groups);
+        }
         for listing in OF_A_VPC {
             self.ask(asks, listing, "vpc-id", vpcs.clone());
         }
@@ -332,7 +360,6 @@ impl Plan {
             // Where no route leads over a peering that joins two of them, the missing route is worth a word.
             self.ask(asks, Listing::PeeringConnections, "requester-vpc-info.vpc-id", vpcs);
         }
-        let subnets = self.subnets_to_search();
         self.ask(asks, Listing::NetworkInterfaces, "subnet-id", subnets);
         self.ask_targets(asks, targets);
         self.ask_transit(asks, self.transit.clone());
@@ -503,7 +530,11 @@ impl Plan {
 
 mod balancing;
 mod lead;
+mod names;
+mod services;
 #[cfg(test)]
 mod tests;
 
 pub(super) use lead::Leads;
+use names::Asked;
+use services::{DATABASE, fits};

@@ -7,10 +7,11 @@ use serde::Serialize;
 use super::calls::Records;
 use super::file_safe;
 use crate::records::{
-    EgressOnlyInternetGateway, ElasticAddress, Instance, InternetGateway, ListenerRule, Listing, LoadBalancer,
-    ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface, PublicAccessExclusion, Reservation, RouteTable,
-    SecurityGroup, SecurityGroupRule, Subnet, TargetGroup, TransitGateway, TransitGatewayPolicyTable,
-    TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection,
+    CacheCluster, ClassicBalancer, DbCluster, DbInstance, EgressOnlyInternetGateway, ElasticAddress, Instance,
+    InternetGateway, ListenerRule, Listing, LoadBalancer, ManagedPrefixList, NatGateway, NetworkAcl, NetworkInterface,
+    PublicAccessExclusion, ReplicationGroup, Reservation, RouteTable, SearchDomain, SecurityGroup, SecurityGroupRule,
+    Subnet, TargetGroup, TransitGateway, TransitGatewayPolicyTable, TransitGatewayRouteTable,
+    TransitGatewayVpcAttachment, Vpc, VpcEndpoint, VpcPeeringConnection,
 };
 
 /// Documents, and the listings in which a record without an id was left out.
@@ -53,6 +54,13 @@ record! {
     TransitGatewayVpcAttachment by transit_gateway_attachment_id,
     TransitGatewayRouteTable by transit_gateway_route_table_id,
     TransitGatewayPolicyTable by transit_gateway_policy_table_id,
+    ClassicBalancer by name,
+    VpcEndpoint by vpc_endpoint_id,
+    DbInstance by id,
+    DbCluster by id,
+    CacheCluster by cache_cluster_id,
+    ReplicationGroup by replication_group_id,
+    SearchDomain by name,
 }
 
 impl Record for ElasticAddress<'static> {
@@ -101,6 +109,18 @@ const fn command(listing: Listing) -> &'static str {
         Listing::TransitPolicyTables => "describe-transit-gateway-policy-tables",
         Listing::TransitAssociations => "get-transit-gateway-route-table-associations",
         Listing::TransitRoutes => "search-transit-gateway-routes",
+        Listing::ZonesOfVpc => "list-hosted-zones-by-vpc",
+        Listing::ZoneRecords => "list-resource-record-sets",
+        Listing::DbInstances => "describe-db-instances",
+        Listing::DbClusters => "describe-db-clusters",
+        Listing::CacheClusters => "describe-cache-clusters",
+        Listing::ReplicationGroups => "describe-replication-groups",
+        Listing::SearchDomains => "describe-domains",
+        Listing::VpcEndpoints => "describe-vpc-endpoints",
+        // The commands of `aws elb` and `aws elbv2` are called alike.
+        Listing::ClassicBalancers => "describe-classic-load-balancers",
+        Listing::ClassicHealth => "describe-instance-health",
+        Listing::ClassicAttributes => "describe-classic-load-balancer-attributes",
         // Read from files only, and so never written.
         _ => "",
     }
@@ -234,6 +254,32 @@ pub(super) fn documents(
             (Listing::TargetGroupAttributes, "TargetGroupArn")
         };
         writer.about(listing, (parameter, &of), &attributes, "")?;
+    }
+    writer.listing(Listing::ClassicBalancers, records.classic_balancers)?;
+    for (balancer, mut states) in records.classic_health {
+        states.sort_by(|a, b| a.instance_id.cmp(&b.instance_id));
+        writer.about(Listing::ClassicHealth, ("LoadBalancerName", &balancer), &states, "")?;
+    }
+    for (balancer, attributes) in records.classic_attributes {
+        let listing = Listing::ClassicAttributes;
+        let (name, settings) = (serde_json::to_string(&balancer)?, serde_json::to_string(&attributes)?);
+        let text = format!("{{\"LoadBalancerName\":{name},{:?}:{settings}}}\n", listing.key());
+        let path = format!("{folder}/{}-{}.json", command(listing), file_safe(&balancer));
+        writer.documents.push((path, text.into_bytes()));
+    }
+    writer.listing(Listing::VpcEndpoints, records.vpc_endpoints)?;
+    writer.listing(Listing::DbInstances, records.databases)?;
+    writer.listing(Listing::DbClusters, records.database_clusters)?;
+    writer.listing(Listing::CacheClusters, records.caches)?;
+    writer.listing(Listing::ReplicationGroups, records.replication_groups)?;
+    writer.listing(Listing::SearchDomains, records.search_domains)?;
+    for (vpc, mut zones) in records.zones {
+        zones.sort_by(|a, b| a.hosted_zone_id.cmp(&b.hosted_zone_id));
+        writer.about(Listing::ZonesOfVpc, ("VPCId", &vpc), &zones, "")?;
+    }
+    for (zone, mut sets) in records.zone_records {
+        sets.sort_by(|a, b| (&a.name, &a.kind, &a.set_identifier).cmp(&(&b.name, &b.kind, &b.set_identifier)));
+        writer.about(Listing::ZoneRecords, ("HostedZoneId", &zone), &sets, "")?;
     }
     writer.documents.sort();
     Ok((writer.documents, writer.nameless))

@@ -175,11 +175,14 @@ impl Compiler {
             let what = format!("the Classic Load Balancer `{name}`");
             return Some(Behind::Opaque(self.missing(Listing::ClassicBalancers, None, &what)));
         }
+        let balancer =
+            matches!(kind, "network_load_balancer" | "gateway_load_balancer" | "load_balancer") || name.is_some();
         if let Some(at) = self.managed.seats.get(&raw.id) {
             return Some(Behind::Service(*at));
         }
-        let balancer =
-            matches!(kind, "network_load_balancer" | "gateway_load_balancer" | "load_balancer") || name.is_some();
+        if let Some(unread) = self.unread_service(raw) {
+            return Some(Behind::Opaque(unread));
+        }
         balancer.then(|| {
             let what = raw.description.unwrap_or(raw.id);
             let text = format!(
@@ -188,6 +191,23 @@ impl Compiler {
             );
             Behind::Opaque(self.builder.reason(Reason { code: ReasonCode::NotModelled, text, permission: None }))
         })
+    }
+
+    /// Why it is not known what the service of an interface listens on: it was asked for, and in vain.
+    fn unread_service(&mut self, raw: &RawInterface) -> Option<ReasonId> {
+        let description = raw.description.map(|text| self.text(text)).unwrap_or_default();
+        let (listing, id) = if description == "RDSNetworkInterface" {
+            (Listing::DbInstances, None)
+        } else if description.starts_with("ElastiCache ") {
+            (Listing::CacheClusters, None)
+        } else if let Some(name) = description.strip_prefix("ES ") {
+            (Listing::SearchDomains, Some(name))
+        } else {
+            (Listing::VpcEndpoints, Some(description.strip_prefix("VPC Endpoint Interface ")?))
+        };
+        self.estate.failure(listing, id)?;
+        let id = id.map(str::to_owned).map(|id| self.builder.names().intern(&id));
+        Some(self.missing(listing, id, "the service behind the interface"))
     }
 
     fn not_modelled(&mut self, text: String) -> ReasonId {

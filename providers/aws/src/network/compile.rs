@@ -243,7 +243,7 @@ impl Compiler {
             doubts: self.compile_doubts(),
             balancers: std::mem::take(&mut self.balancers),
             managed: std::mem::take(&mut self.managed),
-            zones: std::mem::take(&mut self.estate.zones),
+            zones: self.compile_zones(),
             hosts,
             network: self.builder.build(),
             facts,
@@ -537,7 +537,7 @@ fn resolver(primary: Prefix) -> Option<IpAddr> {
 }
 
 /// Whether an error says that a permission is missing. Others, such as throttling and time-outs, pass by themselves.
-fn is_refusal(error: &str) -> bool {
+pub(super) fn is_refusal(error: &str) -> bool {
     ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "AuthFailure"].contains(&error)
 }
 

@@ -370,6 +370,18 @@ impl Estate {
         }
     }
 
+    /// What is taken to be so because nothing that was read speaks of it.
+    #[must_use]
+    pub fn assumption(&self) -> Option<&'static str> {
+        let mut routes = self.tables.iter().flat_map(|table| &table.routes);
+        let to_internet = routes.any(|route| matches!(route.target, Target::Internet(_)));
+        let silent = !self.has(Listing::PublicAccessOptions) && self.covered.is_empty();
+        (to_internet && silent).then_some(
+            "VPC Block Public Access is off, as neither a listing of ec2:DescribeVpcBlockPublicAccessOptions nor a manifest \
+             speaks of it",
+        )
+    }
+
     /// Whether anything was read at all.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -93,10 +93,10 @@ impl Host {
 
     fn answer(&self, aws: &AwsNetwork, here: NameId, name: &str, zone: Option<NameId>) -> Lookup {
         if self.unclear || self.interfaces.is_empty() {
-            return Lookup::Undecided(format!(
-                "`{name}` is {}, and which interfaces are its own is not clear from the evidence",
-                self.what
-            ));
+            let why =
+                format!("`{name}` is {}, and which interfaces are its own is not clear from the evidence", self.what);
+            // Who asks elsewhere is told another address.
+            return if self.face == Face::Both { Lookup::Hidden(why) } else { Lookup::Undecided(why) };
         }
         let mut found = Vec::new();
         let balancer = self.balancer.and_then(|at| aws.balancers.all.get(at));

@@ -43,6 +43,8 @@ pub use estate::Estate;
 pub(crate) use estate::{RawPeering, RawSide, Target};
 pub(crate) use leave::NO_PUBLIC_ADDRESS;
 pub use names::{address_in_name, is_private_name};
+#[cfg(feature = "live")]
+pub(crate) use zones::{is_in, plain};
 
 /// Delivery inside the machine itself.
 const LOOPBACK: Layer = Layer("host.local");

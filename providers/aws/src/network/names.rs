@@ -5,7 +5,8 @@ use std::net::{IpAddr, Ipv4Addr};
 use reachlint_model::{InterfaceId, Lookup, NameId};
 
 use super::compile::AwsNetwork;
-use super::zones;
+use super::zones::{self, Told};
+use crate::records::Listing;
 
 /// Names that stand for other names more often than this go in circles.
 const MOST_NAMES: u8 = 8;
@@ -26,14 +27,25 @@ pub(super) fn answer(aws: &AwsNetwork, from: InterfaceId, host: &str, depth: u8)
     if depth > MOST_NAMES {
         return Lookup::Undecided("names that stand for each other go in a circle".to_owned());
     }
-    match zones::answer(aws, from, host, depth) {
-        Lookup::Silent => {}
-        told => return told,
-    }
-    match of_machine(aws, from, host) {
+    let unread = match zones::answer(aws, from, host, depth) {
+        Told::Lookup(Lookup::Silent) => None,
+        Told::Lookup(told) => return told,
+        Told::Unread(why) => Some(why),
+    };
+    let told = match of_machine(aws, from, host) {
         Some(addresses) => Lookup::Addresses(addresses),
         None => aws.hosts.answer(aws, from, host),
+    };
+    if told != Lookup::Silent {
+        return told;
     }
+    // An endpoint may answer any name (PrivateLink guide, private DNS names).
+    let unread = unread.or_else(|| {
+        let vpc = aws.network.interface(from)?.network;
+        let why = aws.zones.refusal(Listing::VpcEndpoints, vpc)?;
+        Some(format!("whether a VPC endpoint in {} answers it is not known: {why}", aws.network.name(vpc)))
+    });
+    unread.map_or(Lookup::Silent, Lookup::Hidden)
 }
 
 /// The address that a name of EC2's own means to the machine behind `from`.

@@ -9,9 +9,9 @@ use std::net::IpAddr;
 use reachlint_model::{Family, InterfaceId, Lookup, NameId, Names};
 use rustc_hash::FxHashMap as HashMap;
 
-use super::compile::AwsNetwork;
+use super::compile::{AwsNetwork, Compiler, is_refusal};
 use super::names;
-use crate::records::{HostedZone, Listing, ResourceRecordSet, ZoneVpc};
+use crate::records::{HostedZone, Listing, ResourceRecordSet, ZoneSummary, ZoneVpc};
 
 /// A hosted zone.
 #[derive(Clone, Debug, Default)]
@@ -22,10 +22,21 @@ pub(super) struct Zone {
     private: Option<bool>,
     /// The VPCs that it is associated with, where they were read.
     vpcs: Option<Vec<NameId>>,
+    /// VPCs among whose zones it is.
+    among: Vec<NameId>,
+    owner: Option<Owner>,
     /// Records by name, where they were read.
     records: Option<HashMap<String, Vec<Record>>>,
     /// Number of documents that say more records follow, and that do not.
     pages: (usize, usize),
+}
+
+/// Whose a zone is.
+#[derive(Clone, Copy, Debug)]
+enum Owner {
+    Account(NameId),
+    /// A service of AWS, whose records nobody else can read (Route 53 API, `HostedZoneOwner`).
+    Service(NameId),
 }
 
 /// Records of one name and type.
@@ -51,12 +62,29 @@ enum Kind {
     Other,
 }
 
-/// All hosted zones, by their ids.
+/// All hosted zones.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Zones(HashMap<NameId, Zone>);
+pub(super) struct Zones {
+    /// By their ids.
+    all: HashMap<NameId, Zone>,
+    /// Number of documents with the zones of a VPC that say more zones follow, and that do not.
+    of_vpc: HashMap<NameId, (usize, usize)>,
+    /// VPCs whose zones or endpoints could not be read, all where none is named, and why.
+    refused: Vec<(Option<NameId>, Listing, String)>,
+    /// Zones whose records could not be read, all where none is named, and why.
+    closed: Vec<(Option<NameId>, String)>,
+}
+
+/// What zones say of a name.
+pub(super) enum Told {
+    /// That.
+    Lookup(Lookup),
+    /// Nothing that was read, but what was not read may: why.
+    Unread(String),
+}
 
 /// A name of a zone file as it is compared: Route 53 writes odd characters as `\052` (Route 53 guide, domain names).
-fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, escaped)) = rest.split_once('\\') {
@@ -79,13 +107,13 @@ fn short(id: &str) -> &str {
 }
 
 /// Whether a name is that of a domain or below it.
-fn is_in(name: &str, domain: &str) -> bool {
+pub(crate) fn is_in(name: &str, domain: &str) -> bool {
     name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 impl Zones {
     pub(super) fn zone(&mut self, names: &mut Names, record: &HostedZone<'_>, vpcs: Option<&[ZoneVpc<'_>]>) {
-        let zone = self.0.entry(names.intern(short(&record.id))).or_default();
+        let zone = self.all.entry(names.intern(short(&record.id))).or_default();
         zone.domain = Some(plain(&record.name));
         zone.private = zone.private.or(record.config.as_ref().map(|config| config.private_zone));
         if let Some(vpcs) = vpcs {
@@ -93,8 +121,40 @@ impl Zones {
         }
     }
 
+    pub(super) fn of_vpc(&mut self, names: &mut Names, vpc: &str, zones: &[ZoneSummary<'_>], more: bool) {
+        let vpc = names.intern(vpc);
+        let pages = self.of_vpc.entry(vpc).or_default();
+        *(if more { &mut pages.0 } else { &mut pages.1 }) += 1;
+        for record in zones {
+            let zone = self.all.entry(names.intern(short(&record.hosted_zone_id))).or_default();
+            zone.domain = Some(plain(&record.name));
+            // Only private zones are associated with a VPC (Route 53 API, `ListHostedZonesByVPC`).
+            zone.private = Some(true);
+            if !zone.among.contains(&vpc) {
+                zone.among.push(vpc);
+            }
+            let owner = record.owner.as_ref();
+            let service = owner.and_then(|owner| owner.owning_service.as_deref()).filter(|name| !name.is_empty());
+            let account = owner.and_then(|owner| owner.owning_account.as_deref()).filter(|id| !id.is_empty());
+            let service = service.map(|name| Owner::Service(names.intern(name)));
+            zone.owner = service.or_else(|| account.map(|id| Owner::Account(names.intern(id)))).or(zone.owner);
+        }
+    }
+
+    /// Whether all zones of a VPC were read.
+    fn is_listed(&self, vpc: NameId) -> bool {
+        self.of_vpc.get(&vpc).is_some_and(|(_, last)| *last > 0)
+    }
+
+    /// Why zones of a VPC, or endpoints in it, could not be read.
+    pub(super) fn refusal(&self, listing: Listing, vpc: NameId) -> Option<&str> {
+        let about = |known: Option<NameId>| known.is_none_or(|known| known == vpc);
+        let mut all = self.refused.iter().filter(|(known, of, _)| *of == listing && about(*known));
+        all.next().map(|(.., why)| why.as_str())
+    }
+
     pub(super) fn records(&mut self, names: &mut Names, id: &str, records: &[ResourceRecordSet<'_>], more: bool) {
-        let zone = self.0.entry(names.intern(short(id))).or_default();
+        let zone = self.all.entry(names.intern(short(id))).or_default();
         *(if more { &mut zone.pages.0 } else { &mut zone.pages.1 }) += 1;
         let all = zone.records.get_or_insert_default();
         for record in records {
@@ -186,46 +246,113 @@ fn possible(sets: &[&Record]) -> Vec<usize> {
 }
 
 /// The answer of the private zones of the VPC that an interface is in.
-pub(super) fn answer(aws: &AwsNetwork, from: InterfaceId, host: &str, depth: u8) -> Lookup {
-    let Some(vpc) = aws.network.interface(from).map(|interface| interface.network) else { return Lookup::Silent };
+///
+/// Where it was not read, what public DNS says does not count: a name may have a private and a public zone with other
+/// records (Route 53 guide, split-view DNS).
+pub(super) fn answer(aws: &AwsNetwork, from: InterfaceId, host: &str, depth: u8) -> Told {
+    let silent = Told::Lookup(Lookup::Silent);
+    let Some(vpc) = aws.network.interface(from).map(|interface| interface.network) else { return silent };
+    let name = |id: NameId| aws.network.name(id);
     let mut zones: Vec<(&str, NameId, &Zone)> = aws
         .zones
-        .0
+        .all
         .iter()
         .filter_map(|(id, zone)| Some((zone.domain.as_deref()?, *id, zone)))
         .filter(|(domain, _, zone)| zone.private != Some(false) && is_in(host, domain))
         .collect();
     zones.sort_unstable_by_key(|(domain, id, _)| (std::cmp::Reverse(domain.len()), *id));
+    let listed = aws.zones.is_listed(vpc);
+    if !listed && let Some(why) = aws.zones.refusal(Listing::ZonesOfVpc, vpc) {
+        return Told::Unread(format!("whether a private zone of {} answers it is not known: {why}", name(vpc)));
+    }
+    if !listed && aws.zones.of_vpc.contains_key(&vpc) {
+        let why = "whether a private zone that was not read answers it is not known: further pages of";
+        return Told::Unread(format!("{why} {} are missing", Listing::ZonesOfVpc.permission()));
+    }
     for (domain, id, zone) in zones {
-        let id = aws.network.name(id);
         match &zone.vpcs {
+            _ if zone.among.contains(&vpc) => {}
             Some(vpcs) if !vpcs.contains(&vpc) => continue,
             Some(_) => {}
+            None if listed => continue,
             None => {
-                return Lookup::Undecided(format!(
-                    "whether the hosted zone `{domain}` ({id}) answers {} was not read; {} tells",
-                    aws.network.name(vpc),
+                return Told::Lookup(Lookup::Hidden(format!(
+                    "whether the hosted zone `{domain}` ({}) answers {} was not read; {} tells",
+                    name(id),
+                    name(vpc),
                     Listing::ZoneVpcs.permission()
-                ));
+                )));
             }
         }
         let cut = zone.pages.0 > 0 && zone.pages.1 == 0;
         let Some(records) = zone.records.as_ref().filter(|_| !cut) else {
-            return Lookup::Undecided(format!(
-                "all records of the private zone `{domain}` ({id}), which answers it, were not read; {} tells",
-                Listing::ZoneRecords.permission()
-            ));
+            let why = aws.zones.unread_records(aws, domain, id, zone);
+            // What a service answers is its own names, which its interfaces may tell.
+            return match zone.owner {
+                Some(Owner::Service(_)) => Told::Unread(why),
+                _ => Told::Lookup(Lookup::Hidden(why)),
+            };
         };
-        return match zone.find(records, host) {
+        return Told::Lookup(match zone.find(records, host) {
             Found::Records(found) => together(aws, from, host, found, depth, domain),
-            Found::Delegated => Lookup::Undecided(format!("the private zone `{domain}` leaves it to another server")),
+            Found::Delegated => Lookup::Hidden(format!("the private zone `{domain}` leaves it to another server")),
             Found::Nothing => Lookup::Absent(format!(
-                "the private zone `{domain}` ({id}) answers {} and has no record of it, so no public answer counts",
-                aws.network.name(vpc)
+                "the private zone `{domain}` ({}) answers {} and has no record of it, so no public answer counts",
+                name(id),
+                name(vpc)
             )),
-        };
+        });
     }
-    Lookup::Silent
+    silent
+}
+
+impl Zones {
+    /// Why the records of a zone are not there.
+    fn unread_records(&self, aws: &AwsNetwork, domain: &str, id: NameId, zone: &Zone) -> String {
+        let call = Listing::ZoneRecords.permission();
+        let subject =
+            format!("all records of the private zone `{domain}` ({}), which answers it,", aws.network.name(id));
+        let about = |known: Option<NameId>| known.is_none_or(|known| known == id);
+        let closed = self.closed.iter().find(|(known, _)| about(*known)).map(|(_, why)| why);
+        match (closed, zone.owner) {
+            (_, Some(Owner::Service(service))) => {
+                let service = aws.network.name(service);
+                format!("{subject} were not read: it is of {service}, which shows them to nobody")
+            }
+            (Some(why), _) => format!("{subject} were not read: {why}"),
+            (None, Some(Owner::Account(account))) => {
+                format!("{subject} were not read; {call} in account {} tells", aws.network.name(account))
+            }
+            (None, None) => format!("{subject} were not read; {call} tells"),
+        }
+    }
+}
+
+impl Compiler {
+    /// The zones, with the calls about them that failed.
+    pub(super) fn compile_zones(&mut self) -> Zones {
+        let mut zones = std::mem::take(&mut self.estate.zones);
+        for failure in std::mem::take(&mut self.estate.failures) {
+            let advice =
+                if is_refusal(&failure.error) { format!("grant {}", failure.call) } else { "run again".to_owned() };
+            let why = format!("{} failed with {}; {advice}", failure.call, failure.error);
+            let mut about: Vec<Option<NameId>> =
+                failure.resources.iter().map(|id| Some(self.builder.names().intern(short(id)))).collect();
+            if about.is_empty() {
+                about.push(None);
+            }
+            let of = [Listing::ZonesOfVpc, Listing::VpcEndpoints];
+            match of.into_iter().find(|listing| listing.permission() == failure.call) {
+                Some(listing) => zones.refused.extend(about.into_iter().map(|vpc| (vpc, listing, why.clone()))),
+                None if failure.call == Listing::ZoneRecords.permission() => {
+                    zones.closed.extend(about.into_iter().map(|zone| (zone, why.clone())));
+                }
+                None => {}
+            }
+            self.estate.failures.push(failure);
+        }
+        zones
+    }
 }
 
 /// All answers that records of one name can give.
@@ -246,12 +373,12 @@ fn together(aws: &AwsNetwork, from: InterfaceId, host: &str, records: &[Record],
                 match names::answer(aws, from, target, depth + 1) {
                     Lookup::Addresses(found) => addresses.extend(found.into_iter().filter(family)),
                     Lookup::Silent => {
-                        return Lookup::Undecided(format!(
+                        return Lookup::Hidden(format!(
                             "`{host}` is another name of `{target}`, which the evidence does not answer"
                         ));
                     }
-                    Lookup::Undecided(why) => {
-                        return Lookup::Undecided(format!("`{host}` is another name of `{target}`: {why}"));
+                    Lookup::Undecided(why) | Lookup::Hidden(why) => {
+                        return Lookup::Hidden(format!("`{host}` is another name of `{target}`: {why}"));
                     }
                     Lookup::Absent(_) => {}
                 }
@@ -301,7 +428,7 @@ mod tests {
             let only = [(Listing::ZoneRecords, 1)];
             assert!(matches!(found, Ok(Recognised::Evidence(found)) if found == only), "{name}: {text}");
             let zone = estate.names.find("Z0123456789ABC").unwrap();
-            assert_eq!(estate.zones.0[&zone].records.as_ref().unwrap().len(), 1);
+            assert_eq!(estate.zones.all[&zone].records.as_ref().unwrap().len(), 1);
         }
         assert!(matches!(take("Zones.json", &alone).0, Ok(Recognised::Other(_))));
     }

@@ -10,7 +10,7 @@ use super::read::{Listing, Sink};
 use super::{
     Addon, BalancingAttribute, ClassicAttributes, ClassicHealth, ContainerInstance, EcsTask, HostedZone, Listener,
     ListenerRule, PrefixListEntry, ResourceRecordSet, Service, TargetHealthDescription, Text,
-    TransitGatewayAssociation, TransitGatewayRoute, ZoneVpc,
+    TransitGatewayAssociation, TransitGatewayRoute, ZoneSummary, ZoneVpc,
 };
 
 /// What tells a rule of a listener from rules of other services.
@@ -18,8 +18,9 @@ const LISTENER_RULE: &str = ":listener-rule/";
 
 /// Whether a listing's records do not say what they are about, or only where there is one.
 pub(super) fn is_attributed(listing: Listing) -> bool {
-    use Listing::{ClassicHealth, Listeners, PrefixListEntries, TargetHealth, ZoneRecords};
-    matches!(listing, PrefixListEntries | Listeners | TargetHealth | ZoneRecords | ClassicHealth) || is_common(listing)
+    use Listing::{ClassicHealth, Listeners, PrefixListEntries, TargetHealth, ZoneRecords, ZonesOfVpc};
+    matches!(listing, PrefixListEntries | Listeners | TargetHealth | ZoneRecords | ZonesOfVpc | ClassicHealth)
+        || is_common(listing)
 }
 
 /// Whether a listing stands under a word that other services use as well.
@@ -73,6 +74,7 @@ impl Page {
     pub(super) fn about<'p>(&'p self, file: &'p str) -> Option<&'p str> {
         let asked = self.asked.iter().map(|(_, id)| id.as_str()).find(|id| !id.is_empty());
         let named = asked.or_else(|| id_in(file, "pl-")).or_else(|| id_in(file, "tgw-rtb-")).or_else(|| zone_in(file));
+        let named = named.or_else(|| vpc_in(file));
         let own =
             self.parts.iter().any(|(listing, records)| is_of_ecs(*listing, records.get())).then_some("an ARN of ECS");
         named.or(own).filter(|_| !self.parts.is_empty())
@@ -136,12 +138,19 @@ impl Page {
                     group
                 }
                 Listing::ZoneVpcs => continue,
-                Listing::ZoneRecords => {
-                    let zone = asked("HostedZoneId").or_else(|| zone_in(file));
-                    if zone.is_some() {
-                        answer.zone_records = Some(serde_json::from_str(records).map_err(wrong)?);
+                Listing::ZonesOfVpc => {
+                    let vpc = asked("VPCId").or_else(|| vpc_in(file));
+                    if vpc.is_some() {
+                        answer.zones = Some(serde_json::from_str(records).map_err(wrong)?);
                     }
-                    zone
+                    vpc
+                }
+                Listing::ZoneRecords => {
+                    let Some(zone) = asked("HostedZoneId").or_else(|| zone_in(file)) else { continue };
+                    let sets: Vec<ResourceRecordSet<'_>> = serde_json::from_str(records).map_err(wrong)?;
+                    sink.zone_records(zone, &sets, self.more)?;
+                    found.push((Listing::ZoneRecords, sets.len()));
+                    continue;
                 }
                 Listing::Tasks | Listing::ContainerInstances => {
                     found.extend(of_ecs(*listing, records, sink)?);
@@ -158,17 +167,7 @@ impl Page {
                     continue;
                 }
                 Listing::ClassicHealth | Listing::ClassicAttributes => {
-                    let Some(balancer) = asked("LoadBalancerName") else { continue };
-                    let count = if *listing == Listing::ClassicHealth {
-                        let states: Vec<ClassicHealth<'_>> = serde_json::from_str(records).map_err(wrong)?;
-                        sink.classic_health(balancer, &states)?;
-                        states.len()
-                    } else {
-                        let attributes: ClassicAttributes = serde_json::from_str(records).map_err(wrong)?;
-                        sink.classic_attributes(balancer, &attributes)?;
-                        1
-                    };
-                    found.push((*listing, count));
+                    found.extend(of_classic(*listing, records, asked("LoadBalancerName"), sink)?);
                     continue;
                 }
                 Listing::TransitAssociations | Listing::TransitRoutes => {
@@ -212,6 +211,8 @@ pub(super) struct Answer<'a> {
     associations: Option<Vec<TransitGatewayAssociation<'a>>>,
     #[serde(rename = "Routes", borrow)]
     routes: Option<Vec<TransitGatewayRoute<'a>>>,
+    #[serde(rename = "HostedZoneSummaries", borrow)]
+    zones: Option<Vec<ZoneSummary<'a>>>,
     #[serde(rename = "ResourceRecordSets", borrow)]
     zone_records: Option<Vec<ResourceRecordSet<'a>>>,
     #[serde(rename = "AdditionalRoutesAvailable")]
@@ -254,6 +255,10 @@ impl Answer<'_> {
             sink.transit_routes(of, routes, more || self.more_routes == Some(true))?;
             found.push((Listing::TransitRoutes, routes.len()));
         }
+        if let Some(zones) = self.zones.as_ref().filter(|_| of.starts_with("vpc-")) {
+            sink.zones_of_vpc(of, zones, more)?;
+            found.push((Listing::ZonesOfVpc, zones.len()));
+        }
         if let Some(records) = self.zone_records.as_ref().filter(|_| is_zone_id(of)) {
             sink.zone_records(of, records, more)?;
             found.push((Listing::ZoneRecords, records.len()));
@@ -289,9 +294,34 @@ fn of_ecs(listing: Listing, records: &str, sink: &mut dyn Sink) -> Result<Option
     Ok((count > 0).then_some((listing, count)))
 }
 
+fn of_classic(
+    listing: Listing,
+    records: &str,
+    balancer: Option<&str>,
+    sink: &mut dyn Sink,
+) -> Result<Option<(Listing, usize)>, String> {
+    let wrong = |error: serde_json::Error| error.to_string();
+    let Some(balancer) = balancer else { return Ok(None) };
+    if listing == Listing::ClassicHealth {
+        let states: Vec<ClassicHealth<'_>> = serde_json::from_str(records).map_err(wrong)?;
+        sink.classic_health(balancer, &states)?;
+        return Ok(Some((listing, states.len())));
+    }
+    let attributes: ClassicAttributes = serde_json::from_str(records).map_err(wrong)?;
+    sink.classic_attributes(balancer, &attributes)?;
+    Ok(Some((listing, 1)))
+}
+
 /// The id of a hosted zone in a file name such as `records-Z0123456789ABCDEFGHIJ.json`.
 fn zone_in(name: &str) -> Option<&str> {
     name.split(|c: char| !c.is_ascii_alphanumeric()).find(|word| is_zone_id(word))
+}
+
+/// The id of a VPC in a file name such as `zones-vpc-0123456789abcdef0.json`.
+fn vpc_in(name: &str) -> Option<&str> {
+    let ids = name.rmatch_indices("vpc-").filter_map(|(at, _)| id_in(name.get(at..)?, "vpc-"));
+    let mut ids = ids.filter(|id| id.len() >= 12 && id.bytes().skip(4).all(|byte| byte.is_ascii_hexdigit()));
+    ids.next()
 }
 
 /// The id with this beginning in a file name such as `entries-pl-0123456789abcdef0.json`.

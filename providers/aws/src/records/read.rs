@@ -15,7 +15,8 @@ use super::{
     PublicAccessOptions, ReplicationGroup, Reservation, ResourceRecordSet, RouteTable, SearchDomain, SecurityGroup,
     SecurityGroupRule, SecurityGroupVpcAssociation, Service, Subnet, TargetGroup, TargetHealthDescription, Text,
     TransitGateway, TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute,
-    TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcEndpoint, VpcPeeringConnection, ZoneVpc,
+    TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcEndpoint, VpcPeeringConnection, ZoneSummary,
+    ZoneVpc,
 };
 
 /// Keys of a document of something else that are kept.
@@ -88,6 +89,8 @@ pub enum Listing {
     TransitRoutes,
     /// `route53 list-hosted-zones`.
     HostedZones,
+    /// `route53 list-hosted-zones-by-vpc`.
+    ZonesOfVpc,
     /// `route53 get-hosted-zone`.
     ZoneVpcs,
     /// `route53 list-resource-record-sets`.
@@ -120,7 +123,7 @@ pub enum Listing {
 
 impl Listing {
     /// Every listing.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::NetworkInterfaces,
         Self::Instances,
         Self::SecurityGroups,
@@ -153,6 +156,7 @@ impl Listing {
         Self::TransitAssociations,
         Self::TransitRoutes,
         Self::HostedZones,
+        Self::ZonesOfVpc,
         Self::ZoneVpcs,
         Self::ZoneRecords,
         Self::DbInstances,
@@ -169,25 +173,17 @@ impl Listing {
         Self::ClassicAttributes,
     ];
 
-    /// What live collection does not ask for: what is read from files only, and associations of groups, on which nothing
-    /// hangs.
-    pub const OFFLINE: [Self; 16] = [
+    /// What live collection does not ask for: what another call tells better, what is read from files only, and
+    /// associations of groups, on which nothing hangs.
+    pub const OFFLINE: [Self; 6] = [
         Self::SecurityGroupVpcAssociations,
+        // The zones of a VPC are those that answer it, of whichever account they are.
         Self::HostedZones,
         Self::ZoneVpcs,
-        Self::ZoneRecords,
-        Self::DbInstances,
-        Self::DbClusters,
-        Self::CacheClusters,
-        Self::ReplicationGroups,
-        Self::SearchDomains,
-        Self::VpcEndpoints,
+        // Nothing that leads to a task names the cluster that it is asked for by.
         Self::Tasks,
         Self::ContainerInstances,
         Self::Addons,
-        Self::ClassicBalancers,
-        Self::ClassicHealth,
-        Self::ClassicAttributes,
     ];
 
     /// The top-level key under which the AWS CLI prints it.
@@ -226,6 +222,7 @@ impl Listing {
             Self::TransitAssociations => "Associations",
             Self::TransitRoutes => "Routes",
             Self::HostedZones => "HostedZones",
+            Self::ZonesOfVpc => "HostedZoneSummaries",
             Self::ZoneVpcs => "VPCs",
             Self::ZoneRecords => "ResourceRecordSets",
             Self::DbInstances => "DBInstances",
@@ -279,6 +276,7 @@ impl Listing {
             Self::TransitAssociations => "ec2:GetTransitGatewayRouteTableAssociations",
             Self::TransitRoutes => "ec2:SearchTransitGatewayRoutes",
             Self::HostedZones => "route53:ListHostedZones",
+            Self::ZonesOfVpc => "route53:ListHostedZonesByVPC",
             Self::ZoneVpcs => "route53:GetHostedZone",
             Self::ZoneRecords => "route53:ListResourceRecordSets",
             Self::DbInstances => "rds:DescribeDBInstances",
@@ -470,6 +468,11 @@ pub trait Sink {
     /// # Errors
     /// See [`Sink::interface`].
     fn hosted_zone(&mut self, zone: &HostedZone<'_>, vpcs: Option<&[ZoneVpc<'_>]>) -> Result<(), String>;
+    /// The private zones that a VPC is associated with; `more` says that there are others.
+    ///
+    /// # Errors
+    /// See [`Sink::interface`].
+    fn zones_of_vpc(&mut self, vpc: &str, zones: &[ZoneSummary<'_>], more: bool) -> Result<(), String>;
     /// Records of a hosted zone; `more` says that there are others.
     ///
     /// # Errors
@@ -619,7 +622,7 @@ impl Document<'_> {
                 let count = self.records(listing)?;
                 self.found.push((listing, count));
             }
-            (None, id) if attributed::is_id(id) || self.is_zone(id)? => {
+            (None, id) if attributed::is_id(id) || self.is_zone_or_vpc(id)? => {
                 let sink = &mut *self.sink;
                 let found =
                     self.window.value(|text| piece(text, |answer: attributed::Answer<'_>| answer.hand_on(id, sink)))?;
@@ -648,6 +651,7 @@ impl Document<'_> {
                 | "TargetGroupArn"
                 | "TransitGatewayRouteTableId"
                 | "HostedZoneId"
+                | "VPCId"
                 | "LoadBalancerName",
             ) => {
                 let id = self.text()?.unwrap_or_default();
@@ -668,9 +672,10 @@ impl Document<'_> {
         Ok(())
     }
 
-    /// Whether a key is the id of a hosted zone over answers about it.
-    fn is_zone(&mut self, key: &str) -> Result<bool, Fault> {
-        Ok(attributed::is_zone_id(key) && self.window.peek()? == Some(b'{'))
+    /// Whether a key is the id of a hosted zone or a VPC over answers about it.
+    fn is_zone_or_vpc(&mut self, key: &str) -> Result<bool, Fault> {
+        let named = attributed::is_zone_id(key) || key.starts_with("vpc-");
+        Ok(named && self.window.peek()? == Some(b'{'))
     }
 
     fn text(&mut self) -> Result<Option<String>, Fault> {
@@ -739,6 +744,7 @@ impl Document<'_> {
             | Listing::LoadBalancerAttributes
             | Listing::TransitAssociations
             | Listing::TransitRoutes
+            | Listing::ZonesOfVpc
             | Listing::ZoneVpcs
             | Listing::ZoneRecords
             | Listing::Tasks

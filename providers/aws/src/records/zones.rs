@@ -1,7 +1,7 @@
 //! Hosted zones of Route 53 and their records.
 //!
-//! Shapes and field names are those of the Route 53 API, as `aws route53 list-hosted-zones`, `get-hosted-zone` and
-//! `list-resource-record-sets` print them.
+//! Shapes and field names are those of the Route 53 API, as `aws route53 list-hosted-zones`, `list-hosted-zones-by-vpc`,
+//! `get-hosted-zone` and `list-resource-record-sets` print them.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +28,33 @@ pub struct HostedZone<'a> {
 pub struct HostedZoneConfig {
     /// Whether only the VPCs that it is associated with are answered from it.
     pub private_zone: bool,
+}
+
+/// A private zone that a VPC is associated with.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ZoneSummary<'a> {
+    /// `Z…`.
+    #[serde(borrow)]
+    pub hosted_zone_id: Text<'a>,
+    /// Its domain, with the dot of the root.
+    #[serde(borrow)]
+    pub name: Text<'a>,
+    /// Whose it is.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<ZoneOwner<'a>>,
+}
+
+/// Whose a zone is: an account's, or a service's, whose records nobody else can read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct ZoneOwner<'a> {
+    /// The account.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub owning_account: Option<Text<'a>>,
+    /// The service, such as `efs.amazonaws.com`.
+    #[serde(borrow, skip_serializing_if = "Option::is_none")]
+    pub owning_service: Option<Text<'a>>,
 }
 
 /// A VPC that a private zone is associated with.

@@ -47,7 +47,7 @@ fn refused() -> Reply {
     )
 }
 
-const EMPTY: [(&str, &str); 22] = [
+const EMPTY: [(&str, &str); 27] = [
     ("DescribeNetworkInterfaces", "networkInterfaceSet"),
     ("DescribeInstances", "reservationSet"),
     ("DescribeSecurityGroups", "securityGroupInfo"),
@@ -70,6 +70,11 @@ const EMPTY: [(&str, &str); 22] = [
     ("DescribeTransitGatewayPolicyTables", "transitGatewayPolicyTables"),
     ("DescribeLoadBalancers", "LoadBalancers"),
     ("DescribeTargetGroups", "TargetGroups"),
+    ("DescribeVpcEndpoints", "vpcEndpointSet"),
+    ("DescribeDBInstances", "DBInstances"),
+    ("DescribeDBClusters", "DBClusters"),
+    ("DescribeCacheClusters", "CacheClusters"),
+    ("DescribeReplicationGroups", "ReplicationGroups"),
 ];
 
 /// An account without anything in it.
@@ -77,7 +82,8 @@ fn nothing(action: &str) -> Reply {
     let found = EMPTY.iter().find(|(known, _)| *known == action);
     match (action, found) {
         ("DescribeVpcBlockPublicAccessOptions", _) => public_access("off"),
-        (_, Some((_, name @ ("LoadBalancers" | "TargetGroups")))) => members(action, name, &[], None),
+        ("ListDomainNames", _) => Reply::Json(200, r#"{"DomainNames": []}"#.to_owned()),
+        (_, Some((_, name))) if name.starts_with(char::is_uppercase) => members(action, name, &[], None),
         (_, Some((_, name))) => set(name, &[], None),
         (_, None) => Reply::Error(400, "InvalidAction", action.to_owned()),
     }
@@ -97,7 +103,11 @@ fn accounts(roles: &[&str]) -> Accounts {
 }
 
 fn evidence(address: &str) -> Wanted {
-    Wanted::Evidence { from: vec!["i-nginx".parse().unwrap()], addresses: vec![address.parse().unwrap()] }
+    Wanted::Evidence {
+        from: vec!["i-nginx".parse().unwrap()],
+        addresses: vec![address.parse().unwrap()],
+        names: Vec::new(),
+    }
 }
 
 fn with(server: &Server, wanted: Wanted, accounts: Accounts) -> Options {

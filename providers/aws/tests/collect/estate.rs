@@ -1,6 +1,7 @@
 //! A small estate as the EC2 API tells it.
 
 use super::server::{Form, Reply, filters, members, set};
+use super::services;
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 
@@ -168,6 +169,9 @@ pub(crate) fn reply(action: &str, form: &Form) -> Reply {
     let some = |all: Vec<(&str, String)>| -> Vec<String> {
         all.into_iter().filter(|(key, _)| wanted(key)).map(|(_, item)| item).collect()
     };
+    if let Some(reply) = services::reply(action, form) {
+        return reply;
+    }
     match action {
         "GetCallerIdentity" => Reply::Answer(format!(
             "<GetCallerIdentityResult><Arn>arn:aws:iam::{ACCOUNT}:user/reader</Arn><UserId>A</UserId>\

@@ -6,6 +6,9 @@ mod accounts;
 mod estate;
 #[cfg(test)]
 mod server;
+#[cfg(test)]
+#[expect(dead_code, reason = "the live tests use all of it")]
+mod services;
 
 #[cfg(test)]
 mod tests {
@@ -50,7 +53,7 @@ mod tests {
         let allowed: BTreeSet<&str> =
             PERMISSIONS.iter().map(|permission| permission.action.split_once(':').unwrap().1).collect();
         for action in server.actions() {
-            let reads = ["Describe", "Get", "Search"].iter().any(|verb| action.starts_with(verb));
+            let reads = ["Describe", "Get", "List", "Search"].iter().any(|verb| action.starts_with(verb));
             assert!(reads, "{action} is no call that reads");
             assert!(allowed.contains(&*action), "{action} is not among the permissions");
             for form in server.asked(&action) {
@@ -58,7 +61,7 @@ mod tests {
                 assert!(values <= 200, "{action} was sent {values} filter values");
                 let single = ["DescribeAddresses", "DescribeVpcBlockPublicAccessOptions", "GetCallerIdentity"];
                 let paged = !single.contains(&&*action);
-                let of_ec2 = form["Version"] == "2016-11-15";
+                let of_ec2 = form.get("Version").is_some_and(|version| version == "2016-11-15");
                 assert_eq!(form.contains_key("MaxResults"), paged && of_ec2, "{action}: {form:?}");
             }
         }
@@ -83,6 +86,7 @@ mod tests {
         let wanted = Wanted::Evidence {
             from: from.iter().map(|selector| selector.parse().unwrap()).collect(),
             addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+            names: Vec::new(),
         };
         run(server, &options(server, wanted)).unwrap()
     }
@@ -117,7 +121,7 @@ mod tests {
     /// Everything but the named document is there.
     fn only_missing(collected: &Collected, missing: &str) {
         let names: Vec<&str> = collected.documents.iter().filter_map(|(name, _)| name.rsplit('/').next()).collect();
-        assert_eq!(names.len(), 32, "{names:?}");
+        assert_eq!(names.len(), 43, "{names:?}");
         assert!(!names.contains(&&*format!("{missing}.json")), "{names:?}");
     }
 
@@ -228,8 +232,8 @@ mod tests {
         assert_eq!(collected.manifest.failures, []);
         assert_eq!(server.asked("DescribeSubnets").len(), 3);
         assert_eq!(ids(&collected, "describe-subnets", "Subnets", "SubnetId"), ["subnet-1", "subnet-2"]);
-        assert_eq!(collected.documents.len(), 33, "all others arrive too");
-        assert_eq!(server.actions().len(), 36, "and are asked once");
+        assert_eq!(collected.documents.len(), 44, "all others arrive too");
+        assert_eq!(server.actions().len(), 48, "and are asked once");
     }
 
     #[test]
@@ -280,22 +284,22 @@ mod tests {
     fn a_broken_answer_leaves_the_others() {
         // Each is taken by the SDK for an answer, or for the beginning of one.
         let broken = [
-            "<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-1</vpcId></item></vpcSet>",
-            "<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-1</vpcId></item><item><vpcId>vpc-2</vp",
-            "<DescribeVpcsResponse><vpcSet><item><vpcId>vpc-1</item></vpcSet></DescribeVpcsResponse>",
-            "<DescribeVpcsResponse><vpcSet/></DescribeVpcsRes",
+            "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId></item></subnetSet>",
+            "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</subnetId></item><item><subnetId>subnet-2</sub",
+            "<DescribeSubnetsResponse><subnetSet><item><subnetId>subnet-1</item></subnetSet></DescribeSubnetsResponse>",
+            "<DescribeSubnetsResponse><subnetSet/></DescribeSubnetsRes",
             "<html><body>Please log in</body></html>",
             "{}",
             "",
         ];
         for body in broken {
             let server = Server::start(move |action, form, _| match action {
-                "DescribeVpcs" => Reply::Raw(200, body),
+                "DescribeSubnets" => Reply::Raw(200, body),
                 _ => reply(action, form),
             });
             let collected = everything(&server);
-            assert_eq!(failure(&collected, "ec2:DescribeVpcs").error, "BrokenAnswer", "{body}");
-            only_missing(&collected, "describe-vpcs");
+            assert_eq!(failure(&collected, "ec2:DescribeSubnets").error, "BrokenAnswer", "{body}");
+            only_missing(&collected, "describe-subnets");
         }
     }
 
@@ -423,7 +427,11 @@ mod tests {
     fn no_call_has_more_filter_values_than_the_api_takes() {
         let server = Server::start(|action, form, _| reply(action, form));
         let addresses: Vec<IpAddr> = (0..450_u32).map(|at| IpAddr::V4(Ipv4Addr::from_bits(0x0a14_0000 + at))).collect();
-        let wanted = Wanted::Evidence { from: vec!["i-nginx".parse().unwrap()], addresses: addresses.clone() };
+        let wanted = Wanted::Evidence {
+            from: vec!["i-nginx".parse().unwrap()],
+            addresses: addresses.clone(),
+            names: Vec::new(),
+        };
         run(&server, &options(&server, wanted)).unwrap();
         let asked = server.asked("DescribeNetworkInterfaces");
         let by_address: Vec<Vec<String>> =
@@ -461,6 +469,19 @@ mod tests {
         assert_eq!(filters(&server.asked("DescribeAddresses")[0])["public-ip"], ["203.0.113.7"]);
         let machines: Vec<_> = server.asked("DescribeInstances").iter().map(filters).collect();
         assert!(machines.iter().any(|filters| filters.get("tag:Name") == Some(&vec!["front".to_owned()])));
+    }
+
+    /// Route 53 answers in one Region for all (AWS General Reference, Route 53 endpoints).
+    #[test]
+    fn zones_are_asked_for_where_route_53_is() {
+        let server = Server::start(|action, form, _| reply(action, form));
+        let mut options = options(&server, Wanted::Everything);
+        options.regions = vec!["eu-west-1".to_owned()];
+        run(&server, &options).unwrap();
+        let asked = server.asked("ListHostedZonesByVPC");
+        assert_eq!((&*asked[0]["SignedFor"], &*asked[0]["vpcregion"]), ("us-east-1", "eu-west-1"));
+        assert_eq!(server.asked("ListResourceRecordSets")[0]["SignedFor"], "us-east-1");
+        assert_eq!(server.asked("DescribeDBInstances")[0]["SignedFor"], "eu-west-1");
     }
 
     #[test]
@@ -504,7 +525,7 @@ mod tests {
         });
         let error = run(&server, &options(&server, Wanted::Everything)).unwrap_err();
         let CollectError::NothingRead { failures } = &error else { panic!("{error}") };
-        assert_eq!(failures.len(), 22);
+        assert_eq!(failures.len(), 29);
         let text = error.to_string();
         assert!(text.contains("AuthFailure") && text.contains("renew the credentials"), "{text}");
     }
@@ -512,7 +533,7 @@ mod tests {
     #[test]
     fn this_machine_is_for_the_caller_to_name() {
         let server = Server::start(|action, form, _| reply(action, form));
-        let wanted = Wanted::Evidence { from: vec![Selector::Itself], addresses: Vec::new() };
+        let wanted = Wanted::Evidence { from: vec![Selector::Itself], addresses: Vec::new(), names: Vec::new() };
         let error = run(&server, &options(&server, wanted)).unwrap_err();
         assert!(matches!(error, CollectError::ItselfUnresolved), "{error}");
         assert_eq!(server.actions(), Vec::<String>::new());

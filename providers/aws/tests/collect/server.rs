@@ -8,7 +8,8 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-/// A request's form, by field, and in `Key` the id of the access key that signed it.
+/// A request's form, by field, in `Key` the id of the access key that signed it, and in `SignedFor` the Region that it is
+/// signed for.
 pub(crate) type Form = BTreeMap<String, String>;
 
 /// What the server does with a request.
@@ -63,7 +64,11 @@ impl Server {
 
 fn serve(mut stream: TcpStream, notes: &Mutex<Vec<Form>>, reply: &dyn Fn(&str, &Form, usize) -> Reply) {
     let mut reader = BufReader::new(stream.try_clone().unwrap());
-    let (mut length, mut target, mut key) = (0, None, String::new());
+    let (mut length, mut target, mut key, mut region) = (0, None, String::new(), String::new());
+    let mut first = String::new();
+    if reader.read_line(&mut first).unwrap_or(0) == 0 {
+        return;
+    }
     loop {
         let mut line = String::new();
         if reader.read_line(&mut line).unwrap_or(0) == 0 {
@@ -74,8 +79,9 @@ fn serve(mut stream: TcpStream, notes: &Mutex<Vec<Form>>, reply: &dyn Fn(&str, &
             Some((name, value)) if name == "x-amz-target" => target = value.rsplit('.').next().map(str::to_owned),
             // AWS4-HMAC-SHA256 Credential=KEY/day/region/service/aws4_request, …
             Some((name, value)) if name == "authorization" => {
-                let id = value.split_once("Credential=").and_then(|(_, rest)| rest.split('/').next());
-                key = id.unwrap_or_default().to_owned();
+                let mut parts = value.split_once("Credential=").map(|(_, rest)| rest.split('/')).into_iter().flatten();
+                key = parts.next().unwrap_or_default().to_owned();
+                region = parts.nth(1).unwrap_or_default().to_owned();
             }
             _ => {}
         }
@@ -89,9 +95,10 @@ fn serve(mut stream: TcpStream, notes: &Mutex<Vec<Form>>, reply: &dyn Fn(&str, &
     // A call in JSON is noted as a form with the whole of it in one field.
     let mut form = match target {
         Some(action) => Form::from([("Action".to_owned(), action), ("Body".to_owned(), body.to_owned())]),
-        None => parse(body),
+        None => by_path(first.split(' ').nth(1).unwrap_or_default(), body).unwrap_or_else(|| parse(body)),
     };
     form.insert("Key".to_owned(), key);
+    form.insert("SignedFor".to_owned(), region);
     let action = form["Action"].clone();
     let before = {
         let mut seen = notes.lock().unwrap();
@@ -130,6 +137,23 @@ fn serve(mut stream: TcpStream, notes: &Mutex<Vec<Form>>, reply: &dyn Fn(&str, &
         format!("HTTP/1.1 {status} X\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n");
     // A client that gave up is no concern of the server.
     let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes()));
+}
+
+/// The calls of services that tell them by their paths.
+pub(crate) fn by_path(path: &str, body: &str) -> Option<Form> {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let parts: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let (action, about) = match parts.as_slice() {
+        ["2013-04-01", "hostedzonesbyvpc"] => ("ListHostedZonesByVPC", None),
+        ["2013-04-01", "hostedzone", zone, "rrset"] => ("ListResourceRecordSets", Some(*zone)),
+        ["2021-01-01", "domain"] => ("ListDomainNames", None),
+        ["2021-01-01", "opensearch", "domain-info"] => ("DescribeDomains", Some(body)),
+        _ => return None,
+    };
+    let mut form = parse(query);
+    form.insert("Action".to_owned(), action.to_owned());
+    form.extend(about.map(|about| ("About".to_owned(), about.to_owned())));
+    Some(form)
 }
 
 fn parse(body: &str) -> Form {

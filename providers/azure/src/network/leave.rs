@@ -298,7 +298,7 @@ impl Leaving<'_> {
                 self.packet.source = all.first().copied().unwrap_or(source);
             }
             Err(reason) => {
-                let note = Note::new("which address the receiver sees");
+                let note = Note::new("the source becomes a public address that is not known");
                 self.half.unseen = Some(translation(Outcome::Unknown(reason), note));
                 self.packet = self.packet.hidden();
             }

@@ -76,6 +76,7 @@ impl Compiler {
             ingress: Vec::new(),
             egress: Vec::new(),
             tags: Known::Yes(Vec::new()),
+            differs: None,
             network: balancer.network.clone(),
             subnet,
             zone: None,
@@ -269,7 +270,7 @@ impl Compiler {
             return Ok(found);
         }
         let project = segment(&network, "projects").unwrap_or_default().to_owned();
-        if self.estate.is_listed(&project, "subnetworks") && !self.estate.is_cut("subnetworks") {
+        if self.estate.is_listed(&project, "subnetworks") && !self.estate.is_cut_in(&project, "subnetworks") {
             return Err(Refusal::Missing);
         }
         let reason = self.estate.missing("compute.subnetworks.list", &[&project], "the proxy-only subnet");

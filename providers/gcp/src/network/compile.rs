@@ -42,6 +42,8 @@ pub(super) struct Facts {
     pub(super) ingress: Vec<usize>,
     pub(super) egress: Vec<usize>,
     pub(super) tags: Known<Vec<String>>,
+    /// VPC firewall rules about which the machine's own answer and the listing differ.
+    pub(super) differs: Option<NameId>,
     /// Path of its network.
     pub(super) network: String,
     /// Path of its subnet.
@@ -235,6 +237,19 @@ impl Compiler {
 
     fn fixed(&mut self) -> Fixed {
         let outside = "nothing in the evidence owns that address: it is outside, or in a project that was not read";
+        let service = match self.estate.failure("cloudsql.instances.list", &[]) {
+            Some(_) if self.estate.databases.is_empty() => {
+                let what = "what answers in a network that Google manages, where no rule of yours decides,";
+                let reason = self.estate.missing("cloudsql.instances.list", &[], what);
+                self.builder.reason(reason)
+            }
+            _ => self.reason_once(
+                ReasonCode::NotModelled,
+                "the address is in a network that Google manages, where no rule of yours decides: what answers \
+                 there is not in the evidence",
+                None,
+            ),
+        };
         let mut say = |code, text: &str| self.reason_once(code, text, None);
         Fixed {
             outside: say(ReasonCode::UnknownAddress, outside),
@@ -247,11 +262,7 @@ impl Compiler {
                 ReasonCode::NotModelled,
                 "the route leads through an appliance, whose own rules the evidence does not hold",
             ),
-            service: say(
-                ReasonCode::NotModelled,
-                "the address is in a network that Google manages, where no rule of yours decides: what answers there is \
-                 not in the evidence",
-            ),
+            service,
             several: say(
                 ReasonCode::Ambiguous,
                 "Cloud NAT has several addresses, and which of them a machine is given is its own choice",
@@ -410,11 +421,13 @@ impl Compiler {
         };
         let id = self.builder.interface(new, &addresses, &delegated, &groups);
         let (ingress, egress) = self.both(profile);
+        let differs = self.differing(profile);
         self.facts.push(Facts {
             kind: Kind::Nic { machine: owner, index },
             ingress,
             egress,
             tags: profile.tags.clone(),
+            differs,
             network: profile.network.clone(),
             subnet,
             zone: Some(zone.to_owned()),
@@ -477,6 +490,7 @@ impl Compiler {
             ingress,
             egress,
             tags: profile.tags.clone(),
+            differs: None,
             network: profile.network.clone(),
             subnet: facts.as_ref().and_then(|facts| facts.subnet.clone()),
             zone: facts.and_then(|facts| facts.zone),

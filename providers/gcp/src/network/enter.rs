@@ -8,7 +8,7 @@ use reachlint_model::{
 use super::balancer::{Balancer, Serves};
 use super::compile::{ELSEWHERE, GcpNetwork, INTERNET, INTRA, Kind};
 use super::filters::Stage;
-use super::{ENDPOINT, EXTERNAL, INSTANCE_STATE, LOAD_BALANCER, fact, opaque, pass_gates};
+use super::{ENDPOINT, EXTERNAL, INSTANCE_STATE, LOAD_BALANCER, fact, opaque, pass_gates, remark};
 
 pub(super) fn enter(gcp: &GcpNetwork, crossing: &Crossing, half: &mut Half) -> Arrival {
     let mut packet = crossing.packet;
@@ -103,6 +103,7 @@ pub(super) fn deliver(gcp: &GcpNetwork, to: InterfaceId, packet: Packet, context
         let note = Note::new("which address of the sender's block it is");
         half.hops.push(opaque(Direction::Ingress, interface.id, gcp.reasons.split, note));
     }
+    half.hops.extend(remark(facts, interface.id, Direction::Ingress));
     pass_gates(chain, packet, Direction::Ingress, &mut half.hops);
     let machine = match facts.kind {
         Kind::Nic { machine, .. } => machine,

@@ -11,6 +11,9 @@ use crate::records::{
     RouterStatus, Subnet, TargetInstance, TargetPool, TargetProxy, UrlMap, Vpc, last, path, read, segment,
 };
 
+/// The error of a call that live collection did not make, although its answer would decide something.
+pub(crate) const NOT_ASKED: &str = "NotAsked";
+
 /// Records by the path of the resource.
 pub(super) type ByPath<T> = BTreeMap<String, T>;
 
@@ -152,6 +155,13 @@ impl Estate {
         self.listed.contains(&below)
     }
 
+    /// Whether a project's listing of this collection ends early; one that does not say of what project it is may be that.
+    pub(super) fn is_cut_in(&self, project: &str, collection: &str) -> bool {
+        let kind = format!("compute#{}", singular(collection));
+        let is_here = |cut: &str| segment(cut, "projects").is_none_or(|known| known == project);
+        self.cut.iter().any(|cut| (last(cut) == collection && is_here(cut)) || *cut == kind)
+    }
+
     /// Whether a listing of this collection ends early.
     pub(super) fn is_cut(&self, collection: &str) -> bool {
         let kind = format!("compute#{}", singular(collection));
@@ -174,6 +184,14 @@ impl Estate {
                 let account =
                     failure.account.as_ref().map_or(String::new(), |account| format!(" in project {account}"));
                 let text = format!("{what} could not be read: {call} failed{account} with {}", failure.error);
+                if failure.error == NOT_ASKED {
+                    let text = format!("{what} is not in the evidence: {}", failure.message);
+                    return Reason { code: ReasonCode::NotRead, text, permission: None };
+                }
+                if failure.error == "SERVICE_DISABLED" {
+                    let text = format!("{text}; enable the Compute Engine API there and run again");
+                    return Reason { code: ReasonCode::NotRead, text, permission: None };
+                }
                 let refused = ["403", "PERMISSION_DENIED", "forbidden", "Forbidden", "required"];
                 if refused.iter().any(|word| failure.error.contains(word)) && !failure.error.contains("rateLimit") {
                     (text, true)
@@ -301,5 +319,18 @@ mod tests {
         assert_eq!(of(&file("effective-web-blue")), Some("projects/p/zones/a/instances/web-blue"));
         assert_eq!(of(&file("effective-web-b")), Some("projects/p/zones/b/instances/web"));
         assert_eq!(of(&file("effective-webber")), None);
+    }
+
+    #[test]
+    fn a_listing_that_is_cut_leaves_other_projects_whole() {
+        let mut estate = Estate::default();
+        let page = |project: &str, token: &str| {
+            format!(
+                r#"{{"kind": "compute#routeList", "id": "projects/{project}/global/routes", "nextPageToken": "{token}"}}"#
+            )
+        };
+        estate.document("a.json", page("a", "more").as_bytes()).unwrap();
+        estate.document("b.json", page("b", "").as_bytes()).unwrap();
+        assert!(estate.is_cut("routes") && estate.is_cut_in("a", "routes") && !estate.is_cut_in("b", "routes"));
     }
 }

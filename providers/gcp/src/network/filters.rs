@@ -174,7 +174,7 @@ impl Compiler {
         let wide = near.or(of_network);
         match wide {
             Some(at) => self.effective_hierarchy(&host, at, &mut parts),
-            None => self.hierarchy(&host, &mut parts),
+            None => self.hierarchy(&host, &profile.network, &mut parts),
         }
         match near {
             Some(at) => parts.extend(self.effective_parts(at, "SYSTEM", SYSTEM)),
@@ -202,7 +202,7 @@ impl Compiler {
             None => self.regional(profile, &host, &mut policies),
         }
         // An answer about a machine leaves out rules by target that are not about it, so it is asked before the listing.
-        let listed = self.estate.is_listed(&host, "firewalls") && !self.estate.is_cut("firewalls");
+        let listed = self.estate.is_listed(&host, "firewalls") && !self.estate.is_cut_in(&host, "firewalls");
         let effective = of_machine.or(if listed { None } else { wide });
         let mut classic = Vec::new();
         if effective.is_none() && !listed {
@@ -231,7 +231,7 @@ impl Compiler {
                         "whether the policies of {} come before its VPC firewall rules",
                         short(&profile.network)
                     );
-                    let reason = self.estate.missing("compute.networks.get", &about, &what);
+                    let reason = self.estate.missing("compute.networks.list", &about, &what);
                     let reason = self.known_reason(reason);
                     parts.extend(policies.iter().filter_map(|part| match part {
                         Part::Policy { layer, source, .. } => {
@@ -249,11 +249,19 @@ impl Compiler {
 
     /// Hierarchical policies by the ancestry of the network's own project: a service project's folders do not count
     /// (Cloud NGFW, hierarchical firewall policies, Shared VPC).
-    fn hierarchy(&mut self, host: &str, parts: &mut Vec<Part>) {
+    fn hierarchy(&mut self, host: &str, network: &str, parts: &mut Vec<Part>) {
         let Some(above) = self.estate.ancestors.get(host).cloned() else {
             let what = format!("which folders and organisation are above project {host}, and their firewall policies");
-            let mut reason = self.estate.missing("resourcemanager.projects.get", &[host], &what);
-            reason.text.push_str("; effective firewalls tell it too");
+            // Effective firewalls tell it too, and are what live collection asks for.
+            let effective = ["compute.networks.getRegionEffectiveFirewalls", "compute.networks.getEffectiveFirewalls"];
+            let failed = effective.into_iter().find(|call| self.estate.failure(call, &[network]).is_some());
+            let mut reason = match failed {
+                Some(call) => self.estate.missing(call, &[network], &what),
+                None => self.estate.missing("resourcemanager.projects.get", &[host], &what),
+            };
+            if failed.is_none() {
+                reason.text.push_str("; effective firewalls tell it too");
+            }
             let reason = self.known_reason(reason);
             let subject = self.text(host);
             parts.push(Part::Unread { layer: HIERARCHICAL, subject, reason });
@@ -411,7 +419,7 @@ impl Compiler {
                         ("compute.firewallPolicies.list", format!("the network firewall policy {}", last(policy)))
                     }
                     None => (
-                        "compute.networks.get",
+                        "compute.networks.list",
                         format!("whether {} has a network firewall policy", short(&profile.network)),
                     ),
                 };

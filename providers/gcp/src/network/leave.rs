@@ -12,7 +12,7 @@ use super::choose::Way;
 use super::compile::{ELSEWHERE, Facts, GcpNetwork, INTERNET, INTRA, Kind, is_private};
 use super::vpc::{Nat, NextHop, Peering, Route, Vpc};
 use super::{
-    ALWAYS, ENDPOINT, EXTERNAL, LOAD_BALANCER, LOOPBACK, NAT, PEERING, ROUTE, SERVICE, fact, opaque, pass_gates,
+    ALWAYS, ENDPOINT, EXTERNAL, LOAD_BALANCER, LOOPBACK, NAT, PEERING, ROUTE, SERVICE, fact, opaque, pass_gates, remark,
 };
 
 /// Source ports that Cloud NAT opens connections from (Cloud NAT, ports).
@@ -183,6 +183,8 @@ impl<'a> Leaving<'a> {
 
     fn gates(&mut self, context: usize) {
         let chain = self.gcp.chain(self.facts.egress.get(context));
+        let interface = self.gcp.network.interface(self.from).map(|interface| interface.id);
+        self.half.hops.extend(interface.and_then(|id| remark(self.facts, id, Direction::Egress)));
         pass_gates(chain, self.packet, Direction::Egress, &mut self.half.hops);
     }
 
@@ -455,7 +457,7 @@ impl<'a> Leaving<'a> {
         };
         match &nat.addresses {
             Err(reason) => {
-                let note = Note::new("which address Cloud NAT {} gives the source");
+                let note = Note::new("the source becomes an address of Cloud NAT {} that is not known");
                 self.half.unseen = Some(translation(Outcome::Unknown(*reason), note));
                 self.packet = self.packet.hidden();
             }

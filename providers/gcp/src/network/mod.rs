@@ -4,6 +4,8 @@
 //! its causes for drops (`networkmanagement.v1`, `DropInfo.Cause`).
 
 mod admit;
+#[cfg(feature = "live")]
+mod ask;
 mod balancer;
 mod balancing;
 mod choose;
@@ -26,14 +28,18 @@ use reachlint_model::{
     NameId, Network, Note, Onward, Outcome, Packet, Provider, ReasonId, Remedy, RuleId, Selector,
 };
 
+#[cfg(feature = "live")]
+pub(crate) use ask::Asked;
 pub(crate) use choose::NO_CUSTOM_ROUTES;
 pub use compile::GcpNetwork;
 pub(crate) use compile::Named;
 pub use estate::Estate;
+#[cfg(feature = "live")]
+pub(crate) use estate::NOT_ASKED;
 pub(crate) use filters::{CLASSIC, GLOBAL, HIERARCHICAL, IMPLIED, REGIONAL, Stage};
 pub(crate) use leave::NO_GLOBAL_ACCESS;
 
-use compile::Kind;
+use compile::{Facts, Kind};
 
 /// Delivery inside the machine itself.
 const LOOPBACK: Layer = Layer("host.local");
@@ -45,6 +51,8 @@ pub(crate) const PEERING: Layer = Layer("gcp.peering");
 pub(crate) const NAT: Layer = Layer("gcp.nat");
 /// An external address of a machine, and the way to the internet.
 pub(crate) const EXTERNAL: Layer = Layer("gcp.external-address");
+/// What is said of effective firewalls that are not those of the listing.
+const EFFECTIVE: Layer = Layer("gcp.effective-firewalls");
 /// Traffic that no rule can allow or refuse.
 pub(crate) const ALWAYS: Layer = Layer("gcp.always-blocked");
 /// Whether the machine runs.
@@ -70,6 +78,16 @@ fn fact(layer: Layer, direction: Direction, subject: NameId, outcome: Outcome, n
 /// A hop whose inside is not known.
 fn opaque(direction: Direction, subject: NameId, reason: ReasonId, note: Note) -> Hop {
     Hop { kind: HopKind::Opaque(reason), layer: OPAQUE, direction, subject, note: Some(note) }
+}
+
+/// What is to be said before the gates of an interface: that Google's own answer and the listing do not go together.
+fn remark(facts: &Facts, interface: NameId, direction: Direction) -> Option<Hop> {
+    let names = facts.differs?;
+    let note = Note::new(
+        "the machine's effective firewalls, which count here, and the listing of VPC firewall rules differ in {}, so one of \
+         them is older",
+    );
+    Some(fact(EFFECTIVE, direction, interface, Outcome::Pass, note.about(names)))
 }
 
 /// Adds the gates of a chain for a packet.

@@ -5,6 +5,7 @@ use reachlint_model::{
     ReasonCode, ReasonId, Rule, Side,
 };
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use rustc_hash::FxHashMap as HashMap;
@@ -53,6 +54,20 @@ impl Indexed {
         Self { rules, for_all, by_target }
     }
 
+    /// The rules that are about an interface, by name, with all that decides.
+    fn applying(&self, profile: &Profile) -> BTreeMap<String, Firewall> {
+        let candidates = self.candidates(profile).into_iter().filter_map(|at| self.rules.get(at));
+        let about = candidates.filter(|rule| !rule.disabled && is_about(rule, profile) == Applies::Yes);
+        let plain = |rule: &Firewall| Firewall {
+            self_link: String::new(),
+            network: String::new(),
+            direction: Some(rule.direction.clone().unwrap_or_else(|| "INGRESS".to_owned())),
+            priority: Some(rule.priority.unwrap_or(DEFAULT_PRIORITY)),
+            ..rule.clone()
+        };
+        about.map(|rule| (rule.name.clone(), plain(rule))).collect()
+    }
+
     /// The rules that can be about an interface, in their order.
     fn candidates(&self, profile: &Profile) -> Vec<usize> {
         let (Known::Yes(tags), Known::Yes(accounts)) = (&profile.tags, &profile.accounts) else {
@@ -64,6 +79,19 @@ impl Indexed {
         found.dedup();
         found
     }
+}
+
+/// Targets are any of the tags or any of the accounts; a rule never has both (VPC firewall rules, targets).
+fn is_about(rule: &Firewall, profile: &Profile) -> Applies {
+    let by_tag = match rule.target_tags.as_slice() {
+        [] => Applies::Yes,
+        tags => profile.tags.holds(|own| tags.contains(own)),
+    };
+    let by_account = match rule.target_service_accounts.as_slice() {
+        [] => Applies::Yes,
+        accounts => profile.accounts.holds(|own| accounts.contains(own)),
+    };
+    by_tag.and(by_account)
 }
 
 impl Compiler {
@@ -314,16 +342,7 @@ impl Compiler {
             if rule.disabled || direction != side {
                 continue;
             }
-            // Targets are any of the tags or any of the accounts; a rule never has both (VPC firewall rules, targets).
-            let by_tag = match rule.target_tags.as_slice() {
-                [] => Applies::Yes,
-                tags => profile.tags.holds(|own| tags.contains(own)),
-            };
-            let by_account = match rule.target_service_accounts.as_slice() {
-                [] => Applies::Yes,
-                accounts => profile.accounts.holds(|own| accounts.contains(own)),
-            };
-            match by_tag.and(by_account) {
+            match is_about(rule, profile) {
                 Applies::Yes => applying.push((at, None)),
                 Applies::Maybe(reason) => applying.push((at, Some(reason))),
                 Applies::No => {}
@@ -358,6 +377,23 @@ impl Compiler {
         });
         let gate = Gate { layer: CLASSIC, name: subject, lists: 0..0, default: Action::Next, side, stage: STAGE };
         (Stage { layer: CLASSIC, subject, gate: self.builder.gate(vec![list], gate) }, again)
+    }
+
+    /// The names of VPC firewall rules that apply to a machine by its own answer about effective firewalls and not by the
+    /// listing, or the other way round, or with other content. One of the two is older than the other, or the answer is not
+    /// about this machine.
+    pub(super) fn differing(&mut self, profile: &Profile) -> Option<NameId> {
+        let answer = self.effective_of_machine(profile)?;
+        let host = segment(&profile.network, "projects").unwrap_or_default().to_owned();
+        if !self.estate.is_listed(&host, "firewalls") || self.estate.is_cut_in(&host, "firewalls") {
+            return None;
+        }
+        let answered = self.indexed(&profile.network, Some(answer)).applying(profile);
+        let listed = self.indexed(&profile.network, None).applying(profile);
+        let names: BTreeSet<&String> = answered.keys().chain(listed.keys()).collect();
+        let differ = names.into_iter().filter(|name| answered.get(*name) != listed.get(*name));
+        let differ: Vec<&str> = differ.map(String::as_str).collect();
+        (!differ.is_empty()).then(|| self.text(&differ.join(", ")))
     }
 
     /// The VPC firewall rules of a network, put in order once.

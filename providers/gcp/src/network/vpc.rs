@@ -151,7 +151,7 @@ impl Compiler {
         let (routes, behind) = self.routes(of);
         let unread = |compiler: &mut Self, collection: &str, call: &str, what: &str| {
             let estate = &compiler.estate;
-            let is_whole = estate.is_listed(&project, collection) && !estate.is_cut(collection);
+            let is_whole = estate.is_listed(&project, collection) && !estate.is_cut_in(&project, collection);
             let reason =
                 (!is_whole).then(|| estate.missing(call, &[of, &project], &format!("{what} of {}", short(of))));
             reason.map(|reason| compiler.builder.reason(reason))

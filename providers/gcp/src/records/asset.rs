@@ -5,7 +5,7 @@
 //! `kind` (Cloud Asset API, `Asset` and `Resource`).
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::path::{path, segment};
 
@@ -28,10 +28,15 @@ struct Resource {
     data: Option<Value>,
 }
 
+/// Whether an object is an asset.
+pub(super) fn is_one(object: &Map<String, Value>) -> bool {
+    let kind = object.get("assetType").or_else(|| object.get("asset_type")).and_then(Value::as_str);
+    kind.is_some_and(|kind| kind.contains(".googleapis.com/"))
+}
+
 /// Whether a value is an asset.
 pub(super) fn is_asset(value: &Value) -> bool {
-    let kind = value.get("assetType").or_else(|| value.get("asset_type")).and_then(Value::as_str);
-    kind.is_some_and(|kind| kind.contains(".googleapis.com/"))
+    value.as_object().is_some_and(is_one)
 }
 
 /// Assets that stand one on each line.

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::values::{Block, Id, Ports};
 
 /// A VPC firewall rule.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Firewall {
     pub(crate) name: String,
@@ -25,7 +25,7 @@ pub(crate) struct Firewall {
 }
 
 /// Protocol and ports of a rule.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Traffic {
     #[serde(rename = "IPProtocol", alias = "ipProtocol")]

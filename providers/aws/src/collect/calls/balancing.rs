@@ -2,7 +2,7 @@
 
 use aws_sdk_elasticloadbalancingv2::Client;
 
-use super::{Answer, Records, endless};
+use super::{Answer, Records, endless, nothing_of_that_name};
 use crate::collect::convert;
 use crate::collect::fault::Fault;
 use crate::records::Listing;
@@ -32,6 +32,7 @@ async fn load_balancers(client: &Client, answer: &mut Answer) {
         records.load_balancers.extend(found.into_iter().map(convert::load_balancer));
     };
     every_page!(answer, request, next_marker, load_balancers, take, |_: &_| ());
+    nothing_of_that_name(answer);
 }
 
 async fn listeners(client: &Client, answer: &mut Answer) {

@@ -7,19 +7,26 @@ mod access;
 mod balancing;
 mod group;
 mod interface;
+mod managed;
 mod routing;
 mod transit;
 mod vpc;
+mod zones;
 
 pub(super) use access::{exclusion, public_access};
 pub(super) use balancing::{attribute, listener, listener_rule, load_balancer, target, target_group};
 pub(super) use group::{entry, group, prefix_list, rule};
 pub(super) use interface::{elastic_address, interface, reservation};
+pub(super) use managed::{
+    cache, classic_attributes, classic_balancer, classic_health, database, database_cluster, replication_group,
+    search_domain, vpc_endpoint,
+};
 pub(super) use routing::{egress_only_gateway, internet_gateway, nat_gateway, peering, route_table};
 pub(super) use transit::{
     transit_association, transit_attachment, transit_gateway, transit_policy_table, transit_route, transit_table,
 };
 pub(super) use vpc::{network_acl, subnet, vpc};
+pub(super) use zones::{record_set, zone_summary};
 
 use aws_sdk_ec2::types;
 

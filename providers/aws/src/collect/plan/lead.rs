@@ -39,7 +39,7 @@ pub(in super::super) type Leads = BTreeMap<(String, String), Lead>;
 impl Plan {
     /// A plan that only follows leads.
     pub(in super::super) fn led() -> Self {
-        Self::new(&Wanted::Evidence { from: Vec::new(), addresses: Vec::new() })
+        Self::new(&Wanted::Evidence { from: Vec::new(), addresses: Vec::new(), names: Vec::new() })
     }
 
     /// Takes a lead; whether there is anything in it that was not asked for yet.

@@ -64,6 +64,7 @@ fn plan(from: &[&str], addresses: &[&str]) -> Plan {
     Plan::new(&Wanted::Evidence {
         from: from.iter().map(|selector| selector.parse().unwrap()).collect(),
         addresses: addresses.iter().map(|address| address.parse().unwrap()).collect(),
+        names: Vec::new(),
     })
 }
 
@@ -113,7 +114,7 @@ fn a_small_estate_takes_three_rounds() {
 #[test]
 fn a_whole_region_takes_two_rounds() {
     let mut plan = Plan::new(&Wanted::Everything);
-    assert_eq!(round(&mut plan, |_, _| {}).len(), 22);
+    assert_eq!(round(&mut plan, |_, _| {}).len(), 29);
     assert_eq!(round(&mut plan, |_, _| {}), []);
 }
 

@@ -16,7 +16,7 @@ use crate::records::{
     NetworkAcl, NetworkInterface, PrefixListEntry, PublicAccessExclusion, PublicAccessOptions, Reservation,
     ResourceRecordSet, RouteTable, SecurityGroup, SecurityGroupRule, Service, Sink, Subnet, TargetGroup,
     TargetHealthDescription, TransitGateway, TransitGatewayAssociation, TransitGatewayPolicyTable, TransitGatewayRoute,
-    TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection, ZoneVpc,
+    TransitGatewayRouteTable, TransitGatewayVpcAttachment, Vpc, VpcPeeringConnection, ZoneSummary, ZoneVpc,
 };
 
 pub(super) use values::{id, region_of_zone};
@@ -308,6 +308,14 @@ impl Sink for Estate {
     fn hosted_zone(&mut self, zone: &HostedZone<'_>, vpcs: Option<&[ZoneVpc<'_>]>) -> Result<(), String> {
         id(&zone.id, "Id")?;
         self.zones.zone(&mut self.names, zone, vpcs);
+        Ok(())
+    }
+
+    fn zones_of_vpc(&mut self, vpc: &str, zones: &[ZoneSummary<'_>], more: bool) -> Result<(), String> {
+        for zone in zones {
+            id(&zone.hosted_zone_id, "HostedZoneId")?;
+        }
+        self.zones.of_vpc(&mut self.names, vpc, zones, more);
         Ok(())
     }
 

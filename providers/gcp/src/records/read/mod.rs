@@ -1,15 +1,18 @@
 //! Documents to records, by what they hold.
 
+mod details;
+mod pages;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeSet;
 
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::asset::{self, Asset};
-use super::balancing::ListedEndpoint;
-use super::path::{last, path};
-use super::{
+use crate::records::asset::{self, Asset};
+use crate::records::path::{last, path};
+use crate::records::{
     Address, AddressGroup, Association, BackendService, Database, Effective, Endpoint, EndpointGroup, Firewall,
     ForwardingRule, HealthCheck, Instance, InstanceGroup, Member, Policy, PolicyRoute, Route, Router, RouterStatus,
     Subnet, TargetInstance, TargetPool, TargetProxy, UrlMap, Vpc,
@@ -115,12 +118,6 @@ fn kind_of(value: &Value) -> Option<&str> {
     known.iter().any(|start| kind.starts_with(start)).then_some(kind)
 }
 
-/// The kind of a record in a list. It says so itself, and not every list is named after it: there are
-/// `compute#healthChecksAggregatedList` and `sql#instancesList` (Compute Engine API and Cloud SQL Admin API, references).
-fn own_kind(value: &Value, list: &str) -> String {
-    kind_of(value).unwrap_or(list).to_owned()
-}
-
 fn parse<T: DeserializeOwned>(value: Value, what: &str) -> Result<T, String> {
     let name = value.get("name").and_then(Value::as_str).map_or(String::new(), |name| format!(" `{name}`"));
     serde_json::from_value(value).map_err(|error| format!("{what}{name}: {error}"))
@@ -171,7 +168,7 @@ impl Reader {
         if has("networkEndpoint") {
             return self.endpoints(list, about).map(|()| true);
         }
-        if is_text("instance") && is_member(first) {
+        if is_text("instance") && details::is_member(first) {
             return self.members(list, about).map(|()| true);
         }
         if is_text("tagValue") {
@@ -268,7 +265,7 @@ impl Reader {
                 None => self.assets(assets).map(|()| true),
             };
         }
-        if asset::is_asset(&Value::Object(object.clone())) {
+        if asset::is_one(&object) {
             return self.assets(vec![Value::Object(object)]).map(|()| true);
         }
         if object.contains_key("firewallPolicys") || is_firewalls(&object) {
@@ -368,78 +365,6 @@ impl Reader {
         About { asked, ..self.about(object) }
     }
 
-    fn page(&mut self, of: &str, mut object: Map<String, Value>) -> Result<(), String> {
-        let place = text(&object, "id").or_else(|| text(&object, "selfLink")).map(|id| path(&id).to_owned());
-        self.remarks(&object, place.as_deref().unwrap_or(of));
-        self.found.extend(place.map(Found::Listed));
-        let list = items(&mut object);
-        if list.is_empty() {
-            self.count(&format!("empty {of}List"));
-        }
-        for value in list {
-            self.listed(&value);
-            self.record(&own_kind(&value, of), value)?;
-        }
-        Ok(())
-    }
-
-    /// Notes which collection a record of a list is from. A record alone, as `describe` prints it, says nothing of others.
-    fn listed(&mut self, value: &Value) {
-        let text = |key: &str| value.get(key).and_then(Value::as_str);
-        let own =
-            text("selfLink").and_then(|link| path(link).rsplit_once('/')).map(|(collection, _)| collection.to_owned());
-        let above = text("parent").map(|parent| format!("{}/firewallPolicies", path(parent)));
-        self.found.extend(own.into_iter().chain(above).map(Found::Listed));
-    }
-
-    /// A list by zone and region. What `warning` tells of a scope with nothing in it is no gap (Compute Engine API,
-    /// `aggregatedList`).
-    fn aggregated(&mut self, of: &str, object: &Map<String, Value>) -> Result<(), String> {
-        let place = text(object, "id").or_else(|| text(object, "selfLink")).map(|id| path(&id).to_owned());
-        self.remarks(object, place.as_deref().unwrap_or(of));
-        self.found.extend(place.clone().map(Found::Listed));
-        self.count(&format!("{of}AggregatedList"));
-        let scopes: Vec<Value> = match object.get("items") {
-            Some(Value::Object(scopes)) => scopes.values().cloned().collect(),
-            Some(Value::Array(scopes)) => scopes.clone(),
-            None => Vec::new(),
-            Some(_) => return Err(format!("the items of {of}AggregatedList are neither a map nor a list")),
-        };
-        for inner in scopes {
-            let Value::Object(inner) = inner else { continue };
-            self.remarks(&inner, place.as_deref().unwrap_or(of));
-            for (_, values) in inner {
-                let Value::Array(values) = values else { continue };
-                for value in values {
-                    self.listed(&value);
-                    self.record(&own_kind(&value, of), value)?;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether the members of a group go on in another page; a part of them would pass for all.
-    fn is_cut(&mut self, object: &Map<String, Value>) -> bool {
-        let is_cut = text(object, "nextPageToken").is_some_and(|token| !token.is_empty());
-        if is_cut {
-            self.count("cut listing");
-        }
-        is_cut
-    }
-
-    /// Notes what is missing from a list: further pages, and places that could not be reached.
-    fn remarks(&mut self, object: &Map<String, Value>, what: &str) {
-        let code = object.get("warning").and_then(|warning| warning.get("code")).and_then(Value::as_str);
-        let gap = code.is_some_and(|code| !matches!(code, "NO_RESULTS_ON_PAGE" | "DEPRECATED_RESOURCE_USED"));
-        let unreachable = object.get("unreachables").and_then(Value::as_array).is_some_and(|list| !list.is_empty());
-        let more = text(object, "nextPageToken").is_some_and(|token| !token.is_empty());
-        if gap || unreachable || more {
-            self.found.push(Found::Cut(what.to_owned()));
-            self.count("cut listing");
-        }
-    }
-
     fn record(&mut self, kind: &str, value: Value) -> Result<(), String> {
         let found = match kind {
             "compute#instance" => Found::Instance(parse(value, kind)?),
@@ -475,88 +400,11 @@ impl Reader {
         self.found.push(found);
         Ok(())
     }
-
-    fn members(&mut self, list: Vec<Value>, about: About) -> Result<(), String> {
-        let members = list.into_iter().map(|value| parse(value, "member of an instance group"));
-        self.found.push(Found::Members(about, members.collect::<Result<_, _>>()?));
-        self.count("members of an instance group");
-        Ok(())
-    }
-
-    fn endpoints(&mut self, list: Vec<Value>, about: About) -> Result<(), String> {
-        let endpoints = list.into_iter().map(|value| {
-            let listed: Result<ListedEndpoint, String> = parse(value, "network endpoint");
-            listed.map(|listed| listed.network_endpoint)
-        });
-        self.found.push(Found::Endpoints(about, endpoints.collect::<Result<_, _>>()?));
-        self.count("network endpoints");
-        Ok(())
-    }
-
-    /// Tag bindings name the resource that they bind to, except for effective ones.
-    fn bindings(&mut self, list: &[Value], about: &About) {
-        let value = |binding: &Value, key: &str| binding.get(key).and_then(Value::as_str).map(str::to_owned);
-        let mut by: Vec<(About, Vec<String>)> = Vec::new();
-        for binding in list {
-            let parent = value(binding, "parent").map(|parent| self.under(path(&parent)));
-            let of = if about.asked.is_some() { about.clone() } else { parent.unwrap_or_else(|| about.clone()) };
-            let tag = value(binding, "tagValue").unwrap_or_default();
-            match by.iter_mut().find(|(known, _)| *known == of) {
-                Some((_, tags)) => tags.push(tag),
-                None => by.push((of, vec![tag])),
-            }
-        }
-        if list.is_empty() {
-            by.push((about.clone(), Vec::new()));
-        }
-        for (of, tags) in by {
-            self.count("tag bindings");
-            self.found.push(Found::Bindings(of, tags));
-        }
-    }
-
-    fn associations(&mut self, mut object: Map<String, Value>) -> Result<(), String> {
-        let Some(Value::Array(list)) = object.remove("associations") else {
-            self.count("empty list");
-            return Ok(());
-        };
-        for value in list {
-            self.count("firewall policy association");
-            self.found.push(Found::Association(parse(value, "firewall policy association")?));
-        }
-        Ok(())
-    }
-
-    fn ancestors(&mut self, list: Vec<Value>) -> Result<(), String> {
-        #[derive(Deserialize)]
-        struct Node {
-            id: String,
-            #[serde(rename = "type")]
-            kind: String,
-        }
-        let nodes = list.into_iter().map(|value| parse::<Node>(value, "ancestor"));
-        let nodes: Vec<Node> = nodes.collect::<Result<_, _>>()?;
-        self.count("ancestors of a project");
-        self.found.push(Found::Ancestors(nodes.into_iter().map(|node| (node.kind, node.id)).collect()));
-        Ok(())
-    }
-
-    fn address_group(&mut self, value: Value) -> Result<(), String> {
-        self.count("address group");
-        self.found.push(Found::AddressGroup(parse(value, "address group")?));
-        Ok(())
-    }
 }
 
 /// Whether an object is an answer about effective firewalls: it holds rules and nothing that a resource has.
 fn is_firewalls(object: &Map<String, Value>) -> bool {
     object.get("firewalls").is_some_and(Value::is_array) && !object.contains_key("name")
-}
-
-/// Whether an object names an instance and says no more than a group does of its members.
-fn is_member(value: &Value) -> bool {
-    const KEYS: [&str; 4] = ["status", "instanceStatus", "currentAction", "namedPorts"];
-    KEYS.iter().any(|key| value.get(*key).is_some())
 }
 
 fn items(object: &mut Map<String, Value>) -> Vec<Value> {
@@ -599,118 +447,4 @@ fn last_is_name(path: &str) -> bool {
         "policyBasedRoutes",
     ];
     !KINDS.contains(&last(path))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn kinds(document: &str) -> Vec<(String, usize)> {
-        read("x.json", document.as_bytes()).unwrap().unwrap().1
-    }
-
-    #[test]
-    fn lists_pages_and_single_records_are_recognised_by_kind() {
-        let one = r#"{"kind": "compute#firewall", "name": "a"}"#;
-        assert_eq!(kinds(one), [("compute#firewall".to_owned(), 1)]);
-        assert_eq!(kinds(&format!("[{one}, {one}]")), [("compute#firewall".to_owned(), 2)]);
-        let page = r#"{"kind": "compute#firewallList", "id": "projects/p/global/firewalls", "items": [{"name": "a"}]}"#;
-        assert_eq!(kinds(page), [("compute#firewall".to_owned(), 1)]);
-        assert!(read("x.json", br#"[{"name": "a"}]"#).unwrap().is_none());
-        assert!(read("x.json", b"[1, 2").unwrap().is_none());
-        assert!(read("x.json", br#"[{"kind": "compute#firewall""#).is_err());
-    }
-
-    #[test]
-    fn a_record_of_a_list_is_of_the_kind_that_it_says() {
-        for (list, kind) in [
-            ("compute#regionInstanceGroupList", "compute#instanceGroup"),
-            ("compute#urlMapsAggregatedList", "compute#urlMap"),
-            ("compute#networkFirewallPolicyAggregatedList", "compute#firewallPolicy"),
-            ("sql#instancesList", "sql#instance"),
-        ] {
-            let records = format!(r#"[{{"kind": "{kind}", "name": "a"}}]"#);
-            let scoped = format!(r#"{{"regions/r": {{"all": {records}}}}}"#);
-            let items = if list.ends_with("AggregatedList") { scoped } else { records };
-            assert!(
-                kinds(&format!(r#"{{"kind": "{list}", "items": {items}}}"#)).contains(&(kind.to_owned(), 1)),
-                "{list}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_page_that_is_not_the_last_one_is_cut() {
-        let page = r#"{"kind": "compute#routeList", "id": "projects/p/global/routes", "nextPageToken": "more"}"#;
-        let (found, _) = read("x.json", page.as_bytes()).unwrap().unwrap();
-        assert!(found.iter().any(|found| matches!(found, Found::Cut(what) if what == "projects/p/global/routes")));
-    }
-
-    #[test]
-    fn a_part_of_a_groups_members_is_not_taken_for_all() {
-        let page = r#"{"kind": "compute#instanceGroupsListInstances", "nextPageToken": "more",
-                       "id": "projects/p/zones/z/instanceGroups/web/listInstances",
-                       "items": [{"instance": "projects/p/zones/z/instances/a", "status": "RUNNING"}]}"#;
-        let (found, counts) = read("x.json", page.as_bytes()).unwrap().unwrap();
-        assert!(!found.iter().any(|found| matches!(found, Found::Members(..))));
-        assert_eq!(counts, [("cut listing".to_owned(), 1)]);
-    }
-
-    #[test]
-    fn a_record_alone_is_no_list() {
-        let record = r#"{"kind": "compute#firewall", "name": "a", "selfLink": "projects/p/global/firewalls/a"}"#;
-        let lists = |text: &str| {
-            let (found, _) = read("x.json", text.as_bytes()).unwrap().unwrap();
-            found.iter().any(|found| matches!(found, Found::Listed(of) if of == "projects/p/global/firewalls"))
-        };
-        assert!(!lists(record));
-        assert!(lists(&format!("[{record}]")));
-    }
-
-    #[test]
-    fn scopes_without_anything_are_no_gap_and_unreachable_ones_are() {
-        let document = |code: &str| {
-            format!(
-                r#"{{"kind": "compute#instanceAggregatedList", "id": "projects/p/aggregated/instances", "items":
-                   {{"zones/a": {{"warning": {{"code": "{code}"}}}}, "zones/b": {{"instances": [{{"name": "web"}}]}}}}}}"#
-            )
-        };
-        let cut = |text: &str| {
-            let (found, _) = read("x.json", text.as_bytes()).unwrap().unwrap();
-            assert!(found.iter().any(|found| matches!(found, Found::Instance(web) if web.name == "web")));
-            found.iter().any(|found| matches!(found, Found::Cut(_)))
-        };
-        assert!(!cut(&document("NO_RESULTS_ON_PAGE")));
-        assert!(cut(&document("UNREACHABLE")));
-    }
-
-    #[test]
-    fn answers_that_do_not_say_what_they_are_about_are_attributed() {
-        let about = |name: &str, text: &str| {
-            let (found, _) = read(name, text.as_bytes()).unwrap().unwrap();
-            found.into_iter().find_map(|found| match found {
-                Found::Effective(about, _) | Found::Members(about, _) | Found::Endpoints(about, _) => Some(about),
-                _ => None,
-            })
-        };
-        let given = about("a.json", r#"{"instance": "web", "zone": "z", "firewalls": [], "firewallPolicys": []}"#);
-        assert_eq!(given.unwrap().asked.as_deref(), Some("web"));
-        let map = about("a.json", r#"{"projects/p/zones/z/instances/web": {"firewalls": []}}"#);
-        assert_eq!(map.unwrap().asked.as_deref(), Some("projects/p/zones/z/instances/web"));
-        let file = about("members-web.json", r#"[{"instance": "zones/z/instances/a", "status": "RUNNING"}]"#);
-        assert_eq!(file.unwrap().file, "members-web");
-        for (kind, place) in [("instanceGroups", "zones/z"), ("regionInstanceGroups", "regions/r")] {
-            let group = format!("projects/p/{place}/instanceGroups/web");
-            let page =
-                format!(r#"{{"kind": "compute#{kind}ListInstances", "id": "{group}/listInstances", "items": []}}"#);
-            assert_eq!(about("a.json", &page).unwrap().asked, Some(group));
-        }
-    }
-
-    #[test]
-    fn a_broken_value_is_an_error_that_names_the_record() {
-        let text = br#"[{"kind": "compute#firewall", "name": "a", "sourceRanges": ["10.0.0.0/33"]}]"#;
-        let error = read("x.json", text).unwrap_err();
-        assert!(error.contains("`a`") && error.contains("10.0.0.0/33"), "{error}");
-    }
 }
