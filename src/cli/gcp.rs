@@ -21,6 +21,7 @@ const TOKEN: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
 
 /// Asks names and collects whole projects.
 pub(super) fn evidence(live: &LiveOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Collected, CliError> {
+    live.no_confirmation(super::options::ONLY_AZURE)?;
     if settings.from.contains(&Selector::Itself) {
         return Err(CliError::usage(
             "which machine of Google Cloud this is, is not asked for",
