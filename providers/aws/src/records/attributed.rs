@@ -6,10 +6,9 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::read::{Listing, Sink};
 use super::{
     Addon, BalancingAttribute, ClassicAttributes, ClassicHealth, ContainerInstance, EcsTask, HostedZone, Listener,
-    ListenerRule, PrefixListEntry, ResourceRecordSet, Service, TargetHealthDescription, Text,
+    ListenerRule, Listing, PrefixListEntry, ResourceRecordSet, Service, Sink, TargetHealthDescription, Text,
     TransitGatewayAssociation, TransitGatewayRoute, ZoneSummary, ZoneVpc,
 };
 

@@ -2,9 +2,10 @@
 //!
 //! Shapes and field names are those of the EC2 API, as `aws ec2 describe-*` prints them.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Deserializer;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::value::RawValue;
 
-use super::read::Interfaces;
 use super::text::Text;
 
 /// A tag.
@@ -227,4 +228,38 @@ pub struct ElasticAddress<'a> {
     /// Private address it is translated to.
     #[serde(borrow, skip_serializing_if = "Option::is_none")]
     pub private_ip_address: Option<Text<'a>>,
+}
+
+/// Interfaces inside of an instance record, kept unread until it is known whether anybody needs them.
+#[derive(Clone, Copy, Debug)]
+pub struct Interfaces<'a>(&'a RawValue);
+
+impl<'a> Interfaces<'a> {
+    /// The interfaces.
+    ///
+    /// # Errors
+    /// When they are of another shape.
+    pub fn read(self) -> Result<Vec<NetworkInterface<'a>>, serde_json::Error> {
+        serde_json::from_str(self.0.get())
+    }
+}
+
+impl PartialEq for Interfaces<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.get() == other.0.get()
+    }
+}
+
+impl Eq for Interfaces<'_> {}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Interfaces<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&RawValue>::deserialize(deserializer).map(Self)
+    }
+}
+
+impl Serialize for Interfaces<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
 }
