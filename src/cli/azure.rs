@@ -10,8 +10,13 @@ use super::options::{LiveOptions, Settings};
 use crate::audit::{Wanted, WantedTarget, host_address};
 use crate::resolve::{self, normal};
 
-/// Asks names and collects whole subscriptions.
-pub(super) fn evidence(live: &LiveOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Collected, CliError> {
+/// Asks names and collects whole subscriptions. `here` says whether this machine is nginx's.
+pub(super) fn evidence(
+    live: &LiveOptions,
+    settings: &Settings,
+    wanted: &[Wanted],
+    here: bool,
+) -> Result<Collected, CliError> {
     let mut live = live.clone();
     let mut from = Vec::new();
     for selector in &settings.from {
@@ -25,7 +30,12 @@ pub(super) fn evidence(live: &LiveOptions, settings: &Settings, wanted: &[Wanted
         ));
     }
     let names = resolve::questions(wanted, &settings.resolve);
-    let names: Vec<NameAnswer> = names.iter().map(|name| resolve::system(name)).collect();
+    let asked = |name: &String| {
+        // On nginx's own machine its resolver is asked, which knows more than any evidence of it.
+        let elsewhere = !here && !resolve::is_everywhere(name);
+        NameAnswer { elsewhere, ..resolve::system(name) }
+    };
+    let names: Vec<NameAnswer> = names.iter().map(asked).collect();
     let confirm = live.confirm_effective.then(|| wanted.iter().filter_map(|it| dial(it, settings, &names)).collect());
     let options = Options {
         subscriptions,

@@ -10,8 +10,10 @@ use reachlint_aws::collect::advice;
 use reachlint_model::{Failure, Manifest, Selector};
 
 use super::CliError;
+#[cfg(any(feature = "aws", feature = "azure"))]
+use super::evidence::is_here;
 #[cfg(feature = "aws")]
-use super::evidence::{is_here, origin};
+use super::evidence::origin;
 use super::nginx::{Loaded, load};
 #[cfg(feature = "aws")]
 use super::options::Settings;
@@ -131,7 +133,7 @@ fn azure(arguments: &AzureArguments) -> Result<u8, CliError> {
     for path in &arguments.conf {
         wanted.extend(Loaded::wanted(&load(path, &arguments.nginx)?));
     }
-    let collected = super::azure::evidence(&arguments.live, &settings, &wanted)?;
+    let collected = super::azure::evidence(&arguments.live, &settings, &wanted, is_here(&settings.from))?;
     let manifest = crate::report::json(&collected.manifest).into_bytes();
     write(&arguments.output, &collected.documents, &manifest)?;
     warn(&collected.manifest);

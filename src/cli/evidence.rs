@@ -208,7 +208,7 @@ fn live(
     }
     let (options, settings) = (&options, &settings);
     let (documents, manifest) = match options.provider {
-        Some(CloudName::Azure) => fresh_azure(options, settings, wanted)?,
+        Some(CloudName::Azure) => fresh_azure(options, settings, wanted, here)?,
         Some(CloudName::Gcp) => fresh_gcp(options, settings, wanted)?,
         _ => fresh_aws(options, settings, wanted, here)?,
     };
@@ -231,6 +231,10 @@ fn not_here(cloud: &str) -> CliError {
 }
 
 /// Which machine of the cloud this is, as its metadata service says; none where that is not asked for.
+#[cfg_attr(
+    not(any(feature = "aws", feature = "azure")),
+    expect(clippy::unnecessary_wraps, reason = "only a metadata service can fail")
+)]
 fn itself(options: &mut EvidenceOptions) -> Result<Option<Selector>, CliError> {
     match options.provider {
         #[cfg(feature = "azure")]
@@ -258,13 +262,18 @@ fn fresh_aws(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted], 
 }
 
 #[cfg(not(feature = "azure"))]
-fn fresh_azure(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Fresh, CliError> {
+fn fresh_azure(_: &EvidenceOptions, _: &Settings, _: &[Wanted], _: bool) -> Result<Fresh, CliError> {
     Err(not_here("azure"))
 }
 
 #[cfg(feature = "azure")]
-fn fresh_azure(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Fresh, CliError> {
-    let collected = super::azure::evidence(&options.live, settings, wanted)?;
+fn fresh_azure(
+    options: &EvidenceOptions,
+    settings: &Settings,
+    wanted: &[Wanted],
+    here: bool,
+) -> Result<Fresh, CliError> {
+    let collected = super::azure::evidence(&options.live, settings, wanted, here)?;
     let manifest = crate::report::json(&collected.manifest).into_bytes();
     Ok((collected.documents, manifest))
 }

@@ -23,6 +23,7 @@ const TOKEN: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
 
 /// Asks names and collects whole projects.
 pub(super) fn evidence(live: &LiveOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Collected, CliError> {
+    live.no_confirmation(super::options::ONLY_AZURE)?;
     let mut live = live.clone();
     let mut from = Vec::new();
     for selector in &settings.from {

@@ -29,6 +29,8 @@ mod balancing;
 #[cfg(test)]
 mod internet;
 #[cfg(test)]
+mod itself;
+#[cfg(test)]
 mod moto;
 #[cfg(test)]
 mod names;

@@ -51,9 +51,15 @@ impl Ran {
 
 /// Runs the program as the owner of a key, without a home, a configuration or a metadata service.
 pub(crate) fn run(key: &Key, arguments: &[&str]) -> Ran {
+    run_where(key, &[], arguments)
+}
+
+/// The same with variables of the environment.
+pub(crate) fn run_where(key: &Key, environment: &[(&str, &str)], arguments: &[&str]) -> Ran {
     let home = TempDir::new().unwrap();
     let mut command = reachlint();
     command.args(arguments).env("HOME", home.path()).env("AWS_EC2_METADATA_DISABLED", "true");
+    command.envs(environment.iter().copied());
     command.env("AWS_ACCESS_KEY_ID", &key.id).env("AWS_SECRET_ACCESS_KEY", &key.secret);
     // Whether a network is there, and what it says of names, decides nothing here.
     command.env("RES_OPTIONS", "timeout:1 attempts:1");

@@ -15,6 +15,7 @@ mod enter;
 mod estate;
 mod exposure;
 mod filters;
+mod gateways;
 mod hosts;
 mod intake;
 mod leave;

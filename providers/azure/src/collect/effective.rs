@@ -201,7 +201,7 @@ fn reached(azure: &AzureNetwork, own: &[InterfaceId], dials: &[Dial]) -> Vec<Int
             let addresses = match known {
                 Lookup::Addresses(found) => found,
                 Lookup::Absent(_) => Vec::new(),
-                Lookup::Silent | Lookup::Undecided(_) => dial.addresses.clone(),
+                Lookup::Silent | Lookup::Undecided(_) | Lookup::Hidden(_) => dial.addresses.clone(),
             };
             for to in addresses {
                 let Some(source) = azure.source_address(*from, to) else { continue };

@@ -180,7 +180,7 @@ fn private(azure: &AzureNetwork, from: InterfaceId, host: &str, depth: u8) -> Lo
         all.filter(|zone| zone.private_name(host).is_some()).collect(),
     );
     if let Some(zone) = inside.first().or(service.first()).filter(|_| azure.zones.elsewhere.contains(&from)) {
-        return Lookup::Undecided(format!(
+        return Lookup::Hidden(format!(
             "nginx's machine in {vnet} asks DNS servers of its own, and whether they answer from the private zone `{}` is not \
              in the evidence",
             zone.domain
@@ -192,12 +192,12 @@ fn private(azure: &AzureNetwork, from: InterfaceId, host: &str, depth: u8) -> Lo
             if zone.all_links {
                 continue;
             }
-            return Lookup::Undecided(format!(
+            return Lookup::Hidden(format!(
                 "whether the private zone `{domain}` answers {vnet} was not read; {READ_LINKS} tells"
             ));
         };
         if !zone.all_records {
-            return Lookup::Undecided(format!(
+            return Lookup::Hidden(format!(
                 "all records of the private zone `{domain}`, which answers it, were not read; {READ_RECORDS} tells"
             ));
         }
@@ -223,7 +223,7 @@ fn private(azure: &AzureNetwork, from: InterfaceId, host: &str, depth: u8) -> Lo
         if found.iter().all(of_endpoint) {
             return Lookup::Addresses(found);
         }
-        return Lookup::Undecided(format!(
+        return Lookup::Hidden(format!(
             "public DNS may send it on to `{name}`, for which {vnet} is answered with addresses that no private endpoint in \
              the evidence has"
         ));
@@ -235,10 +235,12 @@ impl Answer {
     fn together(&self, azure: &AzureNetwork, from: InterfaceId, host: &str, domain: &str, depth: u8) -> Lookup {
         if let Some(target) = &self.alias {
             return match answer(azure, from, target, depth + 1) {
-                Lookup::Silent => Lookup::Undecided(format!(
+                Lookup::Silent => Lookup::Hidden(format!(
                     "`{host}` is another name of `{target}`, which the evidence does not answer"
                 )),
-                Lookup::Undecided(why) => Lookup::Undecided(format!("`{host}` is another name of `{target}`: {why}")),
+                Lookup::Undecided(why) | Lookup::Hidden(why) => {
+                    Lookup::Hidden(format!("`{host}` is another name of `{target}`: {why}"))
+                }
                 found => found,
             };
         }
