@@ -260,7 +260,7 @@ fn gate_detail(network: &Network, judged: &Judged<'_>, packet: &Packet, decision
         }
         Effect::Unknown(reason) => {
             let reason = reason.and_then(|id| network.reason(id));
-            let reason = reason.map_or("it admits some of the internet only", |reason| reason.text.as_str());
+            let reason = reason.map_or("its rules tell addresses of the internet apart", |reason| reason.text.as_str());
             format!("whether {lists} admits {what} is not known: {reason}")
         }
     }

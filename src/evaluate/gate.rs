@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use reachlint_model::{
-    Action, AddressSet, Family, Gate, Hop, HopKind, Identity, ListId, Network, Packet, Peer, PortRange, Prefix,
-    ReasonId, Rule, RuleId, RuleList, Side,
+    Action, Family, Gate, Hop, HopKind, Identity, ListId, Network, Packet, Peer, PortRange, Prefix, ReasonId, Rule,
+    RuleId, RuleList, Share, Side,
 };
 
 /// Jumps deeper than this are a loop: nftables itself allows 16 (`NFT_JUMP_STACK_SIZE`, `nf_tables.h`).
@@ -418,19 +418,19 @@ impl<'n> Walk<'n> {
     /// Whether a rule is about a peer that may have any address of the internet.
     fn matches_hidden(&self, peer: Peer) -> Match {
         let family = Family::of(self.peer);
-        let asked = match peer {
+        let of_prefix = |prefix: Prefix| (prefix.family() == family).then(|| prefix.share_of_internet());
+        let share = match peer {
             Peer::Any => return Match::Yes,
             Peer::Unknown(reason) => return Match::Maybe(Some(reason)),
             Peer::Gone | Peer::Group(_) => return Match::No,
-            Peer::V4 { base, length } => Prefix::new(Ipv4Addr::from_bits(base).into(), length).map(AddressSet::from),
-            Peer::V6(id) => self.network.prefix(id).map(AddressSet::from),
-            Peer::Set(id) => self.network.set(id).cloned(),
+            Peer::V4 { base, length } => Prefix::new(Ipv4Addr::from_bits(base).into(), length).and_then(of_prefix),
+            Peer::V6(id) => self.network.prefix(id).and_then(of_prefix),
+            Peer::Set(id) => self.network.set(id).map(|set| set.share_of_internet(family)),
         };
-        let internet = AddressSet::internet().only(family);
-        match asked {
-            Some(asked) if internet.is_subset(&asked) => Match::Yes,
-            Some(asked) if !internet.intersection(&asked).is_empty() => Match::Maybe(None),
-            _ => Match::No,
+        match share {
+            Some(Share::All) => Match::Yes,
+            Some(Share::Part) => Match::Maybe(None),
+            Some(Share::Nothing) | None => Match::No,
         }
     }
 }

@@ -404,10 +404,7 @@ impl Reader {
         let counts = |cloud: Cloud| only.is_none_or(|only| only == cloud);
         let mut networks: Vec<Box<dyn Provider>> = Vec::new();
         if !self.aws.is_empty() && counts(Cloud::Aws) {
-            if let Some(assumption) = self.aws.assumption() {
-                let (provider, note) = (Some(Cloud::Aws.word().to_owned()), format!("taken for granted: {assumption}"));
-                self.evidence.push(Evidence { source: what.replace('`', ""), provider, note });
-            }
+            self.evidence.extend(self.aws.assumption().map(|assumption| granted(what, Cloud::Aws, assumption)));
             if let Some(file) = plan {
                 file.lay_over(&mut self.aws, &mut self.evidence)?;
             }
@@ -416,8 +413,10 @@ impl Reader {
         if let Some(file) = plan.filter(|_| networks.is_empty()) {
             self.evidence.push(file.useless());
         }
-        let others = self.others.into_iter().filter(|intake| !intake.is_empty() && counts(intake.cloud()));
-        networks.extend(others.map(Intake::compile));
+        for intake in self.others.into_iter().filter(|intake| !intake.is_empty() && counts(intake.cloud())) {
+            self.evidence.extend(intake.assumption().map(|assumption| granted(what, intake.cloud(), assumption)));
+            networks.push(intake.compile());
+        }
         if networks.is_empty() {
             let of = only.map_or(String::new(), |only| format!(" that is of {only}"));
             return Err(EvidenceError::Empty(format!("{what}{of}")));
@@ -446,6 +445,12 @@ fn is_empty_list(bytes: &[u8]) -> bool {
         Ok(List::Page { value, next_link }) => value.is_empty() && next_link.is_none_or(|link| link.is_empty()),
         Err(_) => false,
     }
+}
+
+/// The note on what is taken to be so without evidence.
+fn granted(what: &str, cloud: Cloud, assumption: &str) -> Evidence {
+    let (provider, note) = (Some(cloud.word().to_owned()), format!("taken for granted: {assumption}"));
+    Evidence { source: what.replace('`', ""), provider, note }
 }
 
 /// Whether an outermost key is a resource id of Azure, in whatever case.
@@ -502,5 +507,19 @@ mod tests {
         let manifest = r#"{"schema": "reachlint.snapshot/1", "tool": "x", "collected_at": "2026-01-01T00:00:00Z",
             "scopes": [{"provider": "aws", "account": "1", "region": "us-east-1"}]}"#;
         assert_eq!(assumptions("igw-1", &[("manifest.json", manifest)]), Vec::<String>::new());
+    }
+
+    #[test]
+    fn what_no_listing_of_google_cloud_speaks_of_is_told() {
+        let route = r#"[{"kind": "compute#route", "name": "default", "destRange": "0.0.0.0/0", "priority": 1000,
+            "selfLink": "projects/shop/global/routes/default", "network": "projects/shop/global/networks/prod"}]"#;
+        let told = |more: &[(&str, &str)]| {
+            let documents = [("routes.json", route)].into_iter().chain(more.iter().copied());
+            let snapshot = from_documents(documents.map(|(name, text)| (name, text.as_bytes())), "`estate`").unwrap();
+            snapshot.evidence.into_iter().filter(|evidence| evidence.note.contains("policy-based route")).count()
+        };
+        assert_eq!(told(&[]), 1);
+        let none = r#"{"projects/shop/locations/global/policyBasedRoutes": []}"#;
+        assert_eq!(told(&[("policy-based-routes.json", none)]), 0);
     }
 }

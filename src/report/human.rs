@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Origin, Padding, Renderer, Snippet};
 use anstyle::{AnsiColor, Style};
+use reachlint_model::Cloud;
 
 use super::short::summary;
 use super::text::{counted, neutral, neutral_lines};
@@ -288,13 +289,13 @@ fn remedy(out: &mut String, finding: &Finding) {
 fn border(flow: &Flow, own: &str, at: usize) -> Option<String> {
     let cloud = |step: &super::Step| {
         let cloud = step.layer.split('.').next().unwrap_or_default().to_owned();
-        ["aws", "gcp", "azure"].contains(&cloud.as_str()).then_some(cloud)
+        [Cloud::Aws, Cloud::Gcp, Cloud::Azure].iter().any(|known| known.word() == cloud).then_some(cloud)
     };
     let step = flow.path.get(at)?;
     let here = cloud(step)?;
     let before = flow.path.get(..at)?.iter().rev().find_map(cloud)?;
     let words = match (here == own, step.direction == "return") {
-        // Behind that, the same connection follows from another address.
+        // A path that may leave with several addresses has the receiver's half once for each: the next one starts here.
         (true, false) => format!("or from {here}"),
         (true, true) => format!("answers, back in {here}"),
         (false, _) => format!("over the internet into {here}"),

@@ -49,7 +49,10 @@ impl Names for Resolver<'_> {
         });
         match (self.recorded.get(&key).filter(|recorded| !(hidden && recorded.elsewhere)), undecided) {
             (Some(recorded), _) if !recorded.addresses.is_empty() => NameAnswer::Addresses(recorded.addresses.clone()),
-            _ if elsewhere.is_some() => NameAnswer::Addresses(elsewhere.unwrap_or_default()),
+            // What nginx's own machine was told counts, an error too.
+            (recorded, _) if elsewhere.is_some() && recorded.is_none_or(|recorded| recorded.elsewhere) => {
+                NameAnswer::Addresses(elsewhere.unwrap_or_default())
+            }
             (_, Some(why)) => NameAnswer::None(format!("{why}; pass `--resolve {host}=ADDRESS`")),
             (Some(recorded), None) => {
                 let why = recorded.error.as_deref().unwrap_or("the resolver had no answer");

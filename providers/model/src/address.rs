@@ -73,11 +73,32 @@ impl Prefix {
         Family::of(self.first())
     }
 
+    /// How much of its family's internet lies in the block. Allocates nothing.
+    #[must_use]
+    pub fn share_of_internet(self) -> Share {
+        match (self.first(), self.last()) {
+            (IpAddr::V4(first), IpAddr::V4(last)) => INTERNET.v4.share(&[(first.to_bits(), last.to_bits())]),
+            (IpAddr::V6(first), IpAddr::V6(last)) => INTERNET.v6.share(&[(first.to_bits(), last.to_bits())]),
+            _ => Share::Nothing,
+        }
+    }
+
     /// Whether `address` lies in the block. An address of the other family never does.
     #[must_use]
     pub fn contains(self, address: IpAddr) -> bool {
         self.0.contains(&address)
     }
+}
+
+/// How much of the internet some addresses are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Share {
+    /// All of it.
+    All,
+    /// Some of it.
+    Part,
+    /// None of it.
+    Nothing,
 }
 
 impl FromStr for Prefix {
@@ -213,6 +234,17 @@ impl<T: Word> Intervals<T> {
         Self(common)
     }
 
+    /// How much of this some ranges hold, which are in order and apart.
+    fn share(&self, ranges: &[(T, T)]) -> Share {
+        let held = |&(first, last): &(T, T)| ranges.iter().any(|&(from, to)| from <= first && last <= to);
+        let touched = |&(first, last): &(T, T)| ranges.iter().any(|&(from, to)| from <= last && first <= to);
+        match (self.0.iter().all(held), self.0.iter().any(touched)) {
+            (true, _) => Share::All,
+            (false, true) => Share::Part,
+            (false, false) => Share::Nothing,
+        }
+    }
+
     fn size(&self) -> u128 {
         self.0.iter().fold(0, |sum, &(first, last)| sum.saturating_add(first.count(last)))
     }
@@ -259,6 +291,15 @@ impl AddressSet {
     #[must_use]
     pub fn internet() -> &'static Self {
         &INTERNET
+    }
+
+    /// How much of one family's internet the set holds. Allocates nothing.
+    #[must_use]
+    pub fn share_of_internet(&self, family: Family) -> Share {
+        match family {
+            Family::V4 => INTERNET.v4.share(&self.v4.0),
+            Family::V6 => INTERNET.v6.share(&self.v6.0),
+        }
     }
 
     /// The set of no address.

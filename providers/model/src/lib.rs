@@ -19,7 +19,7 @@ pub mod quote;
 mod remedy;
 mod verdict;
 
-pub use address::{AddressSet, Family, Prefix, PrefixError};
+pub use address::{AddressSet, Family, Prefix, PrefixError, Share};
 pub use evidence::{Failure, Manifest, NameAnswer, SNAPSHOT_SCHEMA, Scope};
 pub use gate::{
     Action, Direction, Gate, GateId, Group, Layer, ListId, Narrow, NarrowId, Peer, PrefixId, ProtocolMatch, Rule,

@@ -149,6 +149,11 @@ pub trait Intake: fmt::Debug {
     /// Whether no document was evidence of this cloud.
     fn is_empty(&self) -> bool;
 
+    /// What is taken to be so because nothing that was read speaks of it, if that may matter.
+    fn assumption(&self) -> Option<&'static str> {
+        None
+    }
+
     /// The evidence, compiled.
     fn compile(self: Box<Self>) -> Box<dyn Provider>;
 }

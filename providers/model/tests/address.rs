@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use proptest::prelude::*;
-use reachlint_model::{AddressSet, Family, PortRange, Prefix};
+use reachlint_model::{AddressSet, Family, PortRange, Prefix, Share};
 
 /// A window's addresses.
 const SIZE: usize = 256;
@@ -305,4 +305,25 @@ fn port_texts() {
     for range in [PortRange::ALL, PortRange::single(0), PortRange::LINUX_EPHEMERAL] {
         assert_eq!(read(&range.to_string()), Ok(range));
     }
+}
+
+#[test]
+fn shares_of_the_internet() {
+    let prefix = |text: &str| text.parse::<Prefix>().unwrap();
+    for (text, share) in [
+        ("0.0.0.0/0", Share::All),
+        ("0.0.0.0/1", Share::Part),
+        ("20.0.0.0/8", Share::Part),
+        ("10.0.0.0/8", Share::Nothing),
+        ("::/0", Share::All),
+        ("2000::/4", Share::Part),
+        ("fd00::/8", Share::Nothing),
+    ] {
+        assert_eq!(prefix(text).share_of_internet(), share, "{text}");
+        assert_eq!(AddressSet::from(prefix(text)).share_of_internet(prefix(text).family()), share, "{text}");
+    }
+    let halves = AddressSet::from(prefix("0.0.0.0/1")).union(&prefix("128.0.0.0/1").into());
+    assert_eq!(halves.share_of_internet(Family::V4), Share::All);
+    assert_eq!(halves.share_of_internet(Family::V6), Share::Nothing);
+    assert_eq!(AddressSet::internet().share_of_internet(Family::V4), Share::All);
 }

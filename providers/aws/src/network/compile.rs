@@ -150,6 +150,7 @@ pub struct AwsNetwork {
     pub(super) unread_subnet: ReasonId,
     pub(super) appliance: ReasonId,
     pub(super) other_way_back: ReasonId,
+    pub(super) hidden_client: ReasonId,
     pub(super) link_local: ReasonId,
     pub(super) ambiguous: ReasonId,
     pub(super) doubts: Doubts,
@@ -230,6 +231,10 @@ impl Compiler {
             other_way_back: self.fixed(
                 ReasonCode::NotModelled,
                 "answers take another way than the connection, through something that is not modelled",
+            ),
+            hidden_client: self.fixed(
+                ReasonCode::Ambiguous,
+                "the client keeps its address behind the load balancer, and which one it has is not known",
             ),
             link_local: self.fixed(ReasonCode::NotModelled, "no AWS service is known at this link-local address"),
             either_list: self.fixed(

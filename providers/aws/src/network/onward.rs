@@ -272,10 +272,20 @@ impl Balancing<'_> {
         };
         let kind = HopKind::Translation(Outcome::Pass);
         path.leave.hops.push(Hop { kind, ..group_hop(group, Outcome::Pass, note.at(to)) });
+        let hidden = preserved && self.packet.source_identity == Identity::Hidden;
+        let has_groups =
+            self.aws.network.interface(self.at).is_some_and(|own| !self.aws.network.groups(own).is_empty());
+        if hidden && has_groups {
+            let note = Note::new("whether rules at {address} mean the load balancer or the client").at(to);
+            path.enter
+                .hops
+                .push(Hop { kind: HopKind::Opaque(self.aws.hidden_client), ..group_hop(group, Outcome::Pass, note) });
+            return path;
+        }
         let packet = Packet {
             destination: to,
             destination_ports: PortRange::single(port),
-            source_identity: Identity::Interface(self.at),
+            source_identity: if hidden { Identity::Hidden } else { Identity::Interface(self.at) },
             destination_identity: Identity::Nobody,
             ..self.packet
         };

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use reachlint_model::{AddressSet, NameId, PortRange, Protocol, ReasonId};
+use reachlint_model::{NameId, PortRange, Protocol, ReasonId, Share};
 
 use super::compile::{AwsNetwork, PREFIX_LIST, Route, Table, is_private};
 
@@ -39,7 +39,7 @@ impl AwsNetwork {
             let family = taken.prefix.family();
             let others = table.routes.iter().filter(|route| route.prefix.family() == family);
             let mut others = others.filter(|route| (route.target, route.blackhole) != (taken.target, taken.blackhole));
-            others.any(|route| !AddressSet::internet().intersection(&route.prefix.into()).is_empty())
+            others.any(|route| route.prefix.share_of_internet() != Share::Nothing)
         })
     }
 

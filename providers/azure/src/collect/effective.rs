@@ -25,6 +25,8 @@ const PAUSE: u64 = 2;
 const AT_ONCE: usize = 8;
 /// Interfaces of nginx whose routes in force are asked for where a gateway may have announced some.
 const MOST_GATEWAY: usize = 16;
+/// Questions of one run at most: a long operation takes up to minutes.
+const MOST_QUESTIONS: usize = 200;
 
 const GROUPS: &str = "Microsoft.Network/networkInterfaces/effectiveNetworkSecurityGroups/action";
 const ROUTES: &str = "Microsoft.Network/networkInterfaces/effectiveRouteTable/action";
@@ -94,6 +96,14 @@ impl Run {
         let gateway = own.iter().filter(|id| azure.asks_for_routes(**id)).take(MOST_GATEWAY);
         for nic in gateway.filter_map(|id| azure.resource(*id)).filter(|nic| !is_of_scale_set(nic)) {
             ask(nic, Question::Routes);
+        }
+        let left = questions.len().saturating_sub(MOST_QUESTIONS);
+        if left > 0 {
+            questions.truncate(MOST_QUESTIONS);
+            self.notes.push(format!(
+                "{left} questions on what is in force, beyond the first {MOST_QUESTIONS}: each is a long operation; name fewer \
+                 of nginx's machines with `--from`"
+            ));
         }
         let answers: Vec<_> = futures::stream::iter(&questions)
             .map(|(nic, question)| self.in_force(nic, *question))

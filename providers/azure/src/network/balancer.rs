@@ -297,7 +297,16 @@ impl Compiler {
             };
             for backend in backends {
                 let Some(interface) = backend.interface else { continue };
-                all.entry((interface, backend.address)).or_insert_with(|| outbound.clone());
+                let known = all.entry((interface, backend.address)).or_insert_with(|| outbound.clone());
+                // Every frontend of a load balancer is a candidate (Outbound connections, several frontends).
+                match (&mut *known, &outbound) {
+                    (Outbound::Known(of, all), Outbound::Known(name, more)) if of == name => {
+                        let new: Vec<IpAddr> = more.iter().filter(|one| !all.contains(one)).copied().collect();
+                        all.extend(new);
+                    }
+                    (Outbound::Known(of, _), Outbound::Unsure(name, _)) if of == name => *known = outbound.clone(),
+                    _ => {}
+                }
             }
         }
     }

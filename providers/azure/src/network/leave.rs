@@ -147,6 +147,11 @@ impl Leaving<'_> {
                     let facts = self.azure.facts.get(owner.0 as usize);
                     facts.is_some_and(|facts| matches!(facts.kind, Kind::Endpoint { .. }))
                 });
+                if owner.is_none() {
+                    let note = Note::new("who has {address}").at(to);
+                    self.hop(opaque(OPAQUE, Direction::Ingress, route.name, self.azure.unowned, note));
+                    return self.end(Via::Nowhere, None);
+                }
                 self.end(self.inside(), owner)
             }
             NextHop::Internet if is_public(to) => self.internet(route),

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use reachlint_model::{AddressSet, InterfaceId, NameId, Prefix, ReasonCode, ReasonId};
+use reachlint_model::{AddressSet, InterfaceId, NameId, Prefix, ReasonCode, ReasonId, Share};
 
 use super::AzureNetwork;
 use super::compile::Compiler;
@@ -297,9 +297,11 @@ impl AzureNetwork {
             let family = taken.prefix.family();
             let others = table.all.iter().filter(|route| route.prefix.family() == family && route.hop != taken.hop);
             let hidden = |route: &Route| route.prefix == taken.prefix && route.rank > taken.rank;
-            others
-                .filter(|route| !hidden(route))
-                .any(|route| !AddressSet::internet().intersection(&route.prefix.into()).is_empty())
+            let unread = table.unread_tags.as_ref();
+            if unread.is_some_and(|(tagged, _)| tagged.share_of_internet(family) != Share::Nothing) {
+                return true;
+            }
+            others.filter(|route| !hidden(route)).any(|route| route.prefix.share_of_internet() != Share::Nothing)
         })
     }
 

@@ -210,9 +210,25 @@ fn private(azure: &AzureNetwork, from: InterfaceId, host: &str, depth: u8) -> Lo
         };
     }
     for zone in service {
-        let Some(name) = zone.private_name(host).filter(|_| zone.links.contains_key(&here)) else { continue };
-        let found = zone.find(&name).map(|found| found.together(azure, from, &name, &zone.domain, depth));
-        let Some(Lookup::Addresses(found)) = found else { continue };
+        let Some(name) = zone.private_name(host) else { continue };
+        let unread = |what: &str, permission: &str| {
+            Lookup::Hidden(format!(
+                "public DNS may send it on to `{name}`, and {what} the private zone `{}` was not read; {permission} tells",
+                zone.domain
+            ))
+        };
+        if !zone.links.contains_key(&here) {
+            if zone.all_links {
+                continue;
+            }
+            return unread(&format!("whether {vnet} is answered from"), READ_LINKS);
+        }
+        let found = match zone.find(&name).map(|found| found.together(azure, from, &name, &zone.domain, depth)) {
+            Some(Lookup::Addresses(found)) => found,
+            Some(Lookup::Hidden(why) | Lookup::Undecided(why)) => return Lookup::Hidden(why),
+            None if !zone.all_records => return unread("what is in", READ_RECORDS),
+            _ => continue,
+        };
         let of_endpoint = |address: &IpAddr| {
             let mut owners = azure.network.owners(*address);
             owners.any(|owner| {

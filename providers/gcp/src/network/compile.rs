@@ -112,6 +112,7 @@ pub(crate) struct Fixed {
     pub(super) link_local: ReasonId,
     pub(super) appliance: ReasonId,
     pub(super) service: ReasonId,
+    pub(super) unread_peer: ReasonId,
     pub(super) several: ReasonId,
     pub(super) split: ReasonId,
     pub(super) google_api: ReasonId,
@@ -263,6 +264,10 @@ impl Compiler {
                 "the route leads through an appliance, whose own rules the evidence does not hold",
             ),
             service,
+            unread_peer: say(
+                ReasonCode::NotRead,
+                "the network on the other side of the peering is not in the evidence; add the listings of its project",
+            ),
             several: say(
                 ReasonCode::Ambiguous,
                 "Cloud NAT has several addresses, and which of them a machine is given is its own choice",

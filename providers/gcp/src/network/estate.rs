@@ -292,6 +292,15 @@ impl Intake for Estate {
         self.documents == 0
     }
 
+    fn assumption(&self) -> Option<&'static str> {
+        let is_told =
+            !self.policy_routes.is_empty() || self.listed.iter().any(|path| last(path) == "policyBasedRoutes");
+        (!self.routes.is_empty() && !is_told).then_some(
+            "no policy-based route sends traffic elsewhere, as no listing of networkconnectivity.policyBasedRoutes.list \
+             speaks of them",
+        )
+    }
+
     fn compile(self: Box<Self>) -> Box<dyn Provider> {
         Box::new(GcpNetwork::new(*self))
     }

@@ -14,6 +14,7 @@ use super::vpc::{Nat, NextHop, Peering, Route, Vpc};
 use super::{
     ALWAYS, ENDPOINT, EXTERNAL, LOAD_BALANCER, LOOPBACK, NAT, PEERING, ROUTE, SERVICE, fact, opaque, pass_gates, remark,
 };
+use crate::records::last;
 
 /// Source ports that Cloud NAT opens connections from (Cloud NAT, ports).
 const NAT_PORTS: (u16, u16) = (1024, u16::MAX);
@@ -268,7 +269,7 @@ impl<'a> Leaving<'a> {
         if let Some(database) = database.filter(|database| database.network.as_ref().is_none_or(own)) {
             return self.database(database.name, database.runs, database.port);
         }
-        let is_managed = peer.is_none_or(|peer| peer.unread_subnets.is_some() && peer.unread_peerings.is_some());
+        let is_unread = peer.is_none_or(|peer| peer.unread_subnets.is_some() && peer.unread_peerings.is_some());
         match owner {
             Ok(owner) => {
                 self.meet(owner, true);
@@ -278,10 +279,13 @@ impl<'a> Leaving<'a> {
                     ..self.end(Via::Link { link: self.vpc.name, network, subnet: None })
                 }
             }
-            // Networks of Google's services are in projects that nobody else reads (private services access).
-            Err(_) if is_managed => {
+            Err(_) if is_unread => {
+                // Networks of Google's services are in projects that nobody else reads, and all have this name (private
+                // services access).
+                let is_managed = last(&peering.network) == "servicenetworking";
+                let reason = if is_managed { gcp.reasons.service } else { gcp.reasons.unread_peer };
                 let note = Note::new("who answers at {address}").at(to);
-                self.hop(opaque(Direction::Ingress, peering.name, gcp.reasons.service, note));
+                self.hop(opaque(Direction::Ingress, peering.name, reason, note));
                 self.end(Via::Nowhere)
             }
             Err(reason) => self.unowned(reason, to),

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use reachlint_model::{Half, Identity, InterfaceId, Packet, PortRange, Protocol};
+use reachlint_model::{Half, Hop, HopKind, Identity, InterfaceId, Outcome, Packet, PortRange, Protocol};
 
 use super::Hosts;
 use crate::records::Document;
@@ -46,6 +46,38 @@ fn meet(document: Document) -> usize {
 #[test]
 fn a_whole_document_is_met() {
     assert!(meet(document(RULES, SAVED)) > 6);
+}
+
+/// A sender that may have any address of the internet may be one that a rule is about.
+#[test]
+fn a_redirect_for_a_part_of_the_internet_leaves_an_unknown_sender_undecided() {
+    let doubts = |rule: &str| {
+        let saved = format!(
+            "*nat\n:PREROUTING ACCEPT [0:0]\n-A PREROUTING {rule} -p tcp --dport 8080 -j REDIRECT --to-ports 9999\n"
+        );
+        let mut hosts = Hosts::new(&[document("", &saved)], &[]);
+        hosts.of.insert((0, InterfaceId(0)), Ok(0));
+        let packet = Packet {
+            protocol: Protocol::TCP,
+            source: "10.0.0.1".parse().unwrap(),
+            destination: "10.0.0.2".parse().unwrap(),
+            source_ports: PortRange::LINUX_EPHEMERAL,
+            destination_ports: PortRange::single(8080),
+            source_identity: Identity::Nobody,
+            destination_identity: Identity::Nobody,
+        };
+        let mut half = Half::default();
+        hosts.enter((0, InterfaceId(0)), &packet.hidden(), false, &mut half);
+        let unknown = |hop: &Hop| {
+            matches!(
+                hop.kind,
+                HopKind::Opaque(_) | HopKind::Translation(Outcome::Unknown(_)) | HopKind::Route(Outcome::Unknown(_))
+            )
+        };
+        half.hops.iter().filter(|hop| unknown(hop)).count()
+    };
+    let (part, none) = (doubts("-s 20.0.0.0/8"), doubts("-s 10.0.0.0/8"));
+    assert!(part > none, "{part} doubts about a part of the internet, {none} about a private range");
 }
 
 /// Every chain jumps to the next one many times over.

@@ -1,6 +1,6 @@
 //! Chains that translate addresses, flattened: whether a packet's destination or source becomes another one.
 
-use reachlint_model::{AddressSet, Family, Packet, PortRange, Protocol, ReasonCode, ReasonId};
+use reachlint_model::{AddressSet, Family, Identity, Packet, PortRange, Protocol, ReasonCode, ReasonId, Share};
 
 use super::compile::Compiler;
 use super::flat::{Chains, Circumstances, Flat};
@@ -179,12 +179,22 @@ fn is_about(flat: &Flat, packet: &Packet) -> Option<bool> {
         let touched = |range: &PortRange| range.first() <= asked.last() && asked.first() <= range.last();
         if ports.iter().any(held) { Some(true) } else { ports.iter().any(touched).then_some(false) }
     };
-    if !protocol || !flat.source.contains(packet.source) || !flat.destination.contains(packet.destination) {
+    if !protocol || !flat.destination.contains(packet.destination) {
         return None;
     }
+    let sure = match packet.source_identity {
+        // The sender may have any address of the internet.
+        Identity::Hidden => match flat.source.share_of_internet(Family::of(packet.source)) {
+            Share::All => true,
+            Share::Part => false,
+            Share::Nothing => return None,
+        },
+        _ if flat.source.contains(packet.source) => true,
+        _ => return None,
+    };
     let from = whole(&flat.source_ports, packet.source_ports)?;
     let to = whole(&flat.destination_ports, packet.destination_ports)?;
-    Some(from && to && flat.maybe.is_none())
+    Some(from && to && sure && flat.maybe.is_none())
 }
 
 impl Translations {
