@@ -1,7 +1,7 @@
 //! Flow and network in, verdict and path out.
 //!
-//! The same walk serves a bare verdict, which allocates nothing, and an explanation, which names every gate and
-//! the rule that decided there.
+//! The same walk serves a bare verdict and an explanation, which names every gate and the rule that decided there. A
+//! verdict allocates nothing but a path for each of several addresses that a sender may leave its cloud with.
 
 mod explain;
 mod gate;
