@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use clap::{Args, Subcommand};
 #[cfg(feature = "aws")]
@@ -10,14 +10,12 @@ use reachlint_aws::collect::advice;
 use reachlint_model::{Failure, Manifest, Selector};
 
 use super::CliError;
-#[cfg(any(feature = "aws", feature = "azure"))]
-use super::evidence::is_here;
-#[cfg(feature = "aws")]
-use super::evidence::origin;
+use super::evidence::{is_here, origin};
+use super::live::{Ask, collect, place};
 use super::nginx::{Loaded, load};
-#[cfg(feature = "aws")]
-use super::options::Settings;
-use super::options::{EvidenceOptions, FailOptions, LiveOptions, NginxOptions, PolicyOptions, settings};
+use super::options::{
+    Answer, CloudName, EvidenceOptions, FailOptions, LiveOptions, NginxOptions, PolicyOptions, settings,
+};
 use super::output::say;
 use crate::exit;
 
@@ -41,20 +39,15 @@ enum Cloud {
     Gcp(Box<GcpArguments>),
 }
 
-/// Arguments of `collect gcp`.
-#[cfg(feature = "gcp")]
+/// What every cloud takes.
 #[derive(Debug, Args)]
-struct GcpArguments {
-    /// nginx's main configuration files: names in them are answered now, and of the machines that they lead to the firewalls
-    /// in force are asked for.
-    #[arg(value_name = "CONF")]
-    conf: Vec<PathBuf>,
-    /// nginx's machines, for the same; may be repeated.
-    #[arg(long, value_name = "SELECTOR", help_heading = "Input")]
-    from: Vec<Selector>,
+struct Common {
     /// Folder to write; it must be empty or not exist.
     #[arg(short, long, value_name = "DIR", help_heading = "Output")]
     output: PathBuf,
+    /// What a name resolves to on nginx's host; may be repeated, also for one name.
+    #[arg(long, value_name = "HOST=ADDR", help_heading = "Input")]
+    resolve: Vec<Answer>,
     #[command(flatten)]
     nginx: NginxOptions,
     #[command(flatten)]
@@ -63,26 +56,19 @@ struct GcpArguments {
     policy: PolicyOptions,
 }
 
-/// Arguments of `collect azure`.
-#[cfg(feature = "azure")]
+/// Arguments of `collect azure` and `collect gcp`.
+#[cfg(any(feature = "azure", feature = "gcp"))]
 #[derive(Debug, Args)]
-struct AzureArguments {
-    /// nginx's main configuration files, for the names in them that are answered now; what is collected does not depend on
-    /// them.
+struct WholeArguments {
+    /// nginx's main configuration files: names in them are answered now, and what is in force on the machines that they lead
+    /// to is asked for where the cloud tells it.
     #[arg(value_name = "CONF")]
     conf: Vec<PathBuf>,
-    /// nginx's machines, whose routes in force are asked for where a gateway may have announced some; may be repeated.
+    /// nginx's machines, for the same; may be repeated.
     #[arg(long, value_name = "SELECTOR", help_heading = "Input")]
     from: Vec<Selector>,
-    /// Folder to write; it must be empty or not exist.
-    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
-    output: PathBuf,
     #[command(flatten)]
-    nginx: NginxOptions,
-    #[command(flatten)]
-    live: LiveOptions,
-    #[command(flatten)]
-    policy: PolicyOptions,
+    common: Common,
 }
 
 /// Arguments of `collect aws`.
@@ -98,90 +84,47 @@ struct AwsArguments {
     /// Everything in the Regions instead.
     #[arg(long, help_heading = "Input")]
     all: bool,
-    /// Folder to write; it must be empty or not exist.
-    #[arg(short, long, value_name = "DIR", help_heading = "Output")]
-    output: PathBuf,
-    /// What a name resolves to on nginx's host; may be repeated, also for one name.
-    #[arg(long, value_name = "HOST=ADDR", help_heading = "Input")]
-    resolve: Vec<super::options::Answer>,
     #[command(flatten)]
-    nginx: NginxOptions,
-    #[command(flatten)]
-    live: LiveOptions,
-    #[command(flatten)]
-    policy: PolicyOptions,
+    common: Common,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<u8, CliError> {
-    match &arguments.cloud {
+    let (cloud, conf, from, all, common) = match &arguments.cloud {
         #[cfg(feature = "aws")]
-        Cloud::Aws(arguments) => aws(arguments),
+        Cloud::Aws(it) => (CloudName::Aws, &it.conf, &it.from, it.all, &it.common),
         #[cfg(feature = "azure")]
-        Cloud::Azure(arguments) => azure(arguments),
+        Cloud::Azure(it) => (CloudName::Azure, &it.conf, &it.from, false, &it.common),
         #[cfg(feature = "gcp")]
-        Cloud::Gcp(arguments) => gcp(arguments),
-    }
-}
-
-#[cfg(feature = "azure")]
-fn azure(arguments: &AzureArguments) -> Result<u8, CliError> {
-    vacant(&arguments.output)?;
-    let beside = arguments.conf.first().map(PathBuf::as_path);
-    let evidence = EvidenceOptions { live: arguments.live.clone(), ..EvidenceOptions::default() };
-    let settings = settings(beside, &arguments.policy, &FailOptions::default(), &evidence, &arguments.from)?;
-    let mut wanted = Vec::new();
-    for path in &arguments.conf {
-        wanted.extend(Loaded::wanted(&load(path, &arguments.nginx)?));
-    }
-    let collected = super::azure::evidence(&arguments.live, &settings, &wanted, is_here(&settings.from))?;
-    let manifest = crate::report::json(&collected.manifest).into_bytes();
-    write(&arguments.output, &collected.documents, &manifest)?;
-    warn(&collected.manifest);
-    Ok(exit::OK)
-}
-
-#[cfg(feature = "gcp")]
-fn gcp(arguments: &GcpArguments) -> Result<u8, CliError> {
-    vacant(&arguments.output)?;
-    let beside = arguments.conf.first().map(PathBuf::as_path);
-    let evidence = EvidenceOptions { live: arguments.live.clone(), ..EvidenceOptions::default() };
-    let settings = settings(beside, &arguments.policy, &FailOptions::default(), &evidence, &arguments.from)?;
-    let mut wanted = Vec::new();
-    for path in &arguments.conf {
-        wanted.extend(Loaded::wanted(&load(path, &arguments.nginx)?));
-    }
-    let collected = super::gcp::evidence(&arguments.live, &settings, &wanted)?;
-    let manifest = crate::report::json(&collected.manifest).into_bytes();
-    write(&arguments.output, &collected.documents, &manifest)?;
-    warn(&collected.manifest);
-    Ok(exit::OK)
-}
-
-#[cfg(feature = "aws")]
-fn aws(arguments: &AwsArguments) -> Result<u8, CliError> {
-    vacant(&arguments.output)?;
-    let beside = arguments.conf.first().map(PathBuf::as_path);
-    let evidence = EvidenceOptions {
-        resolve: arguments.resolve.clone(),
-        live: arguments.live.clone(),
-        ..EvidenceOptions::default()
+        Cloud::Gcp(it) => (CloudName::Gcp, &it.conf, &it.from, false, &it.common),
     };
-    let settings = settings(beside, &arguments.policy, &FailOptions::default(), &evidence, &arguments.from)?;
+    vacant(&common.output)?;
+    let beside = conf.first().map(PathBuf::as_path);
+    let resolve = common.resolve.clone();
+    let evidence = EvidenceOptions { resolve, live: common.live.clone(), ..EvidenceOptions::default() };
+    let mut settings = settings(beside, &common.policy, &FailOptions::default(), &evidence, from)?;
     let mut wanted = Vec::new();
-    for path in &arguments.conf {
-        wanted.extend(Loaded::wanted(&load(path, &arguments.nginx)?));
+    for path in conf {
+        wanted.extend(Loaded::wanted(&load(path, &common.nginx)?));
     }
-    if wanted.is_empty() && !arguments.all {
-        return Err(CliError::nothing(
-            "the configuration connects to nothing, so nothing decides on its connections",
-            "give the main file, or collect whole Regions with `--all`",
-        ));
+    if all {
+        settings.from.clear();
+    } else if cloud == CloudName::Aws {
+        // Collection follows what is wanted from where nginx runs.
+        if wanted.is_empty() {
+            return Err(CliError::nothing(
+                "the configuration connects to nothing, so nothing decides on its connections",
+                "give the main file, or collect whole Regions with `--all`",
+            ));
+        }
+        settings.from = origin(settings.from, &evidence)?;
     }
-    let from = if arguments.all { Vec::new() } else { origin(settings.from, &evidence)? };
-    let settings = Settings { from, ..settings };
+    let mut live = common.live.clone();
     let here = is_here(&settings.from);
-    let collected = super::live::collect(&arguments.live, &settings, &wanted, here, arguments.all)?;
-    write(&arguments.output, &collected.documents, &super::live::manifest(&collected))?;
+    place(cloud, &mut live, &mut settings.from)?;
+    let ask = Ask { live: &live, settings: &settings, wanted: &wanted, here, all };
+    let collected = collect(cloud, &ask)?;
+    let manifest = crate::report::json(&collected.manifest).into_bytes();
+    write(&common.output, &collected.documents, &manifest)?;
     warn(&collected.manifest);
     Ok(exit::OK)
 }
@@ -263,6 +206,10 @@ fn write(folder: &Path, documents: &[(String, Vec<u8>)], manifest: &[u8]) -> Res
 fn fill(folder: &Path, documents: &[(String, Vec<u8>)], manifest: &[u8]) -> io::Result<()> {
     let documents = documents.iter().map(|(path, bytes)| (path.as_str(), bytes.as_slice()));
     for (path, bytes) in documents.chain([("manifest.json", manifest)]) {
+        // Names are made of what a cloud answered.
+        if !Path::new(path).components().all(|part| matches!(part, Component::Normal(_))) {
+            return Err(io::Error::new(io::ErrorKind::InvalidFilename, format!("`{path}` leaves the folder")));
+        }
         let path = folder.join(path);
         if let Some(parent) = path.parent() {
             fs::create_dir_all(parent)?;

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use reachlint_host::network::Hosts;
-use reachlint_model::{Cloud, Failure, NameAnswer, Provider, Selector};
+use reachlint_model::{Cloud, Collected, Failure, NameAnswer, Provider, Selector};
 
 use super::CliError;
+use super::live::{Ask, collect, place};
 use super::options::{CloudName, EvidenceOptions, Settings};
 use crate::audit::{self, Node, Wanted};
 use crate::evidence::{self, PlanFile, Snapshot};
@@ -196,96 +197,16 @@ fn live(
     wanted: &[Wanted],
     plan: Option<&PlanFile>,
 ) -> Result<Gathered, CliError> {
-    if options.provider != Some(CloudName::Azure) {
-        options.live.no_confirmation(super::options::ONLY_AZURE)?;
-    }
-    let (mut options, mut settings) = (options.clone(), settings.clone());
+    let cloud = options.provider.unwrap_or(CloudName::Aws);
+    let (mut live, mut settings) = (options.live.clone(), settings.clone());
     let here = is_here(&settings.from);
-    let itself = settings.from.contains(&Selector::Itself).then(|| itself(&mut options)).transpose()?.flatten();
-    if let Some(itself) = &itself {
-        let from = settings.from.iter_mut().filter(|selector| **selector == Selector::Itself);
-        from.for_each(|selector| selector.clone_from(itself));
-    }
-    let (options, settings) = (&options, &settings);
-    let (documents, manifest) = match options.provider {
-        Some(CloudName::Azure) => fresh_azure(options, settings, wanted, here)?,
-        Some(CloudName::Gcp) => fresh_gcp(options, settings, wanted)?,
-        _ => fresh_aws(options, settings, wanted, here)?,
-    };
+    let itself = place(cloud, &mut live, &mut settings.from)?;
+    let ask = Ask { live: &live, settings: &settings, wanted, here, all: false };
+    let Collected { documents, manifest } = collect(cloud, &ask)?;
+    let manifest = crate::report::json(&manifest).into_bytes();
     let documents = documents.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
     let documents = documents.chain([("manifest.json", manifest.as_slice())]);
     let snapshot = evidence::from_documents_planned(documents, "what the cloud answered", plan)?;
     let recorded = by_name(&snapshot.names);
     Ok(Gathered { snapshot, recorded, asked: true, itself })
-}
-
-/// Files of a snapshot, and its manifest.
-type Fresh = (Vec<(String, Vec<u8>)>, Vec<u8>);
-
-#[cfg(not(all(feature = "aws", feature = "azure", feature = "gcp")))]
-fn not_here(cloud: &str) -> CliError {
-    CliError::usage(
-        format!("this build cannot collect live from {cloud}"),
-        format!("give a snapshot with `--snapshot PATH`, or build with the feature `{cloud}`"),
-    )
-}
-
-/// Which machine of the cloud this is, as its metadata service says; none where that is not asked for.
-#[cfg_attr(
-    not(any(feature = "aws", feature = "azure")),
-    expect(clippy::unnecessary_wraps, reason = "only a metadata service can fail")
-)]
-fn itself(options: &mut EvidenceOptions) -> Result<Option<Selector>, CliError> {
-    match options.provider {
-        #[cfg(feature = "azure")]
-        Some(CloudName::Azure) => super::azure::itself(&mut options.live).map(Some),
-        #[cfg(feature = "gcp")]
-        Some(CloudName::Gcp) => super::gcp::itself(&mut options.live).map(Some),
-        #[cfg(feature = "aws")]
-        Some(CloudName::Aws) | None => super::live::itself(&mut options.live).map(Some),
-        // Collection says why not.
-        #[cfg(not(all(feature = "aws", feature = "azure", feature = "gcp")))]
-        _ => Ok(None),
-    }
-}
-
-#[cfg(not(feature = "aws"))]
-fn fresh_aws(_: &EvidenceOptions, _: &Settings, _: &[Wanted], _: bool) -> Result<Fresh, CliError> {
-    Err(not_here("aws"))
-}
-
-#[cfg(feature = "aws")]
-fn fresh_aws(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted], here: bool) -> Result<Fresh, CliError> {
-    let collected = super::live::collect(&options.live, settings, wanted, here, false)?;
-    let manifest = super::live::manifest(&collected);
-    Ok((collected.documents, manifest))
-}
-
-#[cfg(not(feature = "azure"))]
-fn fresh_azure(_: &EvidenceOptions, _: &Settings, _: &[Wanted], _: bool) -> Result<Fresh, CliError> {
-    Err(not_here("azure"))
-}
-
-#[cfg(feature = "azure")]
-fn fresh_azure(
-    options: &EvidenceOptions,
-    settings: &Settings,
-    wanted: &[Wanted],
-    here: bool,
-) -> Result<Fresh, CliError> {
-    let collected = super::azure::evidence(&options.live, settings, wanted, here)?;
-    let manifest = crate::report::json(&collected.manifest).into_bytes();
-    Ok((collected.documents, manifest))
-}
-
-#[cfg(not(feature = "gcp"))]
-fn fresh_gcp(_: &EvidenceOptions, _: &Settings, _: &[Wanted]) -> Result<Fresh, CliError> {
-    Err(not_here("gcp"))
-}
-
-#[cfg(feature = "gcp")]
-fn fresh_gcp(options: &EvidenceOptions, settings: &Settings, wanted: &[Wanted]) -> Result<Fresh, CliError> {
-    let collected = super::gcp::evidence(&options.live, settings, wanted)?;
-    let manifest = crate::report::json(&collected.manifest).into_bytes();
-    Ok((collected.documents, manifest))
 }

@@ -1,7 +1,5 @@
 //! The command line: one file for each command, all of them thin.
 
-#[cfg(feature = "azure")]
-mod azure;
 mod check;
 #[cfg(any(feature = "aws", feature = "azure", feature = "gcp"))]
 mod collect;
@@ -9,10 +7,7 @@ mod demo;
 mod error;
 mod evidence;
 mod explain;
-#[cfg(feature = "gcp")]
-mod gcp;
 mod host_evidence;
-#[cfg(feature = "aws")]
 mod live;
 mod nginx;
 mod options;

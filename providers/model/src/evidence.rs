@@ -45,6 +45,15 @@ pub struct Scope {
     pub principal: Option<String>,
 }
 
+/// What live collection read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Collected {
+    /// Documents by their path in a snapshot: `111122223333/us-east-1/describe-subnets.json`.
+    pub documents: Vec<(String, Vec<u8>)>,
+    /// What they cover, and which calls failed.
+    pub manifest: Manifest,
+}
+
 /// A call that did not succeed, so that what it would have told is unknown.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {

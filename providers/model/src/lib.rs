@@ -20,7 +20,7 @@ mod remedy;
 mod verdict;
 
 pub use address::{AddressSet, Family, Prefix, PrefixError, Share};
-pub use evidence::{Failure, Manifest, NameAnswer, SNAPSHOT_SCHEMA, Scope};
+pub use evidence::{Collected, Failure, Manifest, NameAnswer, SNAPSHOT_SCHEMA, Scope};
 pub use gate::{
     Action, Direction, Gate, GateId, Group, Layer, ListId, Narrow, NarrowId, Peer, PrefixId, ProtocolMatch, Rule,
     RuleId, RuleList, SetId, Side,

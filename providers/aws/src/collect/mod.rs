@@ -22,7 +22,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use reachlint_model::{Cloud, Failure, Manifest, NameAnswer, SNAPSHOT_SCHEMA, Scope, Selector};
+use reachlint_model::{Cloud, Collected, Failure, Manifest, NameAnswer, SNAPSHOT_SCHEMA, Scope, Selector};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
@@ -244,15 +244,6 @@ pub enum Event {
         /// The error code.
         error: String,
     },
-}
-
-/// What was collected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Collected {
-    /// Documents by their path in a snapshot: `111122223333/us-east-1/describe-subnets.json`.
-    pub documents: Vec<(String, Vec<u8>)>,
-    /// What they cover, and which calls failed.
-    pub manifest: Manifest,
 }
 
 /// Collects, and tells `progress` of each call that ended.

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use reachlint_aws::collect::{Accounts, CollectError, Collected, Event, Options, Wanted, collect};
-use reachlint_model::Failure;
+use reachlint_aws::collect::{Accounts, CollectError, Event, Options, Wanted, collect};
+use reachlint_model::{Collected, Failure};
 
 use crate::estate::{ACCOUNT, interface, public_access, reply, transit_route};
 use crate::server::{Form, Reply, Server, filters, members, set};

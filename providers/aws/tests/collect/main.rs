@@ -17,12 +17,10 @@ mod tests {
     use std::sync::Mutex;
     use std::time::Duration;
 
-    use reachlint_aws::collect::{
-        AccessKey, CollectError, Collected, Event, Options, PERMISSIONS, Patience, Wanted, collect,
-    };
+    use reachlint_aws::collect::{AccessKey, CollectError, Event, Options, PERMISSIONS, Patience, Wanted, collect};
     use reachlint_aws::network::{AwsNetwork, Estate};
     use reachlint_aws::records::{self, Listing, Recognised};
-    use reachlint_model::{Failure, Provider, Selector};
+    use reachlint_model::{Collected, Failure, Provider, Selector};
 
     use crate::estate::{ACCOUNT, interface, reply};
     use crate::server::{Form, Reply, Server, filters, set};

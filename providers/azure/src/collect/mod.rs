@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use azure_core::auth::TokenCredential;
 use azure_core::{Error, Url};
-use reachlint_model::{Failure, Manifest, SNAPSHOT_SCHEMA, Scope, Selector};
+use reachlint_model::{Collected, Failure, Manifest, SNAPSHOT_SCHEMA, Scope, Selector};
 
 pub use effective::Dial;
 pub use itself::{Machine, this_machine};
@@ -35,15 +35,6 @@ pub struct Options {
     pub endpoint: Option<String>,
     /// When collection began, as RFC 3339 in UTC.
     pub now: String,
-}
-
-/// What was collected.
-#[derive(Clone, Debug, Default)]
-pub struct Collected {
-    /// Files of the snapshot.
-    pub documents: Vec<(String, Vec<u8>)>,
-    /// Its manifest.
-    pub manifest: Manifest,
 }
 
 /// Why nothing could be collected.

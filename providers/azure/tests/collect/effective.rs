@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use reachlint_azure::collect::{Collected, Dial, Options, collect_as};
-use reachlint_model::Protocol;
+use reachlint_azure::collect::{Dial, Options, collect_as};
+use reachlint_model::{Collected, Protocol};
 use serde_json::{Value, json};
 
 use super::server::{Answer, Server};

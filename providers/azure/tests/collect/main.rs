@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use azure_core::auth::{AccessToken, TokenCredential};
-use reachlint_azure::collect::{CollectError, Collected, Options, collect_as};
+use reachlint_azure::collect::{CollectError, Options, collect_as};
 use reachlint_azure::network::Estate;
-use reachlint_model::{Intake, Lookup, Provider};
+use reachlint_model::{Collected, Intake, Lookup, Provider};
 use serde_json::{Value, json};
 
 use server::{Answer, Server};

@@ -14,6 +14,7 @@ use google_cloud_gax::retry_state::RetryState;
 use google_cloud_gax::retry_throttler::RetryThrottler;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 use http::{Extensions, Uri};
+use hyper_util::client::proxy::matcher::Matcher;
 
 use crate::fault::{Fault, Kind};
 use crate::{DoorError, Token};
@@ -52,7 +53,7 @@ impl Door {
     /// The public cloud, or what stands for it, with the credentials that Google's own libraries would take.
     ///
     /// A token is for Google's own hosts. Another host, such as a test server's, gets none; one on this machine gets the one
-    /// that was given, if one was.
+    /// that was given, if one was and no proxy would read it.
     ///
     /// # Errors
     /// When there are no credentials, or the endpoint is no address.
@@ -68,7 +69,11 @@ impl Door {
         let uri = uri(endpoint)?;
         let host = uri.host().unwrap_or_default().to_owned();
         let nobody = || credentials::anonymous::Builder::new().build();
-        let (credentials, anonymous) = match (trust(&uri), given) {
+        let trust = match trust(&uri) {
+            Trust::ThisMachine if is_read_by_a_proxy(&uri, &Matcher::from_system()) => Trust::Nobody,
+            trust => trust,
+        };
+        let (credentials, anonymous) = match (trust, given) {
             (Trust::Google | Trust::ThisMachine, Some(token)) => (fixed(token)?, None),
             (Trust::Google, None) => (default_credentials()?, None),
             (Trust::ThisMachine | Trust::Nobody, _) => (nobody(), Some(host)),
@@ -83,17 +88,6 @@ impl Door {
         found.map_err(|error| DoorError::Credentials(words(&error)))?;
         let universe = credentials.universe_domain().await.unwrap_or_else(|| PUBLIC.to_owned());
         Ok(Self { credentials, endpoint: format!("https://compute.{universe}"), anonymous: None })
-    }
-
-    /// As somebody else.
-    ///
-    /// # Errors
-    /// When the endpoint is no address.
-    pub fn with(credentials: Credentials, endpoint: Option<&str>) -> Result<Self, DoorError> {
-        choose_cryptography();
-        let endpoint = endpoint.map_or_else(|| format!("https://compute.{PUBLIC}"), str::to_owned);
-        uri(&endpoint)?;
-        Ok(Self { credentials, endpoint, anonymous: None })
     }
 
     /// A client's builder for calls that ask for one thing.
@@ -139,7 +133,8 @@ fn words(error: &dyn std::error::Error) -> String {
 }
 
 fn uri(endpoint: &str) -> Result<Uri, DoorError> {
-    let wrong = || DoorError::Endpoint(endpoint.to_owned());
+    // What stands before the host may be a password.
+    let wrong = || DoorError::Endpoint(endpoint.rsplit('@').next().unwrap_or_default().to_owned());
     let uri: Uri = endpoint.parse().map_err(|_| wrong())?;
     let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
     let is_plain = uri.query().is_none() && uri.authority().is_some_and(|authority| !authority.as_str().contains('@'));
@@ -163,6 +158,11 @@ fn trust(uri: &Uri) -> Trust {
         (false, true) => Trust::ThisMachine,
         (false, false) => Trust::Nobody,
     }
+}
+
+/// Whether requests go through a proxy that can read them, as the environment tells every client.
+fn is_read_by_a_proxy(uri: &Uri, proxies: &Matcher) -> bool {
+    uri.scheme_str() != Some("https") && proxies.intercept(uri).is_some()
 }
 
 /// A token that somebody else got.
@@ -271,6 +271,17 @@ mod tests {
         for wrong in ["", "compute", "ftp://example.org", "https://host?x=1", "https://token@host", "https://"] {
             assert!(uri(wrong).is_err(), "{wrong}");
         }
+        let told = uri("http://user:secret@127.0.0.1:1").unwrap_err().to_string();
+        assert!(told.contains("127.0.0.1:1") && !told.contains("secret"), "{told}");
+    }
+
+    #[test]
+    fn a_proxy_reads_what_is_not_encrypted() {
+        let proxies = Matcher::builder().all("http://proxy.example.org:3128").no("localhost").build();
+        let read = |text: &str| is_read_by_a_proxy(&text.parse().unwrap(), &proxies);
+        assert!(read("http://127.0.0.1:80"));
+        assert!(!read("https://127.0.0.1:80") && !read("http://localhost:80"));
+        assert!(!is_read_by_a_proxy(&"http://127.0.0.1:80".parse().unwrap(), &Matcher::builder().build()));
     }
 
     #[test]

@@ -15,9 +15,6 @@ pub use client::Door;
 pub use fault::{Fault, Kind};
 pub use itself::{Machine, this_machine};
 
-/// Who asks.
-pub use google_cloud_auth::credentials::Credentials;
-
 /// Why nobody can be asked.
 #[derive(Debug, thiserror::Error)]
 pub enum DoorError {

@@ -8,12 +8,10 @@ mod run;
 use std::net::IpAddr;
 
 use reachlint_gcp_sdk::Door;
-use reachlint_model::{Failure, Manifest, SNAPSHOT_SCHEMA, Scope, Selector};
+use reachlint_model::{Collected, Failure, Manifest, SNAPSHOT_SCHEMA, Scope, Selector};
 
 use run::{Read, Run};
 
-/// Who asks.
-pub use reachlint_gcp_sdk::Credentials;
 pub use reachlint_gcp_sdk::{DoorError, Machine, PERMISSIONS, Token, this_machine};
 
 /// What to collect.
@@ -65,15 +63,6 @@ pub enum Event {
     },
 }
 
-/// What was collected.
-#[derive(Clone, Debug, Default)]
-pub struct Collected {
-    /// Files of the snapshot.
-    pub documents: Vec<(String, Vec<u8>)>,
-    /// Its manifest.
-    pub manifest: Manifest,
-}
-
 /// Why nothing could be collected.
 #[derive(Debug, thiserror::Error)]
 pub enum CollectError {
@@ -114,28 +103,14 @@ pub fn collect(options: &Options, progress: &dyn Fn(Event)) -> Result<Collected,
     })
 }
 
-/// Collects as somebody else.
-///
-/// # Errors
-/// As for [`collect`].
-pub fn collect_as(
-    options: &Options,
-    credentials: Credentials,
-    progress: &dyn Fn(Event),
-) -> Result<Collected, CollectError> {
-    check(options)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
-        let door = Door::with(credentials, options.endpoint.as_deref())?;
-        through(door, options, progress).await
-    })
+/// A project's id goes into paths, so it may not leave them. Some have a domain before a colon.
+fn is_project(id: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-.:".contains(c);
+    id.chars().all(fits) && id.chars().any(|c| c.is_ascii_alphanumeric())
 }
 
-/// A project's id goes into a path, so it may not leave it. Some have a domain before a colon.
 fn check(options: &Options) -> Result<(), CollectError> {
-    let fits = |c: char| c.is_ascii_alphanumeric() || "-.:".contains(c);
-    let is_id = |id: &&String| !id.is_empty() && id.chars().all(fits) && id.chars().any(|c| c.is_ascii_alphanumeric());
-    match options.projects.iter().find(|id| !is_id(id)) {
+    match options.projects.iter().find(|id| !is_project(id)) {
         Some(wrong) => Err(CollectError::Project(wrong.clone())),
         None if options.projects.is_empty() => Err(CollectError::NoProject),
         None => Ok(()),
@@ -153,7 +128,7 @@ async fn through(door: Door, options: &Options, progress: &dyn Fn(Event)) -> Res
     run.firewalls(options).await;
     run.learned_routes().await;
     run.not_asked();
-    let Read { documents, failures, projects } = run.done();
+    let Read { documents, failures, projects, notes } = run.done();
     if documents.is_empty() {
         return Err(nothing(failures.into_iter().next()));
     }
@@ -170,7 +145,7 @@ async fn through(door: Door, options: &Options, progress: &dyn Fn(Event)) -> Res
         scopes: scopes.collect(),
         failures,
         names: Vec::new(),
-        notes: Vec::new(),
+        notes,
     };
     Ok(Collected { documents, manifest })
 }

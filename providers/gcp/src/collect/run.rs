@@ -9,7 +9,7 @@ use reachlint_gcp_sdk::{Door, Fault, Kind};
 use reachlint_model::{Failure, Intake, Manifest};
 use serde_json::{Map, Value, json};
 
-use super::{CollectError, Event, Options, nothing};
+use super::{CollectError, Event, Options, is_project, nothing};
 use crate::network::{Asked, Estate, GcpNetwork};
 use crate::records::{last, segment};
 
@@ -23,6 +23,7 @@ pub(super) struct Read {
     pub(super) documents: Vec<(String, Vec<u8>)>,
     pub(super) failures: Vec<Failure>,
     pub(super) projects: Vec<String>,
+    pub(super) notes: Vec<String>,
 }
 
 /// A collection under way.
@@ -32,6 +33,7 @@ pub(super) struct Run<'a> {
     documents: Vec<(String, Vec<u8>)>,
     failures: Vec<Failure>,
     projects: Vec<String>,
+    notes: Vec<String>,
     /// What was read so far, to know what else to ask for.
     estate: Estate,
 }
@@ -49,13 +51,14 @@ struct Single<'a> {
 
 impl<'a> Run<'a> {
     pub(super) fn new(door: Door, progress: &'a dyn Fn(Event)) -> Self {
-        let (documents, failures, projects) = (Vec::new(), Vec::new(), Vec::new());
-        Self { door, progress, documents, failures, projects, estate: Estate::default() }
+        let (documents, failures, projects, notes) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Self { door, progress, documents, failures, projects, notes, estate: Estate::default() }
     }
 
     /// What came of it.
     pub(super) fn done(self) -> Read {
-        Read { documents: self.documents, failures: self.failures, projects: self.projects }
+        let Self { documents, failures, projects, notes, .. } = self;
+        Read { documents, failures, projects, notes }
     }
 
     fn keep(&mut self, name: String, document: &Value) {
@@ -108,12 +111,12 @@ impl<'a> Run<'a> {
         }
         // The interfaces of machines tell of a host project too.
         hosts.extend(self.estate.host_projects());
-        for host in hosts.iter().filter(|host| !projects.contains(host)) {
+        for host in hosts.iter().filter(|host| !projects.contains(host) && is_project(host)) {
             let door = self.door.clone();
             self.list(host, calls::networks(&door, host)).await;
             self.projects.push(host.clone());
         }
-        for project in self.estate.with_older_checks() {
+        for project in self.estate.with_older_checks().into_iter().filter(|project| is_project(project)) {
             let door = self.door.clone();
             self.list(&project, calls::older_checks(&door, &project)).await;
         }
@@ -134,7 +137,7 @@ impl<'a> Run<'a> {
             for (number, mut page) in (1..).zip(answer.pages) {
                 // By its id a page without a record says what has none.
                 page.entry("id").or_insert_with(|| Value::String(place.clone()));
-                self.keep(format!("{project}/{name}-{number}.json"), &Value::Object(page));
+                self.keep(file(project, &[name, &number.to_string()]), &Value::Object(page));
             }
             let partial = (!remarks.is_empty()).then(|| Fault::partial(&remarks));
             match answer.fault.or(partial) {
@@ -183,7 +186,7 @@ impl<'a> Run<'a> {
             let (call, kind, answer): (_, _, BoxFuture<'_, Answer>) =
                 match (group.contains("/networkEndpointGroups/"), zone, region) {
                     (true, Some(zone), _) => (
-                        "compute.networkEndpointGroups.list",
+                        "compute.networkEndpointGroups.get",
                         "endpoints",
                         Box::pin(calls::endpoints_of_zone(&door, project, zone, name)),
                     ),
@@ -201,8 +204,7 @@ impl<'a> Run<'a> {
                     _ => continue,
                 };
             let place = zone.or(region).unwrap_or_default();
-            let file = format!("{project}/{kind}-{place}-{name}.json");
-            singles.push(Single { project, call, about: group, name: file, answer });
+            singles.push(Single { project, call, about: group, name: file(project, &[kind, place, name]), answer });
         }
         self.ask(singles, |group, answer| {
             let (items, fault) = answer.items();
@@ -220,7 +222,7 @@ impl<'a> Run<'a> {
             let region = segment(policy, "regions");
             let call =
                 if region.is_some() { "compute.regionFirewallPolicies.get" } else { "compute.firewallPolicies.get" };
-            let name = format!("{project}/firewallPolicy-{}-{}.json", region.unwrap_or("global"), last(policy));
+            let name = file(project, &["firewallPolicy", region.unwrap_or("global"), last(policy)]);
             let answer = Box::pin(calls::policy(&door, project, region, last(policy)));
             Some(Single { project, call, about: policy, name, answer })
         });
@@ -234,7 +236,7 @@ impl<'a> Run<'a> {
         let places = self.estate.networks_in_use();
         let of_region = |(network, region): &(String, String)| {
             let project = segment(network, "projects").unwrap_or_default().to_owned();
-            let name = format!("{project}/effective-{}-{region}.json", last(network));
+            let name = file(&project, &["effective", last(network), region]);
             (project, name)
         };
         let named: Vec<(String, String)> = places.iter().map(of_region).collect();
@@ -262,13 +264,12 @@ impl<'a> Run<'a> {
                 project,
                 call: "compute.networks.getEffectiveFirewalls",
                 about: network,
-                name: format!("{project}/effective-{}.json", last(network)),
+                name: file(project, &["effective", last(network)]),
                 answer: Box::pin(calls::effective_of_network(&door, project, last(network))),
             }
         });
         self.ask(singles.collect(), |network, answer| firewalls(answer, "network", network, None)).await;
-        let mut machines = self.in_question(options);
-        machines.truncate(MOST_MACHINES);
+        let machines = self.in_question(options);
         for chunk in machines.chunk_by(|one, other| one.nic == other.nic) {
             let Some(nic) = chunk.first().map(|asked| asked.nic.clone()) else { continue };
             let singles = chunk.iter().map(|Asked { machine, nic }| {
@@ -278,7 +279,7 @@ impl<'a> Run<'a> {
                     project,
                     call: "compute.instances.getEffectiveFirewalls",
                     about: machine,
-                    name: format!("{project}/effective-{zone}-{name}-{nic}.json"),
+                    name: file(project, &["effective", zone, name, nic]),
                     answer: Box::pin(calls::effective_of_machine(&door, project, zone, name, nic)),
                 }
             });
@@ -286,16 +287,27 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The interfaces of nginx and of what it connects to, those behind a load balancer among them, by interface.
-    fn in_question(&self, options: &Options) -> Vec<Asked> {
+    /// The interfaces of nginx and of what it connects to, those behind a load balancer among them, by interface. There are
+    /// no more than may be asked about, and nginx's own go first.
+    fn in_question(&mut self, options: &Options) -> Vec<Asked> {
         let mut estate = Estate::default();
         for (name, bytes) in &self.documents {
             let _ = estate.document(name, bytes);
         }
         let gcp = GcpNetwork::new(estate);
-        let mut found = self.estate.asked(&gcp, &options.from, &options.addresses, &options.hosts);
+        let mut found = self.estate.asked(&gcp, &options.from, &[], &[]);
+        let all = self.estate.asked(&gcp, &options.from, &options.addresses, &options.hosts);
+        let others: Vec<Asked> = all.into_iter().filter(|asked| !found.contains(asked)).collect();
+        found.extend(others);
+        if found.len() > MOST_MACHINES {
+            self.notes.push(format!(
+                "firewalls in force were asked for {MOST_MACHINES} of {} interfaces, nginx's own among them; for the others \
+                 those of their networks count",
+                found.len()
+            ));
+            found.truncate(MOST_MACHINES);
+        }
         found.sort();
-        found.dedup();
         found
     }
 
@@ -309,7 +321,7 @@ impl<'a> Run<'a> {
                 project,
                 call: "compute.routers.get",
                 about: router,
-                name: format!("{project}/status-{region}-{}.json", last(router)),
+                name: file(project, &["status", region, last(router)]),
                 answer: Box::pin(calls::router_status(&door, project, region, last(router))),
             })
         });
@@ -334,6 +346,15 @@ impl<'a> Run<'a> {
         let manifest = Manifest { failures: self.failures.clone(), ..Manifest::default() };
         self.estate.manifest(&manifest);
     }
+}
+
+/// A file of the snapshot. Its name is made of what the service answered, which may not leave the folder.
+fn file(project: &str, parts: &[&str]) -> String {
+    let safe = |text: &str| -> String {
+        text.chars().map(|c| if c.is_ascii_alphanumeric() || "-.:".contains(c) { c } else { '_' }).collect()
+    };
+    let folder = Some(safe(project)).filter(|folder| is_project(folder)).unwrap_or_else(|| "_".to_owned());
+    format!("{folder}/{}.json", parts.iter().map(|part| safe(part)).collect::<Vec<_>>().join("-"))
 }
 
 /// An answer as it came.
@@ -380,6 +401,13 @@ mod tests {
             Value::Object(map) => map,
             _ => Map::new(),
         }
+    }
+
+    #[test]
+    fn files_stay_in_their_folder() {
+        assert_eq!(file("shop", &["status", "europe-west1", "r"]), "shop/status-europe-west1-r.json");
+        assert_eq!(file("example.com:shop", &["networks", "1"]), "example.com:shop/networks-1.json");
+        assert_eq!(file("..", &["status", "../..", "/etc/x"]), "_/status-.._..-_etc_x.json");
     }
 
     #[test]

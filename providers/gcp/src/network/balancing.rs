@@ -407,7 +407,7 @@ impl Compiler {
             if group.as_ref().is_some_and(|group| group.size == Some(0)) {
                 return Ok(Vec::new());
             }
-            return Err(self.unread("compute.networkEndpointGroups.list", link, "the endpoints of the group"));
+            return Err(self.unread("compute.networkEndpointGroups.get", link, "the endpoints of the group"));
         };
         let network = group.as_ref().and_then(|group| group.network.as_deref()).map(|network| path(network).to_owned());
         let default = group.as_ref().and_then(|group| group.default_port);

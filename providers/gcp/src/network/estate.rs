@@ -78,7 +78,11 @@ impl Estate {
                     self.associations
                         .insert(format!("{} {at}", policy_kind(&record)), path(&record.self_link).to_owned());
                 }
-                put(&mut self.policies, &record.self_link.clone(), record);
+                // A listing may leave out the rules that an answer about the policy alone has.
+                let known = self.policies.get(path(&record.self_link));
+                if known.is_none_or(|known| known.rules.is_empty()) || !record.rules.is_empty() {
+                    put(&mut self.policies, &record.self_link.clone(), record);
+                }
             }
             Found::Association(record) => {
                 let at = path(&record.attachment_target);
@@ -147,25 +151,36 @@ impl Estate {
                 && (path.starts_with(&all) || path.starts_with(&here))
         };
         self.listed.iter().any(lists)
+            && !self.cuts("firewallPolicies", |cut| match segment(cut, "projects") {
+                Some(known) => {
+                    let is_global = cut.contains("/global/");
+                    known == project && !is_global && segment(cut, "regions").is_none_or(|known| known == region)
+                }
+                None => segment(cut, "locations").is_none(),
+            })
     }
 
-    /// Whether the hierarchical policies of a folder or an organisation were listed.
+    /// Whether the hierarchical policies of a folder or an organisation were listed. What lists them does not say whose they
+    /// are unless there are some, so any such listing that ends early may be that of this node.
     pub(super) fn lists_hierarchical(&self, node: &str) -> bool {
         let below = format!("{node}/firewallPolicies");
-        self.listed.contains(&below)
+        self.listed.contains(&below) && !self.cuts("firewallPolicies", |cut| segment(cut, "projects").is_none())
     }
 
     /// Whether a project's listing of this collection ends early; one that does not say of what project it is may be that.
     pub(super) fn is_cut_in(&self, project: &str, collection: &str) -> bool {
-        let kind = format!("compute#{}", singular(collection));
-        let is_here = |cut: &str| segment(cut, "projects").is_none_or(|known| known == project);
-        self.cut.iter().any(|cut| (last(cut) == collection && is_here(cut)) || *cut == kind)
+        self.cuts(collection, |cut| segment(cut, "projects").is_none_or(|known| known == project))
     }
 
     /// Whether a listing of this collection ends early.
     pub(super) fn is_cut(&self, collection: &str) -> bool {
+        self.cuts(collection, |_| true)
+    }
+
+    /// Whether a listing of this collection ends early that is from such a place, or does not say where it is from.
+    fn cuts(&self, collection: &str, is_here: impl Fn(&str) -> bool) -> bool {
         let kind = format!("compute#{}", singular(collection));
-        self.cut.iter().any(|cut| last(cut) == collection || *cut == kind)
+        self.cut.iter().any(|cut| (last(cut) == collection && is_here(cut)) || *cut == kind)
     }
 
     /// A call that failed, for everything or for one of these.
@@ -208,11 +223,12 @@ impl Estate {
     }
 }
 
-fn singular(collection: &str) -> &str {
-    collection.strip_suffix("ses").map_or_else(
-        || collection.strip_suffix('s').unwrap_or(collection),
-        |start| if collection == "addresses" { "address" } else { start },
-    )
+fn singular(collection: &str) -> String {
+    match (collection.strip_suffix("sses"), collection.strip_suffix("ies"), collection.strip_suffix('s')) {
+        (Some(start), ..) => format!("{start}ss"),
+        (_, Some(start), _) => format!("{start}y"),
+        (.., start) => start.unwrap_or(collection).to_owned(),
+    }
 }
 
 /// Whether a policy is for folders and organisations, or for networks.
@@ -293,9 +309,11 @@ impl Intake for Estate {
     }
 
     fn assumption(&self) -> Option<&'static str> {
-        let is_told =
-            !self.policy_routes.is_empty() || self.listed.iter().any(|path| last(path) == "policyBasedRoutes");
-        (!self.routes.is_empty() && !is_told).then_some(
+        let projects: BTreeSet<&str> = self.routes.keys().filter_map(|route| segment(route, "projects")).collect();
+        let is_told = |project: &str| {
+            self.is_listed(project, "policyBasedRoutes") && !self.is_cut_in(project, "policyBasedRoutes")
+        };
+        projects.into_iter().any(|project| !is_told(project)).then_some(
             "no policy-based route sends traffic elsewhere, as no listing of networkconnectivity.policyBasedRoutes.list \
              speaks of them",
         )

@@ -278,9 +278,7 @@ impl Compiler {
                 })
             });
             match (found, known) {
-                (Some(policy), _) => {
-                    parts.push(Part::Policy { layer: HIERARCHICAL, source: Source::Policy(policy), maybe: None });
-                }
+                (Some(policy), _) => parts.push(self.policy(HIERARCHICAL, policy)),
                 (None, None) if self.estate.lists_hierarchical(node) => {}
                 _ => {
                     let what = format!("the firewall policy of {node}");
@@ -409,9 +407,7 @@ impl Compiler {
         let own = vpc.and_then(|vpc| vpc.firewall_policy.as_deref()).map(|link| path(link).to_owned());
         let about = [profile.network.as_str()];
         match named.or(own) {
-            Some(policy) if self.estate.policies.contains_key(&policy) => {
-                parts.push(Part::Policy { layer: GLOBAL, source: Source::Policy(policy), maybe: None });
-            }
+            Some(policy) if self.estate.policies.contains_key(&policy) => parts.push(self.policy(GLOBAL, policy)),
             None if is_read => {}
             policy => {
                 let (call, what) = match &policy {
@@ -431,6 +427,25 @@ impl Compiler {
         }
     }
 
+    /// A policy that is in the evidence. Some listings give policies without their rules, and every policy has some: the
+    /// last ones are predefined (Cloud NGFW, firewall policies, predefined rules).
+    fn policy(&mut self, layer: Layer, path: String) -> Part {
+        if self.estate.policies.get(&path).is_some_and(|policy| !policy.rules.is_empty()) {
+            return Part::Policy { layer, source: Source::Policy(path), maybe: None };
+        }
+        let call = match layer {
+            REGIONAL => "compute.regionFirewallPolicies.get",
+            _ => "compute.firewallPolicies.get",
+        };
+        let what = format!("what firewall policy {} says", last(&path));
+        let reason = self.estate.missing(call, &[&path], &what);
+        let reason = self.known_reason(reason);
+        let subject = self.id(&path);
+        Part::Unread { layer, subject, reason }
+    }
+
+    /// A network has one policy in a region at most (Cloud NGFW, regional network firewall policies), so one that was found
+    /// is the one, whatever a listing lacks.
     fn regional(&mut self, profile: &Profile, host: &str, parts: &mut Vec<Part>) {
         let here = |policy: &Policy| {
             let link = path(&policy.self_link);
@@ -446,11 +461,7 @@ impl Compiler {
             .map(|(path, _)| path.clone())
             .collect();
         let is_known = !found.is_empty() || self.estate.lists_regional(host, &profile.region);
-        parts.extend(found.into_iter().map(|policy| Part::Policy {
-            layer: REGIONAL,
-            source: Source::Policy(policy),
-            maybe: None,
-        }));
+        parts.extend(found.into_iter().map(|policy| self.policy(REGIONAL, policy)));
         if !is_known {
             let what = format!("whether {} has a firewall policy in {}", short(&profile.network), profile.region);
             let about = [profile.region.as_str(), profile.network.as_str()];

@@ -26,6 +26,12 @@ fn actions(word: &str, inspected: ReasonId, unknown: ReasonId) -> Vec<(Action, O
     }
 }
 
+fn sorted<T: Clone + Ord>(list: &[T]) -> Vec<T> {
+    let mut list = list.to_vec();
+    list.sort();
+    list
+}
+
 /// VPC firewall rules in the order of evaluation, found by what they are for.
 #[derive(Debug, Default)]
 pub(super) struct Indexed {
@@ -58,12 +64,22 @@ impl Indexed {
     fn applying(&self, profile: &Profile) -> BTreeMap<String, Firewall> {
         let candidates = self.candidates(profile).into_iter().filter_map(|at| self.rules.get(at));
         let about = candidates.filter(|rule| !rule.disabled && is_about(rule, profile) == Applies::Yes);
+        // What is written in another way, or in another order, decides the same.
         let plain = |rule: &Firewall| Firewall {
+            name: String::new(),
             self_link: String::new(),
             network: String::new(),
             direction: Some(rule.direction.clone().unwrap_or_else(|| "INGRESS".to_owned())),
             priority: Some(rule.priority.unwrap_or(DEFAULT_PRIORITY)),
-            ..rule.clone()
+            disabled: false,
+            source_ranges: sorted(&rule.source_ranges),
+            destination_ranges: sorted(&rule.destination_ranges),
+            source_tags: sorted(&rule.source_tags),
+            source_service_accounts: sorted(&rule.source_service_accounts),
+            target_tags: sorted(&rule.target_tags),
+            target_service_accounts: sorted(&rule.target_service_accounts),
+            allowed: sorted(&rule.allowed),
+            denied: sorted(&rule.denied),
         };
         about.map(|rule| (rule.name.clone(), plain(rule))).collect()
     }

@@ -25,7 +25,7 @@ pub(crate) struct Firewall {
 }
 
 /// Protocol and ports of a rule.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub(crate) struct Traffic {
     #[serde(rename = "IPProtocol", alias = "ipProtocol")]

@@ -4,7 +4,7 @@ use reachlint_model::{PortRange, Prefix, Protocol};
 use serde::{Deserialize, Deserializer, de};
 
 /// An address block. Where the API keeps host bits (an alias range as it was typed), they are cleared.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Block(pub(crate) Prefix);
 
 impl<'de> Deserialize<'de> for Block {
@@ -15,7 +15,7 @@ impl<'de> Deserialize<'de> for Block {
 }
 
 /// A port or a range of ports.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Ports(pub(crate) PortRange);
 
 impl<'de> Deserialize<'de> for Ports {

@@ -196,6 +196,8 @@ impl Reader {
         }
         if name.contains("/policyBasedRoutes/") {
             for value in list {
+                let own = value.get("name").and_then(Value::as_str).and_then(|name| name.rsplit_once('/'));
+                self.found.extend(own.map(|(collection, _)| Found::Listed(collection.to_owned())));
                 self.record("networkconnectivity#policyBasedRoute", value)?;
             }
             return Ok(true);

@@ -43,15 +43,17 @@ impl Reader {
         self.remarks(object, place.as_deref().unwrap_or(of));
         self.found.extend(place.clone().map(Found::Listed));
         self.count(&format!("{of}AggregatedList"));
-        let scopes: Vec<Value> = match object.get("items") {
-            Some(Value::Object(scopes)) => scopes.values().cloned().collect(),
-            Some(Value::Array(scopes)) => scopes.clone(),
+        let scopes: Vec<(Option<&str>, &Value)> = match object.get("items") {
+            Some(Value::Object(scopes)) => scopes.iter().map(|(scope, inner)| (Some(scope.as_str()), inner)).collect(),
+            Some(Value::Array(scopes)) => scopes.iter().map(|inner| (None, inner)).collect(),
             None => Vec::new(),
             Some(_) => return Err(format!("the items of {of}AggregatedList are neither a map nor a list")),
         };
-        for inner in scopes {
-            let Value::Object(inner) = inner else { continue };
-            self.remarks(&inner, place.as_deref().unwrap_or(of));
+        for (scope, inner) in scopes {
+            let Value::Object(inner) = inner.clone() else { continue };
+            // A region that cannot be reached leaves the others whole.
+            let part = place.as_ref().zip(scope).map(|(all, scope)| all.replace("/aggregated/", &format!("/{scope}/")));
+            self.remarks(&inner, part.as_deref().or(place.as_deref()).unwrap_or(of));
             for (_, values) in inner {
                 let Value::Array(values) = values else { continue };
                 for value in values {

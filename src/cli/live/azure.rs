@@ -1,52 +1,31 @@
 //! Evidence fresh from Azure.
 
-use std::time::SystemTime;
+use reachlint_azure::collect::{self, CollectError, Dial, Options, this_machine};
+use reachlint_model::{Collected, NameAnswer, Selector};
 
-use reachlint_azure::collect::{CollectError, Collected, Dial, Options, collect, this_machine};
-use reachlint_model::{NameAnswer, Selector};
-
-use super::CliError;
-use super::options::{LiveOptions, Settings};
+use super::super::CliError;
+use super::super::options::{LiveOptions, Settings};
+use super::{Ask, now};
 use crate::audit::{Wanted, WantedTarget, host_address};
-use crate::resolve::{self, normal};
+use crate::resolve::normal;
 
-/// Asks names and collects whole subscriptions. `here` says whether this machine is nginx's.
-pub(super) fn evidence(
-    live: &LiveOptions,
-    settings: &Settings,
-    wanted: &[Wanted],
-    here: bool,
-) -> Result<Collected, CliError> {
-    let mut live = live.clone();
-    let mut from = Vec::new();
-    for selector in &settings.from {
-        from.push(if *selector == Selector::Itself { itself(&mut live)? } else { selector.clone() });
-    }
-    let subscriptions = subscriptions(&live);
-    if live.confirm_effective && settings.from.is_empty() {
+/// Collects whole subscriptions.
+pub(super) fn collect(ask: &Ask<'_>, names: &[NameAnswer]) -> Result<Collected, CliError> {
+    if ask.live.confirm_effective && ask.settings.from.is_empty() {
         return Err(CliError::usage(
             "what is to be confirmed follows from where nginx runs, and nothing says where",
             "name nginx's machines: `--from edge-1` or `--from tag:Role=edge`",
         ));
     }
-    let names = resolve::questions(wanted, &settings.resolve);
-    let asked = |name: &String| {
-        // On nginx's own machine its resolver is asked, which knows more than any evidence of it.
-        let elsewhere = !here && !resolve::is_everywhere(name);
-        NameAnswer { elsewhere, ..resolve::system(name) }
-    };
-    let names: Vec<NameAnswer> = names.iter().map(asked).collect();
-    let confirm = live.confirm_effective.then(|| wanted.iter().filter_map(|it| dial(it, settings, &names)).collect());
+    let dials = || ask.wanted.iter().filter_map(|wanted| dial(wanted, ask.settings, names)).collect();
     let options = Options {
-        subscriptions,
-        from,
-        confirm,
-        endpoint: live.endpoint_url,
-        now: humantime::format_rfc3339_seconds(SystemTime::now()).to_string(),
+        subscriptions: subscriptions(ask.live),
+        from: ask.settings.from.clone(),
+        confirm: ask.live.confirm_effective.then(dials),
+        endpoint: ask.live.endpoint_url.clone(),
+        now: now(),
     };
-    let mut collected = collect(&options).map_err(|error| failed(&error))?;
-    collected.manifest.names = names;
-    Ok(collected)
+    collect::collect(&options).map_err(|error| failed(&error))
 }
 
 /// The subscriptions to read.
