@@ -53,6 +53,7 @@ fn command(program: &str, server: &Server, folder: &Path) -> Command {
         command.env(format!("CLOUDSDK_{property}"), value);
     }
     command.env("CLOUDSDK_API_ENDPOINT_OVERRIDES_COMPUTE", format!("{}/compute/v1/", server.url()));
+    command.env("CLOUDSDK_API_ENDPOINT_OVERRIDES_DNS", format!("{}/dns/v1/", server.url()));
     for api in ["SQL", "NETWORKCONNECTIVITY", "NETWORKSECURITY", "CLOUDRESOURCEMANAGER"] {
         command.env(format!("CLOUDSDK_API_ENDPOINT_OVERRIDES_{api}"), format!("{}/", server.url()));
     }
@@ -92,6 +93,38 @@ fn as_gcloud_tells(example: &Path, folder: &Path) -> PathBuf {
     copy
 }
 
+/// The example with a private zone, of whose names it has none.
+fn with_a_zone(example: &Path, folder: &Path) -> PathBuf {
+    let copy = folder.join("served");
+    fs::create_dir(&copy).unwrap();
+    for file in fs::read_dir(example).unwrap().map(|entry| entry.unwrap().path()) {
+        fs::copy(&file, copy.join(file.file_name().unwrap())).unwrap();
+    }
+    let network = format!("{API}projects/shop-net/global/networks/prod");
+    let networks = json!([{ "kind": "dns#managedZonePrivateVisibilityConfigNetwork", "networkUrl": network }]);
+    let zone = json!({
+        "kind": "dns#managedZone",
+        "id": "5178023842100385927",
+        "name": "corp",
+        "dnsName": "corp.example.",
+        "description": "names of the office",
+        "creationTime": "2026-01-05T08:00:00.000Z",
+        "nameServers": ["ns-gcp-private.googledomains.com."],
+        "visibility": "private",
+        "privateVisibilityConfig": { "kind": "dns#managedZonePrivateVisibilityConfig", "networks": networks },
+    });
+    let record = |name: &str, kind: &str, data: &str| json!({ "kind": "dns#resourceRecordSet", "name": name, "type": kind, "ttl": 300, "rrdatas": [data] });
+    let start = "ns-gcp-private.googledomains.com. cloud-dns-hostmaster.google.com. 1 21600 3600 259200 300";
+    let records = [record("corp.example.", "SOA", start), record("db.corp.example.", "A", "10.30.3.30")];
+    for (file, path, list) in [
+        ("managed-zones", "projects/shop-net/managedZones", json!([zone])),
+        ("records-corp", "projects/shop-net/managedZones/corp", json!(records)),
+    ] {
+        fs::write(copy.join(format!("{file}.json")), json!({ path: list }).to_string()).unwrap();
+    }
+    copy
+}
+
 /// What gcloud adds to what the API tells, which is nothing that anybody asks.
 const ADDED: [&str; 3] = [
     "projects/shop-net/global/networks/prod: the API has no Network.x_gcloud_bgp_routing_mode",
@@ -105,8 +138,9 @@ fn what_gcloud_prints_is_judged_as_the_example() {
         return;
     }
     let example = root().join("examples/gcp-shop/gcp");
-    let server = Server::start(&example);
     let folder = TempDir::new().unwrap();
+    let zoned = with_a_zone(&example, folder.path());
+    let server = Server::start(&zoned);
     std::thread::scope(|scope| {
         for project in ["shop-prod", "shop-net"] {
             let (server, folder) = (&server, folder.path());
@@ -122,9 +156,15 @@ fn what_gcloud_prints_is_judged_as_the_example() {
     });
     let estate = folder.path().join("estate");
     assert_same(&report(&estate), &report(&as_gcloud_tells(&example, folder.path())));
+    for file in ["managed-zones", "records-corp"] {
+        let printed: Value =
+            serde_json::from_slice(&fs::read(estate.join(format!("shop-net-{file}.json"))).unwrap()).unwrap();
+        let zoned: Value = serde_json::from_slice(&fs::read(zoned.join(format!("{file}.json"))).unwrap()).unwrap();
+        assert_eq!(printed, zoned);
+    }
     // What a router learned is not among the example.
     let (count, wrong) = wrong_in(&Estate::read(&estate));
-    assert_eq!((count, BTreeSet::from_iter(wrong)), (40, BTreeSet::from(ADDED.map(str::to_owned))));
+    assert_eq!((count, BTreeSet::from_iter(wrong)), (43, BTreeSet::from(ADDED.map(str::to_owned))));
 
     // The same from small pages.
     server.pages_of(2);

@@ -428,6 +428,9 @@ fn the_role_has_the_permission_of_every_call_and_the_program_knows_them() {
     let from_files = [
         "compute.instances.listEffectiveTags",
         "cloudsql.instances.list",
+        "dns.managedZones.list",
+        "dns.policies.list",
+        "dns.resourceRecordSets.list",
         "networkconnectivity.policyBasedRoutes.list",
         "networksecurity.addressGroups.list",
         "resourcemanager.projects.get",

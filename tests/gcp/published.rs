@@ -17,9 +17,10 @@ use crate::environment::tool;
 use crate::server::{Request, Server, decoded};
 
 /// The APIs that reachlint and the commands of `docs/evidence.md` ask.
-const APIS: [&str; 7] = [
+const APIS: [&str; 8] = [
     "compute.v1",
     "sqladmin.v1beta4",
+    "dns.v1",
     "networkconnectivity.v1",
     "networksecurity.v1",
     "cloudresourcemanager.v1",
@@ -124,7 +125,11 @@ impl Published {
             return wrong;
         }
         let kind = record["kind"].as_str().unwrap_or_default();
-        let api = usize::from(kind.starts_with("sql#"));
+        let api = match kind.split('#').next() {
+            Some("sql") => 1,
+            Some("dns") => 2,
+            _ => 0,
+        };
         let schemas = self.apis[api]["schemas"].as_object().unwrap();
         // Of Cloud SQL no schema says its kind.
         let of_kind = |schema: &Value| schema["properties"]["kind"]["default"] == kind;

@@ -1,7 +1,7 @@
 //! Google's APIs as a server on loopback that replays an estate: the files that `gcloud … list --format=json` prints.
 //!
-//! It answers from `/compute/v1/` as the Compute Engine API does, and what the commands of `docs/evidence.md` ask of Cloud SQL,
-//! Network Connectivity, Network Security and Resource Manager from the paths of those.
+//! It answers from `/compute/v1/` as the Compute Engine API does, and what the commands of `docs/evidence.md` ask of Cloud DNS,
+//! Cloud SQL, Network Connectivity, Network Security and Resource Manager from the paths of those.
 
 #[path = "server/answers.rs"]
 mod answers;

@@ -7,6 +7,7 @@
 #![deny(clippy::disallowed_methods)]
 
 mod address;
+pub mod domain;
 mod evidence;
 mod gate;
 mod names;

@@ -52,7 +52,7 @@ impl Asked {
     pub(crate) fn from(request: &Request) -> Self {
         let whole = decoded(&request.path);
         let compute = whole.strip_prefix("/compute/v1/");
-        let others = ["/sql/v1beta4/", "/v1/"].iter().find_map(|start| whole.strip_prefix(start));
+        let others = ["/dns/v1/", "/sql/v1beta4/", "/v1/"].iter().find_map(|start| whole.strip_prefix(start));
         let pairs = request.query.split('&').filter(|pair| !pair.is_empty());
         let parameters = pairs.map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
@@ -270,7 +270,7 @@ fn members(estate: &Estate, told: &mut Told, asked: &Asked, fault: Option<&Fault
     lists::page(told, asked, fault, list)
 }
 
-/// Cloud SQL, Network Connectivity, Network Security, Resource Manager.
+/// Cloud DNS, Cloud SQL, Network Connectivity, Network Security, Resource Manager.
 fn others(estate: &Estate, told: &mut Told, asked: &Asked, segments: &[&str]) -> Answer {
     if let ["projects", project] = segments
         && let Some((project, "getAncestry")) = project.split_once(':')
@@ -288,6 +288,11 @@ fn others(estate: &Estate, told: &mut Told, asked: &Asked, segments: &[&str]) ->
         ["projects", project, "instances"] => {
             let own = estate.databases.iter().filter(|record| text(record, "project") == Some(*project));
             lists::List::plain("sql#instancesList", "items", own.cloned().collect())
+        }
+        ["projects", _, "managedZones"] => lists::List::plain("dns#managedZonesListResponse", "managedZones", below),
+        ["projects", _, "policies"] => lists::List::plain("dns#policiesListResponse", "policies", below),
+        ["projects", _, "managedZones", _, "rrsets"] => {
+            lists::List::plain("dns#resourceRecordSetsListResponse", "rrsets", below)
         }
         ["projects", _, "locations", _, "policyBasedRoutes"] => lists::List::bare("policyBasedRoutes", below),
         ["projects", _, "locations", _, "addressGroups"] => lists::List::bare("addressGroups", below),

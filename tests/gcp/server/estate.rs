@@ -103,6 +103,10 @@ impl Estate {
             self.assets.extend(list);
             return;
         }
+        if first["kind"].as_str().is_some_and(|kind| kind.starts_with("dns#")) {
+            self.dns(about, list);
+            return;
+        }
         let is_record = first.get("kind").is_some() || text(first, "name").is_some_and(|name| name.contains('/'));
         if is_record {
             for record in list {
@@ -112,6 +116,18 @@ impl Estate {
             self.ancestors.insert(text(first, "id").unwrap().to_owned(), list);
         } else {
             self.details.insert(about.to_owned(), Value::Array(list));
+        }
+    }
+
+    /// Records of Cloud DNS, which do not say where they are: below the path that was asked.
+    fn dns(&mut self, about: &str, list: Vec<Value>) {
+        for record in list {
+            let name = text(&record, "name").unwrap();
+            let path = match text(&record, "type") {
+                Some(kind) => format!("{about}/rrsets/{name} {kind}"),
+                None => format!("{about}/{name}"),
+            };
+            self.records.insert(path, record);
         }
     }
 

@@ -45,7 +45,7 @@ pub(crate) use estate::{RawPeering, RawSide, Target};
 pub(crate) use leave::NO_PUBLIC_ADDRESS;
 pub use names::{address_in_name, is_private_name};
 #[cfg(feature = "live")]
-pub(crate) use zones::{is_in, plain};
+pub(crate) use zones::plain;
 
 /// Delivery inside the machine itself.
 const LOOPBACK: Layer = Layer("host.local");

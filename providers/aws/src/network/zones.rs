@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 
+use reachlint_model::domain::{self, Found, is_in};
 use reachlint_model::{Family, InterfaceId, Lookup, NameId, Names};
 use rustc_hash::FxHashMap as HashMap;
 
@@ -106,11 +107,6 @@ fn short(id: &str) -> &str {
     id.strip_prefix("/hostedzone/").unwrap_or(id)
 }
 
-/// Whether a name is that of a domain or below it.
-pub(crate) fn is_in(name: &str, domain: &str) -> bool {
-    name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-}
-
 impl Zones {
     pub(super) fn zone(&mut self, names: &mut Names, record: &HostedZone<'_>, vpcs: Option<&[ZoneVpc<'_>]>) {
         let zone = self.all.entry(names.intern(short(&record.id))).or_default();
@@ -190,47 +186,10 @@ impl Zones {
     }
 }
 
-/// What a zone has for a name.
-enum Found<'z> {
-    Records(&'z [Record]),
-    /// Another server answers.
-    Delegated,
-    Nothing,
-}
-
 impl Zone {
-    /// By the rules of DNS: a wildcard stands for what does not exist below it, and a name exists where anything below
-    /// it does (RFC 4592).
-    fn find<'z>(&self, records: &'z HashMap<String, Vec<Record>>, host: &str) -> Found<'z> {
+    fn find<'z>(&self, records: &'z HashMap<String, Vec<Record>>, host: &str) -> Found<'z, Vec<Record>> {
         let Some(domain) = self.domain.as_deref() else { return Found::Nothing };
-        let mut above = Some(host);
-        while let Some(name) = above.filter(|name| *name != domain && is_in(name, domain)) {
-            let found = records.get(name);
-            if found.is_some_and(|found| found.iter().any(|record| record.kind == Kind::Ns)) {
-                return Found::Delegated;
-            }
-            above = name.split_once('.').map(|(_, above)| above);
-        }
-        let exists = |name: &str| records.keys().any(|known| is_in(known, name));
-        let own = records.get(host);
-        if let Some(own) = own {
-            return Found::Records(own);
-        }
-        if exists(host) {
-            return Found::Nothing;
-        }
-        let mut encloser = host.split_once('.').map(|(_, above)| above);
-        while let Some(name) = encloser.filter(|name| is_in(name, domain)) {
-            let wild = records.get(&format!("*.{name}"));
-            if let Some(wild) = wild {
-                return Found::Records(wild);
-            }
-            if name == domain || exists(name) {
-                break;
-            }
-            encloser = name.split_once('.').map(|(_, above)| above);
-        }
-        Found::Nothing
+        domain::find(records, domain, host, |found| found.iter().any(|record| record.kind == Kind::Ns))
     }
 }
 
@@ -398,7 +357,7 @@ fn together(aws: &AwsNetwork, from: InterfaceId, host: &str, records: &[Record],
 
 #[cfg(test)]
 mod tests {
-    use super::{is_in, plain};
+    use super::plain;
     use crate::network::Estate;
     use crate::records::{Listing, ReadError, Recognised, read};
 
@@ -409,8 +368,6 @@ mod tests {
     fn names_are_compared_without_escapes_case_and_root() {
         assert_eq!(plain("\\052.Corp.Example."), "*.corp.example");
         assert_eq!(plain("a\\b.example"), "a\\b.example");
-        assert!(is_in("a.corp.example", "corp.example") && is_in("corp.example", "corp.example"));
-        assert!(!is_in("acorp.example", "corp.example"));
     }
 
     fn take(name: &str, text: &str) -> (Result<Recognised, ReadError>, Estate) {

@@ -6,6 +6,7 @@
 
 use std::net::IpAddr;
 
+use reachlint_model::domain::{self, Found, is_in};
 use reachlint_model::{InterfaceId, Lookup, NameId, Provider};
 use rustc_hash::{FxHashMap as HashMap, FxHashSet as HashSet};
 
@@ -56,11 +57,6 @@ pub(super) struct Zones {
 /// A name as it is compared.
 fn normal(name: &str) -> String {
     name.trim_end_matches('.').to_ascii_lowercase()
-}
-
-/// Whether a name is that of a domain or below it.
-fn is_in(name: &str, domain: &str) -> bool {
-    name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
 impl Compiler {
@@ -125,27 +121,11 @@ impl Zone {
         }
     }
 
-    /// By the rules of DNS: a wildcard stands for what does not exist below it, and a name exists where anything below it does
-    /// (RFC 4592).
     fn find(&self, host: &str) -> Option<&Answer> {
-        if let Some(own) = self.records.get(host) {
-            return Some(own);
+        match domain::find(&self.records, &self.domain, host, |_| false) {
+            Found::Records(own) => Some(own),
+            Found::Delegated | Found::Nothing => None,
         }
-        let exists = |name: &str| self.records.keys().any(|known| is_in(known, name));
-        if exists(host) {
-            return None;
-        }
-        let mut encloser = host.split_once('.').map(|(_, above)| above);
-        while let Some(name) = encloser.filter(|name| is_in(name, &self.domain)) {
-            if let Some(wild) = self.records.get(&format!("*.{name}")) {
-                return Some(wild);
-            }
-            if name == self.domain || exists(name) {
-                break;
-            }
-            encloser = name.split_once('.').map(|(_, above)| above);
-        }
-        None
     }
 
     /// The name in this zone that public DNS sends a service's public name on to, once there is a private endpoint for it

@@ -15,6 +15,7 @@ use super::estate::{Estate, attributed};
 use super::filters::{Context, GroupKey, Known, Lists, Profile, Stage};
 use super::rules::Indexed;
 use super::vpc::Vpc;
+use super::zones::Zones;
 use crate::records::{Instance, Nic, last, path, region_of, segment, short};
 
 /// Positions of [`GcpNetwork::contexts`] that are always there.
@@ -68,6 +69,7 @@ pub struct GcpNetwork {
     /// Interfaces by the further names of their machines.
     pub(super) aliases: HashMap<String, Vec<InterfaceId>>,
     pub(super) labels: HashMap<(String, String), Vec<InterfaceId>>,
+    pub(super) zones: Zones,
     /// Databases by private address.
     pub(super) databases: BTreeMap<IpAddr, Database>,
     /// Paths of the policies by the name that reports have for them; none if only their effect was read.
@@ -199,6 +201,7 @@ impl Compiler {
         let vpcs = self.compile_vpcs();
         let balancers = self.compile_balancers();
         let databases = self.compile_databases();
+        let zones = self.zones();
         let network_paths = vpcs.keys().map(|path| (self.builder.names().intern(&short(path)), path.clone())).collect();
         let rules = self.estate.firewalls.iter().map(|(path, rule)| {
             (
@@ -226,6 +229,7 @@ impl Compiler {
             ranges: self.ranges,
             doubts: self.doubts,
             aliases: self.aliases,
+            zones,
             labels: self.labels,
             databases,
             policies: self.policies,

@@ -6,9 +6,10 @@ use reachlint_model::{Cloud, Failure, Intake, Manifest, Provider, Reason, Reason
 
 use super::GcpNetwork;
 use crate::records::{
-    About, Address, AddressGroup, BackendService, Database, Effective, Endpoint, EndpointGroup, Firewall,
-    ForwardingRule, Found, HealthCheck, Instance, InstanceGroup, Member, Policy, PolicyRoute, Route, Router,
-    RouterStatus, Subnet, TargetInstance, TargetPool, TargetProxy, UrlMap, Vpc, last, path, read, segment,
+    About, Address, AddressGroup, BackendService, Database, DnsPolicy, Effective, Endpoint, EndpointGroup, Firewall,
+    ForwardingRule, Found, HealthCheck, Instance, InstanceGroup, ManagedZone, Member, Policy, PolicyRoute, RecordSet,
+    Route, Router, RouterStatus, Subnet, TargetInstance, TargetPool, TargetProxy, UrlMap, Vpc, last, path, read,
+    segment,
 };
 
 /// The error of a call that live collection did not make, although its answer would decide something.
@@ -43,10 +44,13 @@ pub struct Estate {
     pub(super) target_proxies: ByPath<TargetProxy>,
     pub(super) url_maps: ByPath<UrlMap>,
     pub(super) health_checks: ByPath<HealthCheck>,
+    pub(super) zones: ByPath<ManagedZone>,
     pub(super) effective: Vec<(About, Effective)>,
     pub(super) members: Vec<(About, Vec<Member>)>,
     pub(super) endpoints: Vec<(About, Vec<Endpoint>)>,
     pub(super) bindings: Vec<(About, Vec<String>)>,
+    pub(super) record_sets: Vec<(About, Vec<RecordSet>)>,
+    pub(super) dns_policies: Vec<DnsPolicy>,
     /// The folders and the organisation above a project, the nearest first.
     pub(super) ancestors: BTreeMap<String, Vec<String>>,
     listed: BTreeSet<String>,
@@ -112,6 +116,9 @@ impl Estate {
             Found::TargetProxy(record) => put(&mut self.target_proxies, &record.self_link.clone(), record),
             Found::UrlMap(record) => put(&mut self.url_maps, &record.self_link.clone(), record),
             Found::HealthCheck(record) => put(&mut self.health_checks, &record.self_link.clone(), record),
+            Found::ManagedZone(record) => put(&mut self.zones, &record.self_link.clone(), record),
+            Found::RecordSets(about, records) => self.record_sets.push((about, records)),
+            Found::DnsPolicy(record) => self.dns_policies.push(record),
             Found::Effective(about, record) => self.effective.push((about, record)),
             Found::Members(about, record) => self.members.push((about, record)),
             Found::Endpoints(about, record) => self.endpoints.push((about, record)),

@@ -20,6 +20,7 @@ mod names;
 mod onward;
 mod rules;
 mod vpc;
+mod zones;
 
 use std::net::IpAddr;
 
@@ -198,7 +199,7 @@ impl Provider for GcpNetwork {
     }
 
     fn lookup(&self, from: InterfaceId, host: &str) -> Lookup {
-        names::lookup(self, from, host)
+        zones::answer(self, from, host)
     }
 
     fn source_address(&self, from: InterfaceId, destination: IpAddr) -> Option<IpAddr> {

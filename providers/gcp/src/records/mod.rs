@@ -5,6 +5,7 @@
 
 mod asset;
 mod balancing;
+mod dns;
 mod filters;
 mod machines;
 mod path;
@@ -16,6 +17,7 @@ pub(crate) use balancing::{
     BackendService, Endpoint, EndpointGroup, ForwardingRule, HealthCheck, InstanceGroup, Member, TargetInstance,
     TargetPool, TargetProxy, UrlMap,
 };
+pub(crate) use dns::{DnsPolicy, ManagedZone, RecordSet};
 pub(crate) use filters::{
     AddressGroup, Association, Effective, Firewall, Matcher, Policy, PolicyRule, SecureTag, Traffic,
 };

@@ -6,11 +6,12 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use reachlint_model::Selector;
+use reachlint_model::domain::is_in;
 
 use super::super::targets::holds;
 use super::{Plan, Wanted, is_assignable, own};
 use crate::collect::calls::Ask;
-use crate::network::{is_in, plain};
+use crate::network::plain;
 use crate::records::{Listing, NetworkInterface, ResourceRecordSet, Tag, ZoneSummary};
 
 /// What a resolver said of a name.

@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use reachlint_model::domain::is_in;
+
 use super::super::targets::holds;
 use super::{Plan, held, own};
 use crate::collect::calls::{Ask, MAYBE};
-use crate::network::{is_in, plain};
+use crate::network::plain;
 use crate::records::{DbInstance, Endpoint, Listing, NetworkInterface, Text};
 
 /// Load balancers that a call may name.

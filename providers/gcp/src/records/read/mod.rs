@@ -13,9 +13,9 @@ use serde_json::{Map, Value};
 use crate::records::asset::{self, Asset};
 use crate::records::path::{last, path};
 use crate::records::{
-    Address, AddressGroup, Association, BackendService, Database, Effective, Endpoint, EndpointGroup, Firewall,
-    ForwardingRule, HealthCheck, Instance, InstanceGroup, Member, Policy, PolicyRoute, Route, Router, RouterStatus,
-    Subnet, TargetInstance, TargetPool, TargetProxy, UrlMap, Vpc,
+    Address, AddressGroup, Association, BackendService, Database, DnsPolicy, Effective, Endpoint, EndpointGroup,
+    Firewall, ForwardingRule, HealthCheck, Instance, InstanceGroup, ManagedZone, Member, Policy, PolicyRoute,
+    RecordSet, Route, Router, RouterStatus, Subnet, TargetInstance, TargetPool, TargetProxy, UrlMap, Vpc,
 };
 
 /// What an answer is about that does not say so itself: keys beside it, the key above it, or the name of its file.
@@ -55,6 +55,10 @@ pub(crate) enum Found {
     TargetProxy(TargetProxy),
     UrlMap(UrlMap),
     HealthCheck(HealthCheck),
+    ManagedZone(ManagedZone),
+    /// Records of a zone.
+    RecordSets(About, Vec<RecordSet>),
+    DnsPolicy(DnsPolicy),
     Effective(About, Effective),
     Members(About, Vec<Member>),
     Endpoints(About, Vec<Endpoint>),
@@ -114,7 +118,7 @@ fn text(object: &Map<String, Value>, key: &str) -> Option<String> {
 
 fn kind_of(value: &Value) -> Option<&str> {
     let kind = value.get("kind").and_then(Value::as_str)?;
-    let known = ["compute#", "sql#", "networkconnectivity#"];
+    let known = ["compute#", "sql#", "networkconnectivity#", "dns#"];
     known.iter().any(|start| kind.starts_with(start)).then_some(kind)
 }
 
@@ -154,8 +158,15 @@ impl Reader {
         if asset::is_asset(first) {
             return self.assets(list).map(|()| true);
         }
+        if kind_of(first) == Some("dns#resourceRecordSet") {
+            let about = about.unwrap_or_else(|| About { file: self.file.clone(), ..About::default() });
+            self.count("dns#resourceRecordSet");
+            self.found.push(Found::RecordSets(about, parse(Value::Array(list), "records of a zone")?));
+            return Ok(true);
+        }
         if kind_of(first).is_some() {
-            for value in list {
+            for mut value in list {
+                place_zone(&mut value, about.as_ref());
                 let kind = kind_of(&value).unwrap_or_default().to_owned();
                 self.listed(&value);
                 self.record(&kind, value)?;
@@ -393,6 +404,8 @@ impl Reader {
             "compute#healthCheck" | "compute#httpHealthCheck" | "compute#httpsHealthCheck" => {
                 Found::HealthCheck(parse(value, kind)?)
             }
+            "dns#managedZone" => Found::ManagedZone(parse(value, kind)?),
+            "dns#policy" => Found::DnsPolicy(parse(value, kind)?),
             "sql#instance" => Found::Database(parse(value, kind)?),
             "networkconnectivity#policyBasedRoute" => Found::PolicyRoute(parse(value, kind)?),
             _ => Found::Unused,
@@ -402,6 +415,18 @@ impl Reader {
         self.found.push(found);
         Ok(())
     }
+}
+
+/// A zone does not say whose it is; the path that was asked does.
+fn place_zone(value: &mut Value, about: Option<&About>) {
+    let asked = about.and_then(|about| about.asked.as_deref()).filter(|asked| last(asked) == "managedZones");
+    let Some(zone) = value.as_object_mut().filter(|zone| text(zone, "kind").as_deref() == Some("dns#managedZone"))
+    else {
+        return;
+    };
+    let name = text(zone, "name").unwrap_or_default();
+    let link = format!("{}/{name}", asked.unwrap_or("managedZones"));
+    zone.insert("selfLink".to_owned(), Value::String(link));
 }
 
 /// Whether an object is an answer about effective firewalls: it holds rules and nothing that a resource has.
@@ -429,7 +454,7 @@ fn collection(path: &str) -> &str {
 
 /// Whether a path ends with a name rather than with the kind of what was listed.
 fn last_is_name(path: &str) -> bool {
-    const KINDS: [&str; 17] = [
+    const KINDS: [&str; 18] = [
         "instances",
         "networks",
         "subnetworks",
@@ -446,6 +471,7 @@ fn last_is_name(path: &str) -> bool {
         "targetPools",
         "targetInstances",
         "healthChecks",
+        "managedZones",
         "policyBasedRoutes",
     ];
     !KINDS.contains(&last(path))
