@@ -33,10 +33,10 @@ enum Cloud {
     Aws(Box<AwsArguments>),
     /// Microsoft Azure: whole subscriptions.
     #[cfg(feature = "azure")]
-    Azure(Box<AzureArguments>),
+    Azure(Box<WholeArguments>),
     /// Google Cloud: whole projects.
     #[cfg(feature = "gcp")]
-    Gcp(Box<GcpArguments>),
+    Gcp(Box<WholeArguments>),
 }
 
 /// What every cloud takes.
