@@ -9,6 +9,9 @@
 #![cfg(all(feature = "azure", unix))]
 
 #[cfg(test)]
+#[path = "common/azure.rs"]
+mod azure;
+#[cfg(test)]
 mod common;
 #[cfg(test)]
 #[path = "common/environment.rs"]
@@ -19,17 +22,15 @@ mod server;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::LazyLock;
 
-use common::{reachlint, root, scrubbed};
+use azure::{SUB, group, listing, signed_in, tell, with_tools};
+use common::{root, scrubbed};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use server::{Answer, Asked, Server};
-
-const SUB: &str = "11111111-1111-1111-1111-111111111111";
 
 /// What is asked for and in no description, with the document that defines it.
 const ELSEWHERE: [(&str, &str, &str); 1] = [(
@@ -132,14 +133,10 @@ fn known<'d>(description: &'d Description, asked: &Asked) -> Result<&'d str, Str
 /// An estate for which everything there is to ask is asked.
 fn estate() -> Server {
     let server = Server::start();
-    let head = format!("/subscriptions/{SUB}/resourceGroups/rg/providers");
-    let listing = |kind: &str| format!("/subscriptions/{SUB}/providers/{kind}");
-    let tell = |kind: &str, records: Value| {
-        server.tell("GET", &listing(kind), vec![Answer::ok(&json!({ "value": records }))]);
-    };
-    let vnet = format!("{head}/Microsoft.Network/virtualNetworks/vnet");
-    let nic = format!("{head}/Microsoft.Network/networkInterfaces/nic");
-    let machine = format!("{head}/Microsoft.Compute/virtualMachines/vm");
+    let (network, compute) = (group("Microsoft.Network"), group("Microsoft.Compute"));
+    let vnet = format!("{network}/virtualNetworks/vnet");
+    let nic = format!("{network}/networkInterfaces/nic");
+    let machine = format!("{compute}/virtualMachines/vm");
     let configuration = json!({ "name": "ip", "properties": { "privateIPAddress": "10.0.0.5",
         "subnet": { "id": format!("{vnet}/subnets/a") } } });
     let card = json!({ "id": nic, "name": "nic", "location": "westeurope",
@@ -150,6 +147,7 @@ fn estate() -> Server {
     let pages = [json!({ "value": [card], "nextLink": next }), json!({ "value": [] })];
     server.tell("GET", &listing("Microsoft.Network/networkInterfaces"), pages.iter().map(Answer::ok).collect());
     tell(
+        &server,
         "Microsoft.Network/virtualNetworks",
         json!([{ "id": vnet, "name": "vnet", "location": "westeurope", "properties": {
             "addressSpace": { "addressPrefixes": ["10.0.0.0/16"] }, "subnets": [
@@ -159,21 +157,24 @@ fn estate() -> Server {
     );
     // A rule by a service tag, whose addresses are asked for.
     tell(
+        &server,
         "Microsoft.Network/networkSecurityGroups",
-        json!([{ "id": format!("{head}/Microsoft.Network/networkSecurityGroups/nsg"), "name": "nsg", "properties": {
+        json!([{ "id": format!("{network}/networkSecurityGroups/nsg"), "name": "nsg", "properties": {
             "securityRules": [{ "name": "Storage", "properties": { "priority": 100, "direction": "Outbound",
                 "access": "Allow", "protocol": "Tcp", "sourceAddressPrefix": "*", "sourcePortRange": "*",
                 "destinationAddressPrefix": "Storage", "destinationPortRange": "443" } }] } }]),
     );
-    let set = format!("{head}/Microsoft.Compute/virtualMachineScaleSets/set");
-    tell("Microsoft.Compute/virtualMachineScaleSets", json!([{ "id": set, "name": "set" }]));
+    let set = format!("{compute}/virtualMachineScaleSets/set");
+    tell(&server, "Microsoft.Compute/virtualMachineScaleSets", json!([{ "id": set, "name": "set" }]));
     tell(
+        &server,
         "Microsoft.Compute/virtualMachines",
         json!([{ "id": machine, "name": "vm", "properties": {
             "instanceView": { "statuses": [{ "code": "PowerState/running" }] } } }]),
     );
-    let zone = format!("{head}/Microsoft.Network/privateDnsZones/shop.internal");
+    let zone = format!("{network}/privateDnsZones/shop.internal");
     tell(
+        &server,
         "Microsoft.Network/privateDnsZones",
         json!([{ "id": zone, "name": "shop.internal", "properties": { "numberOfVirtualNetworkLinks": 1 } }]),
     );
@@ -189,16 +190,10 @@ fn estate() -> Server {
 /// Everything that a collection asks.
 fn requests() -> Vec<Asked> {
     let server = estate();
-    let folder = tempfile::tempdir().unwrap();
-    let az = folder.path().join("az");
-    let token = json!({ "accessToken": "from-az", "expiresOn": "2099-01-01 00:00:00.000000", "expires_on": 4_070_908_800_u64,
-        "subscription": SUB, "tenant": SUB, "tokenType": "Bearer" });
-    fs::write(&az, format!("#!/bin/sh\necho '{token}'\n")).unwrap();
-    fs::set_permissions(&az, fs::Permissions::from_mode(0o755)).unwrap();
+    let folder = signed_in();
     let conf = folder.path().join("nginx.conf");
     fs::write(&conf, "events {}\nhttp { server { location / { proxy_pass http://10.0.0.5:8080; } } }\n").unwrap();
-    let output = reachlint()
-        .env("PATH", format!("{}:/usr/bin:/bin", folder.path().display()))
+    let output = with_tools(folder.path())
         .args(["collect", "azure"])
         .arg(&conf)
         .args(["--subscription", SUB, "--endpoint-url", &server.url, "--from", "vm", "--confirm-effective", "-o"])
