@@ -4,43 +4,29 @@
 
 #[cfg(test)]
 mod common;
+#[cfg(test)]
+#[path = "common/example.rs"]
+mod example;
 
 use std::collections::BTreeSet;
 
-use common::reachlint;
+use example::{assert_stops, findings};
 use serde_json::Value;
 
+/// An audit of the example.
 const AUDIT: [&str; 6] =
-    ["check", "examples/azure-shop/nginx.conf", "--snapshot", "examples/azure-shop/azure", "--from", "tag:Role=edge"];
+    ["check", "examples/azure-shop/nginx.conf", "--from", "tag:Role=edge", "--snapshot", "examples/azure-shop/azure"];
+
+/// The machines with nginx.
+const EDGES: [&str; 2] = ["10.30.0.11", "10.30.0.12"];
 
 fn report() -> Value {
-    let output = reachlint().args(AUDIT).args(["--report", "json"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
-
-/// The deciding steps of a flow that is not allowed, as `layer direction`.
-fn stops(flow: &Value) -> BTreeSet<String> {
-    let steps = flow["path"].as_array().unwrap().iter();
-    let stopping = steps.filter(|step| step["outcome"] == "deny" || step["outcome"] == "maybe");
-    let named =
-        stopping.map(|step| format!("{} {}", step["layer"].as_str().unwrap(), step["direction"].as_str().unwrap()));
-    named.collect()
+    example::report(&AUDIT, 1)
 }
 
 #[test]
 fn every_planted_fault_is_found_with_its_cause_and_nothing_else() {
     let report = report();
-    let found: BTreeSet<(&str, &str, &str)> = report["findings"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|finding| {
-            let to = finding["flow"].as_str().unwrap().split_once('>').unwrap().1;
-            (finding["rule"].as_str().unwrap(), finding["severity"].as_str().unwrap(), to)
-        })
-        .collect();
     let planted = [
         ("blocked-flow", "high", "10.30.2.81:8090/tcp"),
         ("blocked-flow", "high", "10.30.4.10:5432/tcp"),
@@ -49,25 +35,16 @@ fn every_planted_fault_is_found_with_its_cause_and_nothing_else() {
         ("broad-ingress", "medium", "10.30.2.92:8086/tcp"),
         ("undecided-flow", "low", "172.20.5.10:9443/tcp"),
     ];
-    assert_eq!(found, BTreeSet::from(planted));
-
-    let mut not_allowed = BTreeSet::new();
-    for flow in report["flows"].as_array().unwrap() {
-        let verdict = flow["verdict"].as_str().unwrap();
-        if verdict != "allowed" {
-            let to = flow["id"].as_str().unwrap().split_once('>').unwrap().1;
-            not_allowed.insert((to.to_owned(), verdict.to_owned(), stops(flow)));
-        }
-    }
-    let expected = [
-        ("10.30.2.81:8090/tcp", "blocked", "azure.network-security-group ingress"),
-        ("10.30.4.10:5432/tcp", "blocked", "azure.network-security-group egress"),
-        ("10.30.4.70:6379/tcp", "blocked", "azure.security-admin-rule ingress"),
-        ("172.20.5.10:9443/tcp", "unknown", "azure.appliance egress"),
-    ];
-    let expected =
-        expected.map(|(to, verdict, stop)| (to.to_owned(), verdict.to_owned(), BTreeSet::from([stop.to_owned()])));
-    assert_eq!(not_allowed, BTreeSet::from(expected));
+    assert_eq!(findings(&report), planted.into());
+    assert_stops(
+        &report,
+        &[
+            (&EDGES, "10.30.2.81:8090/tcp", "blocked", "azure.network-security-group ingress"),
+            (&EDGES, "10.30.4.10:5432/tcp", "blocked", "azure.network-security-group egress"),
+            (&EDGES, "10.30.4.70:6379/tcp", "blocked", "azure.security-admin-rule ingress"),
+            (&EDGES, "172.20.5.10:9443/tcp", "unknown", "azure.appliance egress"),
+        ],
+    );
 }
 
 #[test]
@@ -94,11 +71,9 @@ fn groups_alone_settle_nothing() {
             std::fs::copy(&path, folder.path().join(name)).unwrap();
         }
     }
-    let mut arguments: Vec<&str> = AUDIT.to_vec();
-    let snapshot = folder.path().display().to_string();
-    arguments[3] = &snapshot;
-    let output = reachlint().args(arguments).args(["--report", "json", "--exit-zero"]).output().unwrap();
-    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let mut audit = AUDIT;
+    audit[5] = folder.path().to_str().unwrap();
+    let report = example::report(&[&audit[..], &["--exit-zero"]].concat(), 4);
     let private = report["flows"]
         .as_array()
         .unwrap()

@@ -4,88 +4,46 @@
 #![cfg(all(feature = "azure", unix))]
 
 #[cfg(test)]
+#[path = "common/azure.rs"]
+mod azure;
+#[cfg(test)]
 mod common;
+#[cfg(test)]
+#[expect(dead_code, reason = "other tests use all of it")]
+#[path = "../providers/azure/tests/collect/server.rs"]
+mod server;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Output;
 
-use common::reachlint;
+use azure::{SUB, group, listing, signed_in, tell, with_tools};
 use serde_json::{Value, json};
-
-const SUB: &str = "11111111-1111-1111-1111-111111111111";
-
-/// A folder with an `az` that is signed in.
-fn signed_in() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    let az = folder.path().join("az");
-    let token = json!({ "accessToken": "from-az", "expiresOn": "2099-01-01 00:00:00.000000", "expires_on": 4_070_908_800_u64,
-        "subscription": SUB, "tenant": SUB, "tokenType": "Bearer" });
-    fs::write(&az, format!("#!/bin/sh\necho '{token}'\n")).unwrap();
-    fs::set_permissions(&az, fs::Permissions::from_mode(0o755)).unwrap();
-    folder
-}
-
-/// Resource Manager that answers a path in its own way.
-fn manager(answer: fn(&str) -> (u16, String)) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let url = format!("http://{}", listener.local_addr().unwrap());
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            std::thread::spawn(move || {
-                let mut reader = BufReader::new(&stream);
-                loop {
-                    let (mut path, mut token) = (String::new(), false);
-                    loop {
-                        let mut line = String::new();
-                        if reader.read_line(&mut line).unwrap_or(0) == 0 {
-                            return;
-                        }
-                        if path.is_empty() {
-                            line.split(' ').nth(1).unwrap_or_default().clone_into(&mut path);
-                        }
-                        token |= line.to_lowercase().starts_with("authorization: bearer from-az");
-                        if line.trim().is_empty() {
-                            break;
-                        }
-                    }
-                    let error = json!({ "error": { "code": "InvalidAuthenticationToken", "message": "no" } });
-                    let (status, body) = if token { answer(&path) } else { (401, error.to_string()) };
-                    let head = format!("HTTP/1.1 {status} x\r\ncontent-length: {}\r\n\r\n", body.len());
-                    if (&stream).write_all(format!("{head}{body}").as_bytes()).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-    });
-    url
-}
+use server::{Answer, Server};
 
 /// One network interface, and no right to read groups.
-fn small(path: &str) -> (u16, String) {
-    let error = |code: &str| json!({ "error": { "code": code, "message": "no" } }).to_string();
-    if path.contains("/networkSecurityGroups") {
-        return (403, error("AuthorizationFailed"));
-    }
-    let head = format!("/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.Network");
-    let nic = json!({ "id": format!("{head}/networkInterfaces/nic"), "name": "nic", "properties": { "ipConfigurations": [{
-        "name": "ip", "properties": { "privateIPAddress": "10.0.0.5",
-        "subnet": { "id": format!("{head}/virtualNetworks/vnet/subnets/a") } } }] } });
-    let found = if path.contains("/networkInterfaces") { json!([nic]) } else { json!([]) };
-    (200, json!({ "value": found }).to_string())
+fn small() -> Server {
+    let server = Server::start();
+    let head = group("Microsoft.Network");
+    let configuration = json!({ "name": "ip", "properties": { "privateIPAddress": "10.0.0.5",
+        "subnet": { "id": format!("{head}/virtualNetworks/vnet/subnets/a") } } });
+    let nic = json!({ "id": format!("{head}/networkInterfaces/nic"), "name": "nic",
+        "properties": { "ipConfigurations": [configuration] } });
+    tell(&server, "Microsoft.Network/networkInterfaces", json!([nic]));
+    let refused = Answer::error(403, "AuthorizationFailed");
+    server.tell("GET", &listing("Microsoft.Network/networkSecurityGroups"), vec![refused]);
+    server
 }
 
 /// nginx and an upstream, whose group in force is another one than the one that is listed; nginx's is not told.
-fn confirming(path: &str) -> (u16, String) {
-    let head = format!("/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.Network");
-    let machine = |name: &str| {
-        format!("/subscriptions/{SUB}/resourceGroups/rg/providers/Microsoft.Compute/virtualMachines/{name}")
-    };
-    let subnet = format!("{head}/virtualNetworks/vnet/subnets/a");
+fn confirming() -> Server {
+    let server = Server::start();
+    let head = group("Microsoft.Network");
+    let machine = |name: &str| format!("{}/virtualMachines/{name}", group("Microsoft.Compute"));
+    let vnet = format!("{head}/virtualNetworks/vnet");
+    let subnet = format!("{vnet}/subnets/a");
     let nic = |name: &str, address: &str| {
         json!({ "id": format!("{head}/networkInterfaces/nic-{name}"), "name": format!("nic-{name}"), "location": "westeurope",
             "properties": { "primary": true, "virtualMachine": { "id": machine(name) }, "ipConfigurations": [{ "name": "ip",
@@ -95,47 +53,49 @@ fn confirming(path: &str) -> (u16, String) {
         json!({ "id": machine(name), "name": name,
             "properties": { "instanceView": { "statuses": [{ "code": "PowerState/running" }] } } })
     };
-    if path.contains("nic-nginx/effective") {
-        return (403, json!({ "error": { "code": "AuthorizationFailed", "message": "no" } }).to_string());
-    }
-    let found = if path.contains("/effectiveNetworkSecurityGroups") {
-        json!([{ "networkSecurityGroup": { "id": format!("{head}/networkSecurityGroups/nsg-late") },
-            "association": { "subnet": { "id": subnet } }, "effectiveSecurityRules": [{ "name": "securityRules/DenyAll",
-                "priority": 100, "direction": "Inbound", "access": "Deny", "protocol": "All", "sourcePortRange": "0-65535",
-                "destinationPortRange": "0-65535", "sourceAddressPrefix": "0.0.0.0/0",
-                "destinationAddressPrefix": "0.0.0.0/0" }] }])
-    } else if path.contains("/effectiveRouteTable") {
-        json!([{ "addressPrefix": ["10.0.0.0/16"], "nextHopIpAddress": [], "nextHopType": "VnetLocal", "source": "Default",
-            "state": "Active" }])
-    } else if path.contains("/listNetworkManagerEffectiveSecurityAdminRules") {
-        return (200, json!({ "value": [], "skipToken": "" }).to_string());
-    } else if path.contains("/networkInterfaces") {
-        json!([nic("nginx", "10.0.0.5"), nic("app", "10.0.0.9")])
-    } else if path.contains("/virtualNetworks") {
-        json!([{ "id": format!("{head}/virtualNetworks/vnet"), "name": "vnet", "location": "westeurope", "properties": {
+    let cards = json!([nic("nginx", "10.0.0.5"), nic("app", "10.0.0.9")]);
+    tell(&server, "Microsoft.Network/networkInterfaces", cards);
+    tell(
+        &server,
+        "Microsoft.Network/virtualNetworks",
+        json!([{ "id": vnet, "name": "vnet", "location": "westeurope", "properties": {
             "addressSpace": { "addressPrefixes": ["10.0.0.0/16"] },
-            "subnets": [{ "id": subnet, "name": "a", "properties": { "addressPrefix": "10.0.0.0/24" } }] } }])
-    } else if path.contains("/virtualMachines") {
-        json!([running("nginx"), running("app")])
-    } else {
-        json!([])
-    };
-    (200, json!({ "value": found }).to_string())
+            "subnets": [{ "id": subnet, "name": "a", "properties": { "addressPrefix": "10.0.0.0/24" } }] } }]),
+    );
+    tell(&server, "Microsoft.Compute/virtualMachines", json!([running("nginx"), running("app")]));
+    let groups = json!([{ "networkSecurityGroup": { "id": format!("{head}/networkSecurityGroups/nsg-late") },
+        "association": { "subnet": { "id": subnet } }, "effectiveSecurityRules": [{ "name": "securityRules/DenyAll",
+            "priority": 100, "direction": "Inbound", "access": "Deny", "protocol": "All", "sourcePortRange": "0-65535",
+            "destinationPortRange": "0-65535", "sourceAddressPrefix": "0.0.0.0/0",
+            "destinationAddressPrefix": "0.0.0.0/0" }] }]);
+    let routes = json!([{ "addressPrefix": ["10.0.0.0/16"], "nextHopIpAddress": [], "nextHopType": "VnetLocal",
+        "source": "Default", "state": "Active" }]);
+    for (what, records) in [("effectiveNetworkSecurityGroups", groups), ("effectiveRouteTable", routes)] {
+        let of = |name: &str| format!("{head}/networkInterfaces/nic-{name}/{what}");
+        server.tell("POST", &of("app"), vec![Answer::ok(&json!({ "value": records }))]);
+        server.tell("POST", &of("nginx"), vec![Answer::error(403, "AuthorizationFailed")]);
+    }
+    server
 }
 
-fn run(path: &Path, arguments: &[&str]) -> Output {
-    let mut command = reachlint();
-    let path = format!("{}:/usr/bin:/bin", path.display());
-    command.env("PATH", path).args(arguments).output().unwrap()
+/// A configuration that connects to the upstream, in a folder.
+fn conf(folder: &Path) -> String {
+    let conf = folder.join("nginx.conf");
+    fs::write(&conf, "events {}\nhttp { server { location / { proxy_pass http://10.0.0.9:8080; } } }\n").unwrap();
+    conf.to_str().unwrap().to_owned()
+}
+
+fn run(tools: &Path, arguments: &[&str]) -> Output {
+    with_tools(tools).args(arguments).output().unwrap()
 }
 
 #[test]
 fn a_snapshot_is_written_with_what_failed_and_no_token() {
-    let (tools, url) = (signed_in(), manager(small));
+    let (tools, server) = (signed_in(), small());
     let out = tempfile::tempdir().unwrap();
     let folder = out.path().join("estate");
     let folder = folder.to_str().unwrap();
-    let arguments = ["collect", "azure", "--subscription", SUB, "--endpoint-url", &url, "-o", folder];
+    let arguments = ["collect", "azure", "--subscription", SUB, "--endpoint-url", &server.url, "-o", folder];
     let output = run(tools.path(), &arguments);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(0), "{said}");
@@ -148,28 +108,25 @@ fn a_snapshot_is_written_with_what_failed_and_no_token() {
         assert!(!text.contains("from-az"), "{text}");
     }
     // The live run and the snapshot go the same way from here.
-    let conf = out.path().join("nginx.conf");
-    fs::write(&conf, "events {}\nhttp { server { location / { proxy_pass http://10.0.0.9:8080; } } }\n").unwrap();
-    let conf = conf.to_str().unwrap();
+    let conf = &conf(out.path());
     let check = ["check", conf, "--from", "nic", "--report", "short"];
     let live = run(
         tools.path(),
-        &[&check[..], &["--provider", "azure", "--subscription", SUB, "--endpoint-url", &url]].concat(),
+        &[&check[..], &["--provider", "azure", "--subscription", SUB, "--endpoint-url", &server.url]].concat(),
     );
     let again = run(tools.path(), &[&check[..], &["--snapshot", folder]].concat());
     assert_eq!(live.status.code(), Some(4), "{}", String::from_utf8_lossy(&live.stderr));
     assert_eq!((live.status.code(), live.stdout), (again.status.code(), again.stdout));
+    assert!(server.asked("").iter().all(|asked| asked.token == "Bearer from-az"));
 }
 
 /// What is in force is asked for, is judged by, is kept, and is judged by again from the snapshot.
 #[test]
 fn a_difference_in_force_is_told_live_and_from_the_snapshot() {
-    let (tools, url) = (signed_in(), manager(confirming));
+    let (tools, server) = (signed_in(), confirming());
     let out = tempfile::tempdir().unwrap();
-    let conf = out.path().join("nginx.conf");
-    fs::write(&conf, "events {}\nhttp { server { location / { proxy_pass http://10.0.0.9:8080; } } }\n").unwrap();
-    let conf = conf.to_str().unwrap();
-    let cloud = ["--subscription", SUB, "--endpoint-url", &url, "--from", "nginx"];
+    let conf = &conf(out.path());
+    let cloud = ["--subscription", SUB, "--endpoint-url", &server.url, "--from", "nginx"];
     let check = ["check", conf, "--report", "short"];
     let azure = ["--provider", "azure"];
     let unasked = run(tools.path(), &[&check[..], &azure, &cloud].concat());
@@ -198,9 +155,7 @@ fn a_difference_in_force_is_told_live_and_from_the_snapshot() {
 #[test]
 fn other_clouds_and_snapshots_are_not_confirmed() {
     let out = tempfile::tempdir().unwrap();
-    let conf = out.path().join("nginx.conf");
-    fs::write(&conf, "events {}\nhttp { server { location / { proxy_pass http://10.0.0.9:8080; } } }\n").unwrap();
-    let conf = conf.to_str().unwrap();
+    let conf = &conf(out.path());
     let refused = |arguments: &[&str], why: &str| {
         let output = run(out.path(), &[&["check", conf, "--confirm-effective"], arguments].concat());
         let said = String::from_utf8_lossy(&output.stderr);
@@ -236,17 +191,13 @@ fn metadata(answer: Value) -> String {
 /// Without `--from` nginx is on this machine, which knows its subscription too.
 #[test]
 fn a_machine_knows_itself() {
-    let (tools, url) = (signed_in(), manager(confirming));
+    let (tools, server) = (signed_in(), confirming());
     let out = tempfile::tempdir().unwrap();
-    let conf = out.path().join("nginx.conf");
-    fs::write(&conf, "events {}\nhttp { server { location / { proxy_pass http://10.0.0.9:8080; } } }\n").unwrap();
-    let conf = conf.to_str().unwrap();
+    let conf = &conf(out.path());
     let check = |service: &str, more: &[&str]| {
-        let arguments = ["check", conf, "--provider", "azure", "--endpoint-url", &url, "--report", "json"];
-        let path = format!("{}:/usr/bin:/bin", tools.path().display());
-        let mut command = reachlint();
-        command.env("PATH", path).env("AZURE_POD_IDENTITY_AUTHORITY_HOST", service);
-        command.args(arguments).args(more).output().unwrap()
+        let arguments = ["check", conf, "--provider", "azure", "--endpoint-url", &server.url, "--report", "json"];
+        let mut command = with_tools(tools.path());
+        command.env("AZURE_POD_IDENTITY_AUTHORITY_HOST", service).args(arguments).args(more).output().unwrap()
     };
     let id = format!("/subscriptions/{SUB}/resourceGroups/RG/providers/Microsoft.Compute/virtualMachines/NGINX");
     let service = metadata(json!({ "resourceId": id, "subscriptionId": SUB, "name": "nginx" }));

@@ -4,46 +4,31 @@
 
 #[cfg(test)]
 mod common;
+#[cfg(test)]
+#[path = "common/example.rs"]
+mod example;
 
 use std::collections::BTreeSet;
 use std::process::Command;
 
 use common::{reachlint, scrubbed};
+use example::{assert_stops, findings};
 use serde_json::Value;
 
+/// An audit of the example.
 const AUDIT: [&str; 6] =
     ["check", "examples/aws-shop/nginx.conf", "--snapshot", "examples/aws-shop/aws", "--from", "tag:Role=edge"];
 
-fn report() -> Value {
-    let output = reachlint().args(AUDIT).args(["--report", "json"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
-}
+/// The machines with nginx.
+const EDGES: [&str; 2] = ["10.20.1.11", "10.20.1.12"];
 
-/// The deciding steps of a flow that is not allowed, as `layer direction`.
-fn stops(flow: &Value) -> BTreeSet<String> {
-    let steps = flow["path"].as_array().unwrap().iter();
-    let stopping = steps.filter(|step| step["outcome"] == "deny" || step["outcome"] == "maybe");
-    stopping
-        .map(|step| format!("{} {}", step["layer"].as_str().unwrap(), step["direction"].as_str().unwrap()))
-        .collect()
+fn report() -> Value {
+    example::report(&AUDIT, 1)
 }
 
 #[test]
 fn every_planted_fault_is_found_with_its_cause_and_nothing_else() {
     let report = report();
-    let found: BTreeSet<(String, String, String)> = report["findings"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|finding| {
-            let flow = finding["flow"].as_str().unwrap();
-            let to = flow.split_once('>').unwrap().1;
-            let text = |key: &str| finding[key].as_str().unwrap().to_owned();
-            (text("rule"), text("severity"), to.to_owned())
-        })
-        .collect();
     let planted = [
         ("blocked-flow", "high", "10.20.2.81:8090/tcp"),
         ("blocked-flow", "high", "10.20.2.95:3000/tcp"),
@@ -52,26 +37,16 @@ fn every_planted_fault_is_found_with_its_cause_and_nothing_else() {
         ("broad-ingress", "medium", "10.20.2.91:8085/tcp"),
         ("undecided-flow", "low", "172.30.5.10:9443/tcp"),
     ];
-    let planted = planted.map(|(rule, severity, to)| (rule.to_owned(), severity.to_owned(), to.to_owned()));
-    assert_eq!(found, BTreeSet::from(planted));
-
-    let mut not_allowed = BTreeSet::new();
-    for flow in report["flows"].as_array().unwrap() {
-        let verdict = flow["verdict"].as_str().unwrap();
-        if verdict != "allowed" {
-            let to = flow["id"].as_str().unwrap().split_once('>').unwrap().1;
-            not_allowed.insert((to.to_owned(), verdict.to_owned(), stops(flow)));
-        }
-    }
-    let stop = |text: &str| BTreeSet::from([text.to_owned()]);
-    let expected = [
-        ("10.20.2.81:8090/tcp", "blocked", stop("aws.security-group ingress")),
-        ("10.20.2.95:3000/tcp", "blocked", stop("aws.security-group egress")),
-        ("10.40.1.20:8443/tcp", "partial", stop("aws.network-acl return")),
-        ("172.30.5.10:9443/tcp", "unknown", stop("aws.opaque egress")),
-    ];
-    let expected = expected.map(|(to, verdict, stops)| (to.to_owned(), verdict.to_owned(), stops));
-    assert_eq!(not_allowed, BTreeSet::from(expected));
+    assert_eq!(findings(&report), planted.into());
+    assert_stops(
+        &report,
+        &[
+            (&EDGES, "10.20.2.81:8090/tcp", "blocked", "aws.security-group ingress"),
+            (&EDGES, "10.20.2.95:3000/tcp", "blocked", "aws.security-group egress"),
+            (&EDGES, "10.40.1.20:8443/tcp", "partial", "aws.network-acl return"),
+            (&EDGES, "172.30.5.10:9443/tcp", "unknown", "aws.opaque egress"),
+        ],
+    );
 }
 
 #[test]

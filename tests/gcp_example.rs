@@ -4,36 +4,38 @@
 
 #[cfg(test)]
 mod common;
+#[cfg(test)]
+#[path = "common/example.rs"]
+mod example;
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
-use common::reachlint;
+use common::{reachlint, root};
+use example::{assert_stops, findings};
 use serde_json::Value;
 
+/// An audit of the example.
 const AUDIT: [&str; 6] =
-    ["check", "examples/gcp-shop/nginx.conf", "--snapshot", "examples/gcp-shop/gcp", "--from", "tag:role=edge"];
+    ["check", "examples/gcp-shop/nginx.conf", "--from", "tag:role=edge", "--snapshot", "examples/gcp-shop/gcp"];
+
+/// The machines with nginx.
+const EDGES: [&str; 2] = ["10.30.0.11", "10.30.0.12"];
 
 fn report() -> Value {
-    let output = reachlint().args(AUDIT).args(["--report", "json"]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    example::report(&AUDIT, 1)
 }
 
-fn target(flow: &str) -> String {
-    flow.split_once('>').unwrap().1.to_owned()
+/// An audit of it in another snapshot.
+fn audit_of(snapshot: &Path) -> [&str; 6] {
+    let mut audit = AUDIT;
+    audit[5] = snapshot.to_str().unwrap();
+    audit
 }
 
 #[test]
 fn every_planted_fault_is_found_with_its_cause_and_nothing_else() {
     let report = report();
-    let findings = report["findings"].as_array().unwrap().iter();
-    let found: BTreeSet<(String, String, String)> = findings
-        .map(|finding| {
-            let text = |key: &str| finding[key].as_str().unwrap().to_owned();
-            (text("rule"), text("severity"), target(&text("flow")))
-        })
-        .collect();
     let planted = [
         ("blocked-flow", "high", "10.30.2.21:9000/tcp"),
         ("blocked-flow", "high", "10.30.3.30:9200/tcp"),
@@ -42,30 +44,16 @@ fn every_planted_fault_is_found_with_its_cause_and_nothing_else() {
         ("broad-ingress", "medium", "10.30.5.60:8085/tcp"),
         ("undecided-flow", "low", "192.168.40.10:9443/tcp"),
     ];
-    let planted = planted.map(|(rule, severity, to)| (rule.to_owned(), severity.to_owned(), to.to_owned()));
-    assert_eq!(found, BTreeSet::from(planted));
-
-    let mut not_allowed = BTreeSet::new();
-    for flow in report["flows"].as_array().unwrap() {
-        let verdict = flow["verdict"].as_str().unwrap();
-        let stopping = flow["path"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|step| step["outcome"] == "deny" || step["outcome"] == "maybe");
-        for step in stopping {
-            let place = format!("{} {}", step["layer"].as_str().unwrap(), step["direction"].as_str().unwrap());
-            not_allowed.insert((target(flow["id"].as_str().unwrap()), verdict.to_owned(), place));
-        }
-    }
-    let expected = [
-        ("10.30.2.21:9000/tcp", "blocked", "gcp.implied-rule ingress"),
-        ("10.30.3.30:9200/tcp", "blocked", "gcp.vpc-firewall egress"),
-        ("10.30.4.40:8443/tcp", "blocked", "gcp.network-policy ingress"),
-        ("192.168.40.10:9443/tcp", "unknown", "gcp.opaque egress"),
-    ];
-    let expected = expected.map(|(to, verdict, place)| (to.to_owned(), verdict.to_owned(), place.to_owned()));
-    assert_eq!(not_allowed, BTreeSet::from(expected));
+    assert_eq!(findings(&report), planted.into());
+    assert_stops(
+        &report,
+        &[
+            (&EDGES, "10.30.2.21:9000/tcp", "blocked", "gcp.implied-rule ingress"),
+            (&EDGES, "10.30.3.30:9200/tcp", "blocked", "gcp.vpc-firewall egress"),
+            (&EDGES, "10.30.4.40:8443/tcp", "blocked", "gcp.network-policy ingress"),
+            (&EDGES, "192.168.40.10:9443/tcp", "unknown", "gcp.opaque egress"),
+        ],
+    );
 }
 
 #[test]
@@ -141,21 +129,7 @@ fn assets_of_the_inventory_say_what_the_lists_say() {
         |assets| serde_json::json!({ "readTime": "2026-11-20T03:00:00Z", "assets": assets }).to_string();
     for lay_out in [listed, exported, page] {
         let folder = inventory(lay_out);
-        let output = reachlint()
-            .args([
-                "check",
-                "examples/gcp-shop/nginx.conf",
-                "--from",
-                "tag:role=edge",
-                "--report",
-                "json",
-                "--snapshot",
-            ])
-            .arg(folder.path())
-            .output()
-            .unwrap();
-        assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
-        let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let found = example::report(&audit_of(folder.path()), 1);
         for part in ["summary", "flows", "findings"] {
             assert_eq!(found[part], expected[part], "{part}");
         }
@@ -175,11 +149,7 @@ fn a_part_of_the_assets_is_not_taken_for_all_of_them() {
     };
     for (lay_out, why) in [(page, "one page of several"), (names, "--content-type=resource")] {
         let folder = inventory(lay_out);
-        let output = reachlint()
-            .args(["check", "examples/gcp-shop/nginx.conf", "--from", "tag:role=edge", "--snapshot"])
-            .arg(folder.path())
-            .output()
-            .unwrap();
+        let output = reachlint().args(audit_of(folder.path())).output().unwrap();
         assert_eq!(output.status.code(), Some(5));
         let told = String::from_utf8_lossy(&output.stderr);
         assert!(told.contains(why), "{told}");
@@ -189,11 +159,10 @@ fn a_part_of_the_assets_is_not_taken_for_all_of_them() {
 /// Whatever a reason says to grant stands in the role that the documentation has.
 #[test]
 fn the_role_has_every_permission_that_a_reason_names() {
-    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
-    let role = std::fs::read_to_string(root.join("docs/permissions/gcp-read-only.yaml")).unwrap();
+    let role = std::fs::read_to_string(root().join("docs/permissions/gcp-read-only.yaml")).unwrap();
     let granted: BTreeSet<&str> = role.lines().filter_map(|line| line.trim().strip_prefix("- ")).collect();
     let mut named = BTreeSet::new();
-    for file in std::fs::read_dir(root.join("providers/gcp/src/network")).unwrap() {
+    for file in std::fs::read_dir(root().join("providers/gcp/src/network")).unwrap() {
         let text = std::fs::read_to_string(file.unwrap().path()).unwrap();
         for word in text.split('"').filter(|word| word.split('.').count() == 3) {
             let known = ["compute.", "networksecurity.", "resourcemanager."];
@@ -212,10 +181,8 @@ fn the_role_has_every_permission_that_a_reason_names() {
 /// An audit of both examples in one run: each cloud keeps to its own.
 #[test]
 fn evidence_of_two_clouds_is_judged_together() {
-    let both = ["--snapshot", "examples/aws-shop/aws", "--report", "json"];
-    let output = reachlint().args(AUDIT).args(both).output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stderr));
-    let together: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let both = ["--snapshot", "examples/aws-shop/aws"];
+    let together = example::report(&[&AUDIT[..], &both].concat(), 1);
     assert_eq!(together["summary"], report()["summary"]);
     let only = reachlint().args(AUDIT).args(both).args(["--provider", "gcp"]).output().unwrap();
     assert_eq!(only.status.code(), Some(1));

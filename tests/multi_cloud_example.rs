@@ -5,69 +5,48 @@
 
 #[cfg(test)]
 mod common;
+#[cfg(test)]
+#[path = "common/example.rs"]
+mod example;
 
 use std::collections::BTreeSet;
 
-use common::reachlint;
+use example::{assert_stops, findings, target};
 use serde_json::Value;
 
+/// The machines with nginx.
+const EDGES: [&str; 2] = ["10.40.1.11", "10.40.2.11"];
+
+/// What each of them leaves as.
 const NAT: [&str; 2] = ["203.0.113.10", "203.0.113.11"];
 
 fn report(snapshot: &str, code: i32) -> Value {
-    let audit = ["check", "examples/multi-cloud/nginx.conf", "--from", "tag:Role=edge", "--report", "json"];
-    let output = reachlint().args(audit).args(["--snapshot", snapshot]).output().unwrap();
-    assert_eq!(output.status.code(), Some(code), "{}", String::from_utf8_lossy(&output.stderr));
-    assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
-    serde_json::from_slice(&output.stdout).unwrap()
+    let audit = ["check", "examples/multi-cloud/nginx.conf", "--from", "tag:Role=edge", "--snapshot", snapshot];
+    example::report(&audit, code)
 }
 
 fn whole() -> Value {
     report("examples/multi-cloud/snapshot", 1)
 }
 
-fn target(flow: &Value) -> &str {
-    flow.as_str().unwrap().split_once('>').unwrap().1
-}
-
 #[test]
 fn every_planted_fault_is_found_with_its_cause_and_nothing_else() {
     let report = whole();
-    let findings = report["findings"].as_array().unwrap().iter();
-    let found: BTreeSet<(&str, &str, &str)> = findings
-        .map(|finding| {
-            let text = |key: &str| finding[key].as_str().unwrap();
-            (text("rule"), text("severity"), target(&finding["flow"]))
-        })
-        .collect();
     let planted = [
         ("blocked-flow", "high", "192.0.2.42:6380/tcp"),
         ("blocked-flow", "high", "198.51.100.30:9200/tcp"),
         ("broad-ingress", "high", "192.0.2.41:8090/tcp"),
         ("undecided-flow", "low", "10.50.1.15:5432/tcp"),
     ];
-    assert_eq!(found, BTreeSet::from(planted));
-
-    let mut not_allowed = BTreeSet::new();
-    for flow in report["flows"].as_array().unwrap() {
-        for step in flow["path"].as_array().unwrap() {
-            if step["outcome"] == "deny" || step["outcome"] == "maybe" {
-                let text = |value: &Value| value.as_str().unwrap().to_owned();
-                let from = text(&flow["from"]["address"]);
-                let to = target(&flow["id"]).to_owned();
-                not_allowed.insert((from, to, text(&flow["verdict"]), text(&step["layer"])));
-            }
-        }
-    }
-    let expected = [
-        ("10.40.1.11", "10.50.1.15:5432/tcp", "unknown", "aws.opaque"),
-        ("10.40.2.11", "10.50.1.15:5432/tcp", "unknown", "aws.opaque"),
-        ("10.40.1.11", "192.0.2.42:6380/tcp", "blocked", "azure.network-security-group"),
-        ("10.40.2.11", "192.0.2.42:6380/tcp", "blocked", "azure.network-security-group"),
-        ("10.40.2.11", "198.51.100.30:9200/tcp", "blocked", "gcp.implied-rule"),
-    ];
-    let expected = expected
-        .map(|(from, to, verdict, layer)| (from.to_owned(), to.to_owned(), verdict.to_owned(), layer.to_owned()));
-    assert_eq!(not_allowed, BTreeSet::from(expected));
+    assert_eq!(findings(&report), planted.into());
+    assert_stops(
+        &report,
+        &[
+            (&EDGES, "10.50.1.15:5432/tcp", "unknown", "aws.opaque egress"),
+            (&EDGES, "192.0.2.42:6380/tcp", "blocked", "azure.network-security-group ingress"),
+            (&EDGES[1..], "198.51.100.30:9200/tcp", "blocked", "gcp.implied-rule ingress"),
+        ],
+    );
 }
 
 /// Over the internet, each half has steps of its own cloud, and the second sees the NAT gateway.
@@ -81,7 +60,7 @@ fn a_path_has_both_halves_and_the_address_between_them() {
         let steps = flow["path"].as_array().unwrap();
         let of = |cloud: &str| steps.iter().position(|step| step["layer"].as_str().unwrap().starts_with(cloud));
         assert!(of("aws.").unwrap() < of(&format!("{to}.")).unwrap(), "{flow}");
-        let seen = if flow["from"]["address"] == "10.40.1.11" { NAT[0] } else { NAT[1] };
+        let seen = if flow["from"]["address"] == EDGES[0] { NAT[0] } else { NAT[1] };
         let translated = format!("the source becomes {seen}");
         assert!(steps.iter().any(|step| step["detail"] == translated.as_str()), "{flow}");
     }

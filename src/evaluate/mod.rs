@@ -1,7 +1,8 @@
 //! Flow and network in, verdict and path out.
 //!
 //! The same walk serves a bare verdict and an explanation, which names every gate and the rule that decided there. A
-//! verdict allocates nothing but a path for each of several addresses that a sender may leave its cloud with.
+//! verdict allocates nothing but a path for each of several addresses that a sender may leave its cloud with, and for each
+//! way on from a load balancer.
 
 mod explain;
 mod gate;

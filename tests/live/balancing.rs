@@ -1,9 +1,7 @@
 //! Upstreams behind load balancers: what is asked for, page by page, and what is unknown without it.
 
-use tempfile::TempDir;
-
 use crate::estate::{balancing, interface, reply};
-use crate::run::{Key, Ran, conf, run, verdict, without_sources};
+use crate::run::{check, verdict};
 use crate::server::{Form, Reply, Server, filters, members, set};
 
 /// An Application Load Balancer at 10.0.2.50 and a Network Load Balancer at 10.0.2.51, with all groups open.
@@ -45,20 +43,6 @@ pub(crate) fn estate(action: &str, form: &Form) -> Reply {
         }
         _ => reply(action, form),
     }
-}
-
-/// Judges live, and a snapshot of the same the same way.
-fn check(server: &Server, to: &str) -> Ran {
-    let (_folder, conf) = conf(&[to]);
-    let live = ["--endpoint-url", &server.url, "--region", "us-east-1"];
-    let judge = ["check", &conf, "--from", "i-nginx", "--report", "json"];
-    let ran = run(&Key::any(), &[&judge[..], &live].concat());
-    let out = TempDir::new().unwrap();
-    let folder = out.path().to_str().unwrap();
-    run(&Key::any(), &[&["collect", "aws", &conf, "--from", "i-nginx", "-o", folder], &live[..]].concat());
-    let snapshot = run(&Key::any(), &[&judge[..], &["--snapshot", folder]].concat());
-    assert_eq!(without_sources(snapshot.report()), without_sources(ran.report()));
-    ran
 }
 
 #[test]

@@ -1,9 +1,7 @@
 //! Upstreams over the internet, which VPC Block Public Access may cut off whatever routes and rules say.
 
-use tempfile::TempDir;
-
 use crate::estate::{interface, public_access, reply};
-use crate::run::{Key, Ran, conf, run, verdict, without_sources};
+use crate::run::{check, verdict};
 use crate::server::{Form, Reply, Server, filters, set};
 
 /// nginx and its upstream, each with a public address, in a VPC with a route to an internet gateway.
@@ -67,20 +65,6 @@ fn refused() -> Reply {
     Reply::Error(403, "UnauthorizedOperation", "You are not authorized to perform this operation.".to_owned())
 }
 
-/// Judges live, and a snapshot of the same the same way.
-fn check(server: &Server) -> Ran {
-    let (_folder, conf) = conf(&["203.0.113.20:8080"]);
-    let live = ["--endpoint-url", &server.url, "--region", "us-east-1"];
-    let judge = ["check", &conf, "--from", "i-nginx", "--report", "json"];
-    let ran = run(&Key::any(), &[&judge[..], &live].concat());
-    let out = TempDir::new().unwrap();
-    let folder = out.path().to_str().unwrap();
-    run(&Key::any(), &[&["collect", "aws", &conf, "--from", "i-nginx", "-o", folder], &live[..]].concat());
-    let snapshot = run(&Key::any(), &[&judge[..], &["--snapshot", folder]].concat());
-    assert_eq!(without_sources(snapshot.report()), without_sources(ran.report()));
-    ran
-}
-
 #[test]
 fn the_switch_decides_over_routes_and_rules() {
     type Answer = fn() -> Reply;
@@ -97,7 +81,7 @@ fn the_switch_decides_over_routes_and_rules() {
             "DescribeVpcBlockPublicAccessExclusions" => exclusions(),
             _ => estate(action, form),
         });
-        let ran = check(&server);
+        let ran = check(&server, "203.0.113.20:8080");
         assert_eq!(ran.stderr, "", "{mode}");
         let report = ran.report();
         assert_eq!(verdict(&report), expected, "{mode}: {report}");
@@ -121,7 +105,7 @@ fn a_switch_that_cannot_be_read_leaves_the_verdict_open() {
             "DescribeVpcBlockPublicAccessOptions" => public_access(mode),
             _ => estate(action, form),
         });
-        let ran = check(&server);
+        let ran = check(&server, "203.0.113.20:8080");
         assert_eq!(ran.code, 4, "{call}: {ran:?}");
         let report = ran.report();
         assert_eq!(verdict(&report), "unknown", "{call}");

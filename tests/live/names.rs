@@ -9,24 +9,10 @@ use tempfile::TempDir;
 use crate::estate::ACCOUNT;
 use crate::moto::moto;
 use crate::proxy::{Fate, Proxy};
-use crate::run::{Key, Ran, conf, run, verdict, verdicts, without_sources};
+use crate::run::{Key, Ran, check, conf, run, verdict, verdicts, without_sources};
 use crate::same_answer::aws_of;
 use crate::server::{Form, Reply, Server};
 use crate::services::{FRONT, LOGS, SESSIONS, SHOP, ZONE, estate, of_account, record, records, zones};
-
-/// Judges live, and a snapshot of the same the same way.
-fn check(server: &Server, to: &str) -> Ran {
-    let (_folder, conf) = conf(&[to]);
-    let live = ["--endpoint-url", &server.url, "--region", "us-east-1"];
-    let judge = ["check", &conf, "--from", "i-nginx", "--report", "json"];
-    let ran = run(&Key::any(), &[&judge[..], &live].concat());
-    let out = TempDir::new().unwrap();
-    let folder = out.path().to_str().unwrap();
-    run(&Key::any(), &[&["collect", "aws", &conf, "--from", "i-nginx", "-o", folder], &live[..]].concat());
-    let snapshot = run(&Key::any(), &[&judge[..], &["--snapshot", folder]].concat());
-    assert_eq!(without_sources(snapshot.report()), without_sources(ran.report()), "{to}");
-    ran
-}
 
 fn whole() -> Server {
     Server::start(|action, form, _| estate(action, form))

@@ -8,6 +8,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::common::reachlint;
+use crate::server::Server;
 
 /// An access key.
 #[derive(Clone)]
@@ -119,6 +120,20 @@ pub(crate) fn conf(targets: &[&str]) -> (TempDir, String) {
     fs::write(&path, text).unwrap();
     let path = path.to_str().unwrap().to_owned();
     (folder, path)
+}
+
+/// Judges a connection from nginx live, and a snapshot of the same the same way.
+pub(crate) fn check(server: &Server, to: &str) -> Ran {
+    let (_folder, conf) = conf(&[to]);
+    let live = ["--endpoint-url", &server.url, "--region", "us-east-1"];
+    let judge = ["check", &conf, "--from", "i-nginx", "--report", "json"];
+    let ran = run(&Key::any(), &[&judge[..], &live].concat());
+    let out = TempDir::new().unwrap();
+    let folder = out.path().to_str().unwrap();
+    run(&Key::any(), &[&["collect", "aws", &conf, "--from", "i-nginx", "-o", folder], &live[..]].concat());
+    let snapshot = run(&Key::any(), &[&judge[..], &["--snapshot", folder]].concat());
+    assert_eq!(without_sources(snapshot.report()), without_sources(ran.report()), "{to}");
+    ran
 }
 
 /// Each flow as its source's address, its target and its verdict.

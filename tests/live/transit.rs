@@ -1,9 +1,7 @@
 //! Upstreams in another VPC over a transit gateway.
 
-use tempfile::TempDir;
-
 use crate::estate::{interface, reply, transit_route};
-use crate::run::{Key, Ran, conf, run, verdict, without_sources};
+use crate::run::{check, verdict};
 use crate::server::{Form, Reply, Server, filters, set};
 
 /// nginx in `vpc-1`, and in `vpc-2` 10.8.2.20 and, as a second address of the same machine, 10.8.2.21.
@@ -69,20 +67,6 @@ pub(crate) fn estate(action: &str, form: &Form) -> Reply {
         }
         _ => reply(action, form),
     }
-}
-
-/// Judges live, and a snapshot of the same the same way.
-fn check(server: &Server, to: &str) -> Ran {
-    let (_folder, conf) = conf(&[to]);
-    let live = ["--endpoint-url", &server.url, "--region", "us-east-1"];
-    let judge = ["check", &conf, "--from", "i-nginx", "--report", "json"];
-    let ran = run(&Key::any(), &[&judge[..], &live].concat());
-    let out = TempDir::new().unwrap();
-    let folder = out.path().to_str().unwrap();
-    run(&Key::any(), &[&["collect", "aws", &conf, "--from", "i-nginx", "-o", folder], &live[..]].concat());
-    let snapshot = run(&Key::any(), &[&judge[..], &["--snapshot", folder]].concat());
-    assert_eq!(without_sources(snapshot.report()), without_sources(ran.report()));
-    ran
 }
 
 #[test]

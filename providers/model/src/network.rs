@@ -160,14 +160,14 @@ impl Network {
     /// Interfaces that own `address`, privately or publicly, or hold it in a block delegated to them.
     ///
     /// Private addresses are unique only within a network, so there can be several.
-    pub fn owners(&self, address: IpAddr) -> impl Iterator<Item = InterfaceId> + '_ {
+    pub fn owners(&self, address: IpAddr) -> impl Iterator<Item = InterfaceId> + Clone + '_ {
         let delegated = self.delegated.iter().filter(move |(prefix, _)| prefix.contains(address)).map(|(_, id)| *id);
         self.by_address.get(&address).into_iter().flatten().copied().chain(delegated)
     }
 
     /// Interfaces that what comes from the internet for `address` is for: those with that public address, or with that
     /// address of IPv6 itself. A network may use public addresses privately, and those are not found from outside.
-    pub fn public_owners(&self, address: IpAddr) -> impl Iterator<Item = InterfaceId> + '_ {
+    pub fn public_owners(&self, address: IpAddr) -> impl Iterator<Item = InterfaceId> + Clone + '_ {
         self.owners(address).filter(move |id| {
             let listed = self.interface(*id).map(|interface| self.addresses(interface)).unwrap_or_default();
             let translated = listed.iter().any(|own| own.public == Some(address));

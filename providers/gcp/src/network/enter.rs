@@ -41,8 +41,7 @@ pub(super) fn context(gcp: &GcpNetwork, crossing: &Crossing) -> usize {
 fn from_internet(gcp: &GcpNetwork, packet: &mut Packet, half: &mut Half) -> Option<InterfaceId> {
     let to = packet.destination;
     packet.source_identity = packet.source_identity.outside();
-    let owners: Vec<InterfaceId> = gcp.public_owners(to).collect();
-    let owner = match gcp.one_of(&owners, packet) {
+    let owner = match gcp.one_of(gcp.public_owners(to), packet) {
         Some(Ok(owner)) => owner,
         other => {
             let reason = other.and_then(Result::err).unwrap_or(gcp.reasons.outside);

@@ -109,30 +109,32 @@ impl GcpNetwork {
         let to = packet.destination;
         let here = |id: &InterfaceId| self.facts_of(*id).is_some_and(|facts| facts.network == network);
         let private = |id: &InterfaceId| self.owns_privately(*id, to);
-        let owners: Vec<InterfaceId> = self.network.owners(to).filter(here).filter(private).collect();
-        match self.one_of(&owners, packet) {
+        match self.one_of(self.network.owners(to).filter(here).filter(private), packet) {
             Some(owner) => owner,
             None => Err(self.vpcs.get(network).map_or(self.reasons.outside, |vpc| vpc.unowned)),
         }
     }
 
     /// Of several owners of one address the one that takes a packet, if that can be told.
-    fn one_of(&self, owners: &[InterfaceId], packet: &Packet) -> Option<Result<InterfaceId, ReasonId>> {
-        match owners {
-            [] => None,
-            [one] => Some(Ok(*one)),
-            [first, ..] => {
-                let mut balancers = owners.iter().filter_map(|id| match self.facts_of(*id)?.kind {
-                    Kind::Balancer(at) => Some((*id, self.balancers.get(at)?)),
-                    _ => None,
-                });
-                if balancers.clone().count() < owners.len() {
-                    return Some(Err(self.reasons.ambiguous));
-                }
-                let takes = balancers.find(|(_, balancer)| balancer.takes(packet.protocol, packet.destination_ports));
-                Some(Ok(takes.map_or(*first, |(id, _)| id)))
-            }
+    fn one_of(
+        &self,
+        owners: impl Iterator<Item = InterfaceId> + Clone,
+        packet: &Packet,
+    ) -> Option<Result<InterfaceId, ReasonId>> {
+        let mut all = owners.clone();
+        let first = all.next()?;
+        if all.next().is_none() {
+            return Some(Ok(first));
         }
+        let mut balancers = owners.clone().filter_map(|id| match self.facts_of(id)?.kind {
+            Kind::Balancer(at) => Some((id, self.balancers.get(at)?)),
+            _ => None,
+        });
+        if balancers.clone().count() < owners.count() {
+            return Some(Err(self.reasons.ambiguous));
+        }
+        let takes = balancers.find(|(_, balancer)| balancer.takes(packet.protocol, packet.destination_ports));
+        Some(Ok(takes.map_or(first, |(id, _)| id)))
     }
 
     /// Whether an address is one of an interface's own inside its network, alone or in an alias range.
@@ -146,12 +148,11 @@ impl GcpNetwork {
     }
 
     /// The interfaces and forwarding rules that what comes from the internet for an address is for.
-    fn public_owners(&self, public: IpAddr) -> impl Iterator<Item = InterfaceId> + '_ {
-        let translated: Vec<InterfaceId> = self.network.public_owners(public).collect();
+    fn public_owners(&self, public: IpAddr) -> impl Iterator<Item = InterfaceId> + Clone + '_ {
         let owners = self.network.owners(public);
         owners.filter(move |id| match self.facts_of(*id).map(|facts| facts.kind) {
             Some(Kind::Balancer(at)) => self.balancers.get(at).is_some_and(|balancer| balancer.is_external),
-            _ => translated.contains(id),
+            _ => self.network.public_owners(public).any(|translated| translated == *id),
         })
     }
 
