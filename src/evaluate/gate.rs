@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use reachlint_model::{
-    Action, Family, Gate, Hop, HopKind, Identity, ListId, Network, Packet, Peer, PortRange, Prefix, ReasonId, Rule,
-    RuleId, RuleList, Share, Side,
+    Action, AddressSet, Family, Gate, Hop, HopKind, Identity, ListId, Network, Packet, Peer, PortRange, Prefix,
+    ReasonId, Rule, RuleId, RuleList, Share, Side,
 };
 
 /// Jumps deeper than this are a loop: nftables itself allows 16 (`NFT_JUMP_STACK_SIZE`, `nf_tables.h`).
@@ -233,12 +233,34 @@ enum Match {
     Maybe(Option<ReasonId>),
 }
 
+impl Match {
+    /// Whether a rule is about an address of the internet that is not known.
+    fn of_share(share: Share) -> Self {
+        match share {
+            Share::All => Self::Yes,
+            Share::Part => Self::Maybe(None),
+            Share::Nothing => Self::No,
+        }
+    }
+
+    /// Whether it is if it has to be by another condition too.
+    fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::No, _) | (_, Self::No) => Self::No,
+            (Self::Yes, other) => other,
+            (Self::Maybe(reason), Self::Maybe(other)) => Self::Maybe(reason.or(other)),
+            (maybe, Self::Yes) => maybe,
+        }
+    }
+}
+
 struct Walk<'n> {
     network: &'n Network,
     packet: &'n Packet,
     peer: IpAddr,
     near: IpAddr,
     peer_identity: Identity,
+    near_identity: Identity,
     source_port: u16,
     destination_port: u16,
     source_is_client: bool,
@@ -262,9 +284,11 @@ impl<'n> Walk<'n> {
         } else {
             (packet.source_ports.first(), port)
         };
-        let (peer, near, peer_identity) = match gate.side {
-            Side::Source => (packet.source, packet.destination, packet.source_identity),
-            Side::Destination => (packet.destination, packet.source, packet.destination_identity),
+        let (source, destination) =
+            ((packet.source, packet.source_identity), (packet.destination, packet.destination_identity));
+        let ((peer, peer_identity), (near, near_identity)) = match gate.side {
+            Side::Source => (source, destination),
+            Side::Destination => (destination, source),
         };
         Self {
             network,
@@ -272,6 +296,7 @@ impl<'n> Walk<'n> {
             peer,
             near,
             peer_identity,
+            near_identity,
             source_port,
             destination_port,
             source_is_client,
@@ -371,13 +396,16 @@ impl<'n> Walk<'n> {
                 return Match::No;
             }
         }
-        if narrow.near.as_ref().is_some_and(|near| !near.contains(self.near)) {
-            return Match::No;
+        let near = narrow.near.as_ref().map_or(Match::Yes, |near| self.matches_near(near));
+        let maybe = narrow.maybe.map_or(Match::Yes, |reason| Match::Maybe(Some(reason)));
+        peer.and(near).and(maybe)
+    }
+
+    fn matches_near(&self, near: &AddressSet) -> Match {
+        if self.near_identity == Identity::Hidden {
+            return Match::of_share(near.share_of_internet(Family::of(self.near)));
         }
-        match (peer, narrow.maybe) {
-            (Match::Yes, Some(reason)) => Match::Maybe(Some(reason)),
-            (peer, _) => peer,
-        }
+        if near.contains(self.near) { Match::Yes } else { Match::No }
     }
 
     /// Notes where a range of the rule begins or ends beyond the client port that is asked about.
@@ -427,10 +455,6 @@ impl<'n> Walk<'n> {
             Peer::V6(id) => self.network.prefix(id).and_then(of_prefix),
             Peer::Set(id) => self.network.set(id).map(|set| set.share_of_internet(family)),
         };
-        match share {
-            Some(Share::All) => Match::Yes,
-            Some(Share::Part) => Match::Maybe(None),
-            Some(Share::Nothing) | None => Match::No,
-        }
+        share.map_or(Match::No, Match::of_share)
     }
 }

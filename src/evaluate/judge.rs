@@ -248,12 +248,12 @@ fn any_port_left(walk: &Walk<'_, '_>, packet: &Packet) -> bool {
         let (mut until, mut refused) = (ports.last(), false);
         let mut next = Some((walk, false));
         while let Some((Walk { path, networks, before }, earlier_path)) = next {
+            // A load balancer opens a connection of its own, with its own ports, unless it leaves the client as it came.
+            let goes_on = !earlier_path || path.end.is_some_and(|(_, end)| client(&end) == (address, ports));
             places(path, *networks, |network, place| {
                 let HopKind::Gate { gate, packet } = place.hop.kind else { return };
-                let (known, range) = client(&packet);
-                // Where a translation gives other ports, any of them can follow on any of these. A load balancer opens
-                // a connection of its own, with its own ports, unless it leaves the client's address alone.
-                let same = range == ports && (!earlier_path || known == address);
+                // Where a translation gives other ports, any of them can follow on any of these.
+                let same = goes_on && client_ports(&packet) == ports;
                 let Some(gate) = network.gate(gate).filter(|_| same) else { return };
                 let (answer, end) = answer_after(network, place.earlier, gate, &packet, port);
                 until = until.min(end);
@@ -325,14 +325,14 @@ fn gate_effect<'p>(
 mod tests {
     use reachlint_model::{
         Direction, Hop, HopKind, Layer, NameId, Names, NetworkBuilder, Onward, Outcome, Path, Reason, ReasonCode,
-        Verdict,
+        ReasonId, Verdict,
     };
 
-    use super::{Networks, judge};
+    use super::{Networks, Side, Walk, Ways, judge};
 
-    /// The verdict on ways on, each with its own verdict and whether it may never be taken; and the number of doubts
+    /// The verdict on ways in or on, each with its own verdict and whether it may never be taken; and the number of doubts
     /// that are told.
-    fn together(ways: &[(Verdict, bool)]) -> (Verdict, usize) {
+    fn ways(which: Ways, ways: &[(Verdict, bool)]) -> (Verdict, usize) {
         let mut names = Names::default();
         let subject: NameId = names.intern("x");
         let mut builder = NetworkBuilder::new(names);
@@ -348,18 +348,31 @@ mod tests {
                 Verdict::Blocked => HopKind::Route(Outcome::Block),
                 Verdict::Partial | Verdict::Unknown => HopKind::UnreadGate(reason),
             }));
-            path.onward.push(Onward { path: way, doubt: doubtful.then(|| hop(HopKind::Opaque(reason))) });
+            let all = if which == Ways::In { &mut path.ways } else { &mut path.onward };
+            all.push(Onward { path: way, doubt: doubtful.then(|| hop(HopKind::Opaque(reason))) });
         }
+        // The sender's cloud tells which address it may have, and the receiver's who may be behind it.
+        let side = if which == Ways::In { Side::Leaving } else { Side::Entering };
         let mut told = 0;
         let networks = Networks { leave: &network, enter: &network, hosts: &network };
-        let verdict = judge(super::Walk { path: &path, networks, before: None }, &mut |judged| {
-            told += usize::from(matches!(judged.hop.kind, HopKind::Opaque(_)));
+        let verdict = judge(Walk { path: &path, networks, before: None }, &mut |judged| {
+            if matches!(judged.hop.kind, HopKind::Opaque(_)) {
+                told += 1;
+                assert_eq!(judged.side, side);
+            }
         });
         (verdict, told)
     }
 
+    /// The same of either, which are summed up alike.
+    fn together(all: &[(Verdict, bool)]) -> (Verdict, usize) {
+        let (into, on) = (ways(Ways::In, all), ways(Ways::On, all));
+        assert_eq!(into, on, "{all:?}");
+        on
+    }
+
     #[test]
-    fn ways_on_are_blocked_together_and_partial_apart() {
+    fn ways_are_blocked_together_and_partial_apart() {
         use Verdict::{Allowed, Blocked, Partial, Unknown};
         let sure =
             |verdicts: &[Verdict]| together(&verdicts.iter().map(|verdict| (*verdict, false)).collect::<Vec<_>>());
@@ -383,5 +396,37 @@ mod tests {
         assert_eq!(together(&[(Blocked, false), (Blocked, true)]), (Blocked, 0));
         assert_eq!(together(&[(Allowed, false), (Blocked, false), (Allowed, true)]), (Partial, 0));
         assert_eq!(together(&[(Allowed, true), (Allowed, true)]), (Unknown, 1), "one doubt is told once");
+    }
+
+    /// A way into the receiver's cloud has ways on of its own, and the sender's own hops come before all of them.
+    #[test]
+    fn ways_in_have_ways_on() {
+        use Verdict::{Allowed, Blocked, Partial, Unknown};
+        let network = NetworkBuilder::default().build();
+        let networks = Networks { leave: &network, enter: &network, hosts: &network };
+        let subject = Names::default().intern("x");
+        let route = |outcome| {
+            let mut path = Path::default();
+            let kind = HopKind::Route(outcome);
+            path.leave.hops.push(Hop { kind, layer: Layer("test"), direction: Direction::Egress, subject, note: None });
+            path
+        };
+        let sure = |path| Onward { path, doubt: None };
+        let on = |outcomes: &[Outcome]| {
+            let onward = outcomes.iter().map(|outcome| sure(route(*outcome))).collect();
+            sure(Path { onward, ..Path::default() })
+        };
+        let verdict = |first: Outcome, ways: Vec<Onward>| {
+            let path = Path { ways, ..route(first) };
+            judge(Walk { path: &path, networks, before: None }, &mut |_| {})
+        };
+        let (pass, block, unknown) = (Outcome::Pass, Outcome::Block, Outcome::Unknown(ReasonId(0)));
+        assert_eq!(verdict(pass, vec![on(&[pass]), on(&[pass, pass])]), Allowed);
+        assert_eq!(verdict(pass, vec![on(&[block]), on(&[block, block])]), Blocked);
+        assert_eq!(verdict(pass, vec![on(&[pass, block]), on(&[pass])]), Partial);
+        assert_eq!(verdict(pass, vec![on(&[pass, block]), on(&[unknown])]), Partial);
+        assert_eq!(verdict(pass, vec![on(&[pass]), on(&[unknown])]), Unknown);
+        assert_eq!(verdict(block, vec![on(&[pass]), on(&[pass])]), Blocked);
+        assert_eq!(verdict(unknown, vec![on(&[pass]), on(&[block])]), Unknown);
     }
 }

@@ -4,7 +4,9 @@
 mod cases;
 mod doors;
 mod models;
+mod senders;
 
+use std::cell::RefCell;
 use std::net::IpAddr;
 
 use reachlint_model::{
@@ -24,15 +26,21 @@ pub(super) enum Doubt {
     Missing(usize, ListId),
     /// Whether a hop lets the packet pass.
     Hop(usize),
+    /// Whether a way is ever taken.
+    Way(usize),
 }
 
 /// One way in which doubts turn out. Asking for one that is not settled yet ends the attempt.
 #[derive(Debug, Default)]
-pub(super) struct World(Vec<(Doubt, bool)>);
+pub(super) struct World {
+    settled: Vec<(Doubt, bool)>,
+    /// The rules that were about a packet, in the order in which they were met.
+    met: RefCell<Vec<RuleId>>,
+}
 
 impl World {
     fn turns_out(&self, doubt: Doubt) -> Result<bool, Doubt> {
-        self.0.iter().find(|(known, _)| *known == doubt).map(|(_, holds)| *holds).ok_or(doubt)
+        self.settled.iter().find(|(known, _)| *known == doubt).map(|(_, holds)| *holds).ok_or(doubt)
     }
 }
 
@@ -45,13 +53,13 @@ pub(super) fn outcomes<T: PartialEq>(attempt: impl Fn(&World) -> Result<T, Doubt
         match attempt(&world) {
             Ok(outcome) if found.contains(&outcome) => {}
             Ok(outcome) => found.push(outcome),
-            Err(_) if world.0.len() >= MOST_DOUBTS => return None,
+            Err(_) if world.settled.len() >= MOST_DOUBTS => return None,
             Err(doubt) => {
                 doubtful = true;
                 for holds in [true, false] {
-                    let mut next = world.0.clone();
-                    next.push((doubt, holds));
-                    worlds.push(World(next));
+                    let mut settled = world.settled.clone();
+                    settled.push((doubt, holds));
+                    worlds.push(World { settled, ..World::default() });
                 }
             }
         }
@@ -96,6 +104,7 @@ impl Trial<'_> {
         for at in list.rules.clone() {
             let rule = self.network.rule(RuleId(at)).unwrap();
             if self.is_about(rule, RuleId(at))? {
+                self.world.met.borrow_mut().push(RuleId(at));
                 match rule.action {
                     Action::Jump(target) => {
                         if let End::Decided(action) = self.list(target, depth + 1)? {
@@ -166,12 +175,19 @@ fn order(path: &Path) -> Vec<(usize, Hop)> {
     hops
 }
 
-/// Whether a connection gets through whose client port in each of the ranges is the one given.
-fn passes(network: &Network, path: &Path, chosen: &[(PortRange, u16)], world: &World) -> Result<bool, Doubt> {
+/// Whether a connection gets through whose client port in each of the ranges is the one given. The places of its hops
+/// begin with `first`.
+fn passes(
+    network: &Network,
+    path: &Path,
+    first: usize,
+    chosen: &[(PortRange, u16)],
+    world: &World,
+) -> Result<bool, Doubt> {
     let mut all = true;
     let mut accepted = None;
     let mut before = None;
-    for (place, (side, hop)) in order(path).into_iter().enumerate() {
+    for (place, (side, hop)) in (first..).zip(order(path)) {
         let pass = match hop.kind {
             HopKind::Route(Outcome::Pass) | HopKind::Translation(Outcome::Pass) => true,
             HopKind::Route(Outcome::Block) | HopKind::Translation(Outcome::Block) => false,
@@ -266,7 +282,7 @@ pub(super) fn expected(network: &Network, path: &Path) -> Option<Expected> {
     }
     let mut expected = Expected::default();
     for chosen in choices {
-        let (found, doubtful) = outcomes(|world| passes(network, path, &chosen, world))?;
+        let (found, doubtful) = outcomes(|world| passes(network, path, 0, &chosen, world))?;
         expected.doubtful |= doubtful;
         match found.as_slice() {
             [true] => expected.some_pass = true,

@@ -54,7 +54,7 @@ impl Case {
 
     fn verdict(&mut self) -> Verdict {
         let network = std::mem::take(&mut self.builder.network).build();
-        let fake = Fake { network, path: std::mem::take(&mut self.path) };
+        let fake = Fake { network, path: std::mem::take(&mut self.path), arrivals: Vec::new() };
         let verdict = fake.verdict();
         assert!(expected(&fake.network, &fake.path).unwrap().permits(verdict));
         verdict

@@ -9,7 +9,7 @@ use reachlint_model::{
 };
 
 use super::super::sources::{Sources, sources};
-use super::models::{ActionSpec, Builder, ENDS, GateSpec, ListSpec, SERVER, gate, list};
+use super::models::{ActionSpec, BLOCKS, Builder, ENDS, GateSpec, ListSpec, SERVER, gate, list};
 use super::{Doubt, Trial, World, outcomes};
 
 /// The ports from 1024 on that differ for some rule: rules begin and end at ports below, and at the last five.
@@ -27,7 +27,7 @@ struct Model {
 
 fn model(doubts: bool, group: bool) -> impl Strategy<Value = Model> {
     (
-        prop::collection::vec(list(doubts, group), 1..6),
+        prop::collection::vec(list(doubts, group, &BLOCKS), 1..6),
         prop::collection::vec(gate(&[Side::Source]), 1..4),
         prop::collection::vec(gate(&[Side::Destination]), 0..3),
         prop::option::weighted(0.1, 0..4_usize).prop_map(move |at| at.filter(|_| doubts)),

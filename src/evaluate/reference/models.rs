@@ -7,17 +7,17 @@ use proptest::sample::select;
 use reachlint_model::{
     Action, Address, AddressSet, Arrival, Cloud, Crossing, Direction, Exposure, Fix, Gate, GateId, Group, Half, Hop,
     HopKind, Identity, InterfaceId, InterfaceState, Layer, ListId, Lookup, NameId, Narrow, Network, NetworkBuilder,
-    NewInterface, Outcome, Packet, Path, Peer, PortRange, Prefix, Protocol, ProtocolMatch, Provider, Reason,
+    NewInterface, Onward, Outcome, Packet, Path, Peer, PortRange, Prefix, Protocol, ProtocolMatch, Provider, Reason,
     ReasonCode, ReasonId, Remedy, Rule, RuleId, Selector, Side, Verdict, Via,
 };
 
-use super::super::{Evaluator, Query};
+use super::super::{Evaluator, Explanation, Query};
 use super::expected;
 
 /// The upstream's port.
 pub(super) const SERVER: u16 = 443;
 /// Blocks for rules. The addresses of packets and interfaces are in some of them.
-const BLOCKS: [&str; 9] = [
+pub(super) const BLOCKS: [&str; 9] = [
     "10.0.0.0/30",
     "10.0.0.1/32",
     "10.0.0.2/31",
@@ -75,7 +75,7 @@ pub(super) struct GateSpec {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum HopSpec {
+pub(super) enum HopSpec {
     Gate { gate: usize, reply: bool, translated: bool },
     Unread,
     Route(bool),
@@ -106,7 +106,7 @@ pub(super) fn ports() -> impl Strategy<Value = (u16, u16)> {
     ]
 }
 
-fn client_range() -> impl Strategy<Value = (u16, u16)> {
+pub(super) fn client_range() -> impl Strategy<Value = (u16, u16)> {
     prop_oneof![
         (0..4_u16, 0..5_u16).prop_map(|(first, more)| (first, first + more)),
         (0..4_u16, 0..5_u16).prop_map(|(least, more)| (u16::MAX - least - more, u16::MAX - least)),
@@ -114,12 +114,12 @@ fn client_range() -> impl Strategy<Value = (u16, u16)> {
 }
 
 /// With or without anything that could be in doubt.
-pub(super) fn rule(doubts: bool, group: bool) -> impl Strategy<Value = RuleSpec> {
+pub(super) fn rule(doubts: bool, group: bool, blocks: &'static [&'static str]) -> impl Strategy<Value = RuleSpec> {
     let doubt = u32::from(doubts);
     let peer = prop_oneof![
         3 => Just(PeerSpec::Any),
-        4 => select(&BLOCKS[..]).prop_map(PeerSpec::Block),
-        2 => prop::collection::vec(select(&BLOCKS[..]), 0..3).prop_map(PeerSpec::Set),
+        4 => select(blocks).prop_map(PeerSpec::Block),
+        2 => prop::collection::vec(select(blocks), 0..3).prop_map(PeerSpec::Set),
         u32::from(group) * 2 => (0..3_u8).prop_map(PeerSpec::Group),
         1 => Just(PeerSpec::Gone),
         doubt * 2 => Just(PeerSpec::Unknown),
@@ -131,7 +131,7 @@ pub(super) fn rule(doubts: bool, group: bool) -> impl Strategy<Value = RuleSpec>
         ProtocolMatch::Only(Protocol::UDP),
     ]);
     let narrow = (
-        prop::option::weighted(0.15, select(&BLOCKS[..])),
+        prop::option::weighted(0.15, select(blocks)),
         prop::option::weighted(0.2, ports()),
         prop::bool::weighted(0.15).prop_map(move |maybe| maybe && doubts),
     );
@@ -149,9 +149,9 @@ fn action() -> impl Strategy<Value = ActionSpec> {
     prop_oneof![5 => plain_action().prop_map(ActionSpec::Is), 3 => (0..6_usize).prop_map(ActionSpec::Jump)]
 }
 
-pub(super) fn list(doubts: bool, group: bool) -> impl Strategy<Value = ListSpec> {
+pub(super) fn list(doubts: bool, group: bool, blocks: &'static [&'static str]) -> impl Strategy<Value = ListSpec> {
     let incomplete = prop::option::weighted(0.15, plain_action()).prop_map(move |action| action.filter(|_| doubts));
-    (prop::collection::vec(rule(doubts, group), 0..5), incomplete)
+    (prop::collection::vec(rule(doubts, group, blocks), 0..5), incomplete)
         .prop_map(|(rules, incomplete)| ListSpec { rules, incomplete })
 }
 
@@ -165,7 +165,7 @@ pub(super) fn gate(sides: &'static [Side]) -> impl Strategy<Value = GateSpec> {
     })
 }
 
-fn hop(doubts: bool) -> impl Strategy<Value = HopSpec> {
+pub(super) fn hop(doubts: bool) -> impl Strategy<Value = HopSpec> {
     let doubt = u32::from(doubts);
     let gate = (0..5_usize, prop::bool::weighted(0.3), prop::bool::weighted(0.15));
     prop_oneof![
@@ -181,7 +181,7 @@ fn model(doubts: bool) -> impl Strategy<Value = Model> {
     let half = |most: usize| prop::collection::vec(hop(doubts), 0..most);
     let identity = || 0..if doubts { 4_u8 } else { 3 };
     (
-        prop::collection::vec(list(doubts, true), 1..6),
+        prop::collection::vec(list(doubts, true, &BLOCKS), 1..6),
         prop::collection::vec(gate(&[Side::Source, Side::Destination]), 1..5),
         (half(4), half(4), half(3), half(3)),
         select(&ENDS[..]),
@@ -202,7 +202,7 @@ fn block(text: &str) -> Prefix {
     text.parse().unwrap()
 }
 
-fn range((first, last): (u16, u16)) -> PortRange {
+pub(super) fn range((first, last): (u16, u16)) -> PortRange {
     PortRange::new(first, last).unwrap()
 }
 
@@ -287,20 +287,38 @@ impl Builder {
         self.network.gate(chosen, Gate { layer: LAYER, name: self.name, lists: 0..0, default, side, stage })
     }
 
+    /// Hops that see the first of these packets or, behind a translation, the second.
+    pub(super) fn hops(&self, specs: &[HopSpec], gates: &[GateId], packets: [Packet; 2]) -> Vec<Hop> {
+        let kind = |spec: &HopSpec| match *spec {
+            HopSpec::Gate { gate, reply, translated } => {
+                let packet = packets[usize::from(translated)];
+                let packet = if reply { packet.reply() } else { packet };
+                HopKind::Gate { gate: gates[gate % gates.len()], packet }
+            }
+            HopSpec::Unread => HopKind::UnreadGate(self.reason),
+            HopSpec::Route(true) => HopKind::Route(Outcome::Pass),
+            HopSpec::Route(false) => HopKind::Translation(Outcome::Block),
+            HopSpec::UnknownRoute => HopKind::Route(Outcome::Unknown(self.reason)),
+        };
+        specs.iter().map(|spec| self.hop(kind(spec))).collect()
+    }
+
     pub(super) fn hop(&self, kind: HopKind) -> Hop {
         Hop { kind, layer: LAYER, direction: Direction::Ingress, subject: self.name, note: None }
     }
 }
 
-/// A cloud that lays the same path for every connection.
+/// A cloud that lays the same path for every connection, or one for each address that packets come from.
 #[derive(Debug)]
 pub(super) struct Fake {
     pub(super) network: Network,
     pub(super) path: Path,
+    /// What follows the sender's half, by the packet that comes.
+    pub(super) arrivals: Vec<(Packet, Path)>,
 }
 
 impl Fake {
-    pub(super) fn verdict(&self) -> Verdict {
+    pub(super) fn explanation(&self) -> Explanation {
         let from = InterfaceId(0);
         let address: IpAddr = "10.0.0.1".parse().unwrap();
         let query = Query { provider: 0, from, source: address, to: address, port: SERVER, protocol: Protocol::TCP };
@@ -308,6 +326,11 @@ impl Fake {
         let mut evaluator = Evaluator::new(&providers, PortRange::ALL);
         let explanation = evaluator.explain(&query);
         assert_eq!(explanation.verdict, evaluator.verdict(&query), "the verdict alone and the explanation differ");
+        explanation
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        let explanation = self.explanation();
         assert_eq!(explanation.steps.len(), self.path.hops().count());
         match explanation.verdict {
             Verdict::Unknown => assert!(explanation.gaps.iter().all(|gap| gap.code == ReasonCode::NotRead)),
@@ -321,6 +344,10 @@ impl Fake {
             Verdict::Allowed => assert!(explanation.blockers.is_empty() && explanation.gaps.is_empty()),
         }
         explanation.verdict
+    }
+
+    fn arrival(&self, crossing: &Crossing) -> Option<&Path> {
+        self.arrivals.iter().find(|(packet, _)| packet.source == crossing.packet.source).map(|(_, path)| path)
     }
 }
 
@@ -346,17 +373,23 @@ impl Provider for Fake {
     }
 
     fn answers(&self, _: IpAddr) -> bool {
-        false
+        !self.arrivals.is_empty()
     }
 
     fn leave(&self, _: InterfaceId, packet: &Packet, half: &mut Half) -> Crossing {
         half.clone_from(&self.path.leave);
-        Crossing { packet: *packet, via: Via::Internet, destination: None }
+        let packet = self.arrivals.first().map_or(*packet, |(first, _)| *first);
+        Crossing { packet, via: Via::Internet, destination: None }
     }
 
     fn enter(&self, crossing: &Crossing, half: &mut Half) -> Arrival {
-        half.clone_from(&self.path.enter);
-        Arrival { interface: None, packet: crossing.packet }
+        let comes = self.arrival(crossing);
+        half.clone_from(comes.map_or(&self.path.enter, |path| &path.enter));
+        Arrival { interface: comes.map(|_| InterfaceId(0)), packet: crossing.packet }
+    }
+
+    fn onward(&self, crossing: &Crossing, _: InterfaceId, branches: &mut Vec<Onward>) {
+        branches.extend(self.arrival(crossing).into_iter().flat_map(|path| path.onward.iter().cloned()));
     }
 
     fn exposure(&self, _: InterfaceId, _: IpAddr) -> Exposure {
@@ -386,27 +419,15 @@ fn build(model: &Model) -> Fake {
         source_identity: identity(model.identities[0]),
         destination_identity: identity(model.identities[1]),
     };
-    let hops = |specs: &[HopSpec]| -> Vec<Hop> {
-        let kind = |spec: &HopSpec| match *spec {
-            HopSpec::Gate { gate, reply, translated } => {
-                let packet = packet(translated);
-                let packet = if reply { packet.reply() } else { packet };
-                HopKind::Gate { gate: gates[gate % gates.len()], packet }
-            }
-            HopSpec::Unread => HopKind::UnreadGate(builder.reason),
-            HopSpec::Route(true) => HopKind::Route(Outcome::Pass),
-            HopSpec::Route(false) => HopKind::Translation(Outcome::Block),
-            HopSpec::UnknownRoute => HopKind::Route(Outcome::Unknown(builder.reason)),
-        };
-        specs.iter().map(|spec| builder.hop(kind(spec))).collect()
-    };
+    let packets = [packet(false), packet(true)];
+    let hops = |specs: &[HopSpec]| builder.hops(specs, &gates, packets);
     let [leave, enter, enter_back, leave_back] = &model.sides;
     let path = Path {
         leave: Half { hops: hops(leave), returns: hops(leave_back), ..Half::default() },
         enter: Half { hops: hops(enter), returns: hops(enter_back), ..Half::default() },
         ..Path::default()
     };
-    Fake { network: builder.network.build(), path }
+    Fake { network: builder.network.build(), path, arrivals: Vec::new() }
 }
 
 proptest! {
