@@ -250,7 +250,7 @@ fn members_and_endpoints_of_every_place_are_asked_for() {
 
     let all = documented("shop-prod");
     let (_, part) = all.split_once("\n# Members of groups").unwrap();
-    let (part, _) = part.split_once("\n# What routers learn").unwrap();
+    let (part, _) = part.split_once("\n# Private zones").unwrap();
     let script = format!("project=shop-prod\n# Members of groups{part}");
     let own = folder.path().join("estate");
     let mut bash = command("bash", &server, folder.path());
